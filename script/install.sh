@@ -6,8 +6,9 @@
 # without one (a pipe, CI) or with assume_yes=1 nothing ever waits for an answer.
 # Written for bash 3.2, which is what macOS ships.
 
-# The oldest major version of PostgreSQL that Aftersend works with.
+# The major versions of PostgreSQL that Aftersend works with.
 postgresql_major_min=15
+postgresql_major_max=18
 
 assume_yes=${assume_yes:-0}
 
@@ -46,31 +47,32 @@ package_manager() {
 # --- What is there -----------------------------------------------------------
 
 # Prints the folders that may hold PostgreSQL's server programs, one a line: the
-# places where the binary itself looks (crates/embedded), in its order.
+# places where the binary itself looks (crates/embedded/src/find.rs), in its order.
 postgresql_folders() {
     local folder
     if [[ -n ${AFTERSEND_POSTGRES_BIN:-} ]]; then
         echo "$AFTERSEND_POSTGRES_BIN"
+        return
     fi
-    for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin \
-        /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin \
-        /home/linuxbrew/.linuxbrew/opt/postgresql@*/bin; do
+    for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/lib/postgresql*/bin \
+        /usr/libexec/postgresql* /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin \
+        /home/linuxbrew/.linuxbrew/opt/postgresql*/bin /usr/local/pgsql/bin; do
         if [[ -d $folder ]]; then echo "$folder"; fi
     done
-    if has initdb; then
+    if has postgres; then
         # Distributions link the programs into PATH; the link's end is where they live.
-        dirname "$(readlink -f "$(command -v initdb)")"
+        dirname "$(readlink -f "$(command -v postgres)")"
     fi
 }
 
-# Major version of the server in folder $1; nothing when there is no usable one.
+# Major version of the server in folder $1; nothing when there is none.
 postgresql_major() {
     local version
-    [[ -x $1/initdb && -x $1/postgres ]] || return 0
-    # "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "… 18beta1".
-    version=$("$1/postgres" --version 2>/dev/null) || return 0
-    [[ $version =~ \(PostgreSQL\)\ ([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
-    return 0
+    if [[ -x $1/initdb && -x $1/postgres && -x $1/pg_ctl ]]; then
+        # "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "… 18beta1".
+        version=$("$1/postgres" --version 2>/dev/null || true)
+        if [[ $version =~ \(PostgreSQL\)\ ([0-9]+) ]]; then echo "${BASH_REMATCH[1]}"; fi
+    fi
 }
 
 # Whether the server in folder $1 of major version $2 has the extension pg_trgm,
@@ -87,15 +89,18 @@ has_pg_trgm() {
     return 1
 }
 
+# Like the binary: of the versions it works with, the highest counts.
 has_postgresql() {
-    local folder major
+    local folder major best='' best_folder=''
     while IFS= read -r folder; do
         major=$(postgresql_major "$folder")
-        if [[ -n $major ]] && ((major >= postgresql_major_min)) && has_pg_trgm "$folder" "$major"; then
-            return 0
+        if [[ -n $major ]] && ((major >= postgresql_major_min && major <= postgresql_major_max)) &&
+            ((major > ${best:-0})); then
+            best=$major
+            best_folder=$folder
         fi
     done < <(postgresql_folders)
-    return 1
+    [[ -n $best ]] && has_pg_trgm "$best_folder" "$best"
 }
 
 # A compiler without the C library's headers and start files links nothing.
@@ -109,7 +114,7 @@ has_npm() { has node && has npm; }
 
 description() {
     case $1 in
-    postgresql) echo "PostgreSQL's server programs, $postgresql_major_min or later, with the extension pg_trgm" ;;
+    postgresql) echo "PostgreSQL's server programs, version $postgresql_major_min to $postgresql_major_max, with the extension pg_trgm" ;;
     c_compiler) echo "a C compiler with the C library's headers" ;;
     npm) echo "Node.js with npm" ;;
     esac
@@ -137,7 +142,7 @@ packages() {
 
 # Adds a command to the plan as a line that a person can read and a shell can run.
 plan_command() {
-    local word line=
+    local word line=''
     for word in "$@"; do
         if [[ -z $word || $word =~ [^A-Za-z0-9_./:=@%+,-] ]]; then word="'${word//\'/\'\\\'\'}'"; fi
         line+=" $word"

@@ -1,1 +1,21 @@
 #![doc = include_str!("../README.md")]
+
+mod connect;
+mod error;
+mod ingest;
+mod mails;
+mod prefix;
+pub mod schema;
+mod sql;
+mod story;
+mod tags;
+mod tls;
+
+pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
+pub use error::{IngestError, QueryError};
+pub use ingest::{Arrival, Batch, BatchReport, Poison, TagNames, BATCH_EVENTS_MAX};
+pub use mails::{
+    BadCursor, Cursor, MailPage, MailQuery, MailSummary, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX,
+};
+pub use prefix::{Prefix, PrefixError};
+pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};

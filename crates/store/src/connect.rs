@@ -1,0 +1,286 @@
+//! Ways to the database: its address, its pools of connections.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, config::Host, error::SqlState};
+
+use crate::{
+    Prefix, TagNames,
+    error::sentence,
+    sql::{Statement, Statements},
+    tls,
+};
+
+/// Connections for storing, and as many for reading, at most.
+const CONNECTIONS_MAX: usize = 8;
+
+/// How long to try to reach a server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait for a connection of the pool: longer than any statement may take.
+const POOL_WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The oldest PostgreSQL that this program works with, as `server_version_num` spells it.
+const SERVER_VERSION_MIN: i32 = 150_000;
+
+/// What storing connections are set to.
+///
+/// `lock_timeout` below `deadlock_timeout` (1 s): against an application's locks it is ingest that yields.
+/// Times travel in binary, JSON and text do not depend on a session's zone.
+const WRITER_SETTINGS: &str = "SET lock_timeout = '500ms'; SET statement_timeout = '60s'; \
+     SET idle_in_transaction_session_timeout = '60s'; SET TimeZone = 'UTC'";
+
+/// What reading connections are set to.
+///
+/// Filters that are absent come as NULL; only a plan made for these very values leaves them out.
+const READER_SETTINGS: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'; \
+     SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'";
+
+/// Where the database is and how to log in there.
+#[derive(Clone)]
+pub struct DatabaseAddress {
+    config: Config,
+}
+
+impl DatabaseAddress {
+    /// A server's socket folder on this machine, with the user and the database to use.
+    pub fn socket(folder: &std::path::Path, port: u16, user: &str, database: &str) -> Self {
+        let mut config = Config::new();
+        config.host_path(folder).port(port).user(user).dbname(database);
+        Self { config: with_defaults(config) }
+    }
+
+    /// Where that is, for people, without the password.
+    pub fn place(&self) -> String {
+        let hosts: Vec<String> = self
+            .config
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                Host::Tcp(name) => name.clone(),
+                Host::Unix(folder) => folder.display().to_string(),
+            })
+            .collect();
+        let host = if hosts.is_empty() { "localhost".to_owned() } else { hosts.join(",") };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        format!("{host}, port {port}, database {}", self.config.get_dbname().unwrap_or("(the user's own)"))
+    }
+}
+
+impl fmt::Debug for DatabaseAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseAddress({})", self.place())
+    }
+}
+
+impl FromStr for DatabaseAddress {
+    type Err = ConnectError;
+
+    /// Reads a URL (`postgres://user:password@host/database?sslmode=require`) or a list of `key=value`.
+    /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+    fn from_str(text: &str) -> Result<Self, ConnectError> {
+        // `require` checks what these two ask for (see `tls`); the driver does not know their names.
+        let known = text.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+        let config: Config = known.parse().map_err(|error: tokio_postgres::Error| {
+            // The driver's message names the key, never a value.
+            ConnectError::Address(std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string))
+        })?;
+        Ok(Self { config: with_defaults(config) })
+    }
+}
+
+fn with_defaults(mut config: Config) -> Config {
+    if config.get_application_name().is_none() {
+        config.application_name("aftersend");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    config.keepalives_idle(Duration::from_secs(60));
+    if config.get_hosts().is_empty() {
+        config.host("localhost");
+    }
+    if config.get_user().is_none() {
+        config.user("postgres");
+    }
+    config
+}
+
+/// Why there is no way to the database.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address can't be read.
+    #[error("the database URL can't be read: {0}. It looks like postgres://user:password@host:5432/database")]
+    Address(String),
+    /// Nobody answers.
+    #[error(
+        "no PostgreSQL server answers at {place}: {reason}. Start it (on Debian: `systemctl start postgresql`), \
+         correct the URL, or leave it out: Aftersend then runs a private server of its own"
+    )]
+    Unreachable {
+        /// The server's address.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server does not let us in.
+    #[error("the server at {place} refuses the login: {reason}. Check user and password in the URL, and pg_hba.conf")]
+    Login {
+        /// The server's address.
+        place: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// There is no such database.
+    #[error("the server at {place} has no such database; make it with `createdb`, or correct the URL")]
+    NoDatabase {
+        /// The server's address.
+        place: String,
+    },
+    /// The server can take no more connections.
+    #[error("the server at {place} has no connection left; raise its max_connections or close others")]
+    Full {
+        /// The server's address.
+        place: String,
+    },
+    /// The server is older than this program can use.
+    #[error("the server at {place} is PostgreSQL {found}; Aftersend needs 15 or newer: upgrade the server")]
+    TooOld {
+        /// The server's address.
+        place: String,
+        /// The server's version.
+        found: String,
+    },
+}
+
+/// One connection of its own, outside the pools: for schema steps, which hold a lock by their session.
+pub struct Connection {
+    pub(crate) client: Client,
+    pub(crate) place: String,
+    // The task that moves the bytes. It ends with the connection, and must not outlive it.
+    driver: JoinHandle<()>,
+}
+
+impl Connection {
+    /// Connects, and checks that the server is one this program can use.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConnectError`] that says what to do.
+    pub async fn open(address: &DatabaseAddress) -> Result<Self, ConnectError> {
+        let place = address.place();
+        let tls = tls::connector(address.config.get_ssl_mode());
+        let (client, connection) =
+            address.config.connect(tls).await.map_err(|error| explain(&error, place.clone()))?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = sentence(&error), "the connection to the database ended");
+            }
+        });
+        let connection = Self { client, place, driver };
+        connection.require_version().await?;
+        Ok(connection)
+    }
+
+    async fn require_version(&self) -> Result<(), ConnectError> {
+        let row = self
+            .client
+            .query_one("SELECT current_setting('server_version_num')::int, current_setting('server_version')", &[])
+            .await
+            .map_err(|error| explain(&error, self.place.clone()))?;
+        if row.get::<_, i32>(0) < SERVER_VERSION_MIN {
+            return Err(ConnectError::TooOld { place: self.place.clone(), found: row.get(1) });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// The store: the tables of one prefix in one database. Cheap to clone; all clones share the connections.
+#[derive(Clone)]
+pub struct Store {
+    writers: Pool,
+    readers: Pool,
+    statements: Arc<Statements>,
+    prefix: Prefix,
+    pub(crate) tag_names: Arc<TagNames>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.prefix)
+    }
+}
+
+impl Store {
+    /// Opens the store. The schema is not looked at: [`Store::require_schema`](crate::Store::require_schema) does that.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConnectError`] that says what to do.
+    pub async fn open(address: &DatabaseAddress, prefix: Prefix, tag_names: TagNames) -> Result<Self, ConnectError> {
+        // A connection of its own first: what is wrong shows here, in a sentence, and not later in a pool.
+        drop(Connection::open(address).await?);
+        Ok(Self {
+            writers: pool(address, WRITER_SETTINGS),
+            readers: pool(address, READER_SETTINGS),
+            statements: Arc::new(Statements::new(&prefix)),
+            prefix,
+            tag_names: Arc::new(tag_names),
+        })
+    }
+
+    /// The Postgres schema that holds the tables.
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    pub(crate) fn sql(&self, statement: Statement) -> &str {
+        self.statements.get(statement)
+    }
+
+    pub(crate) async fn writer(&self) -> Result<Object, PoolError> {
+        self.writers.get().await
+    }
+
+    pub(crate) async fn reader(&self) -> Result<Object, PoolError> {
+        self.readers.get().await
+    }
+}
+
+fn pool(address: &DatabaseAddress, settings: &'static str) -> Pool {
+    let manager = Manager::from_config(
+        address.config.clone(),
+        tls::connector(address.config.get_ssl_mode()),
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
+    Pool::builder(manager)
+        .max_size(CONNECTIONS_MAX)
+        .runtime(deadpool_postgres::Runtime::Tokio1)
+        .wait_timeout(Some(POOL_WAIT_TIMEOUT))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .post_create(Hook::async_fn(move |client, _| {
+            Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
+        }))
+        .build()
+        .expect("a pool with time limits has a runtime")
+}
+
+/// Sorts a failed attempt by what a person can do about it.
+fn explain(error: &tokio_postgres::Error, place: String) -> ConnectError {
+    let reason = sentence(error);
+    match error.code() {
+        Some(&SqlState::INVALID_CATALOG_NAME) => ConnectError::NoDatabase { place },
+        Some(&SqlState::TOO_MANY_CONNECTIONS) => ConnectError::Full { place },
+        Some(state) if state.code().starts_with("28") => ConnectError::Login { place, reason },
+        _ if reason.contains("password") => ConnectError::Login { place, reason },
+        _ => ConnectError::Unreachable { place, reason },
+    }
+}

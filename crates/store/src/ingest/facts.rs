@@ -1,0 +1,231 @@
+//! What events say of their mail, and how what several say is merged.
+//!
+//! Every merge commutes and may be repeated: earliest time, highest status, longer text, united sets. So the
+//! order in which events arrive, and how often, leaves no trace.
+
+use aftersend_event::{Event, Status};
+use jiff::Timestamp;
+
+use super::TagNames;
+use crate::tags::Tags;
+
+/// Characters that a `varchar(255)` holds.
+pub(super) const COLUMN_CHARS_MAX: usize = 255;
+
+/// A mail as its events describe it, or as its row holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) described: Described,
+    /// Nothing where no event gives a state.
+    pub(super) status: Option<Status>,
+    pub(super) times: Times,
+}
+
+/// The columns that an application fills in for its own mails, and events for mails known from them alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Described {
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) subject: Option<String>,
+    pub(super) template_name: Option<String>,
+    pub(super) campaign_id: Option<String>,
+    pub(super) configuration_set: Option<String>,
+    pub(super) tags: Tags,
+    pub(super) sent_at: Timestamp,
+}
+
+/// The earliest time of each state that has a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) delayed_at: Option<Timestamp>,
+    pub(super) delivered_at: Option<Timestamp>,
+    pub(super) opened_at: Option<Timestamp>,
+    pub(super) clicked_at: Option<Timestamp>,
+    pub(super) bounced_at: Option<Timestamp>,
+    pub(super) failed_at: Option<Timestamp>,
+    pub(super) rejected_at: Option<Timestamp>,
+    pub(super) complained_at: Option<Timestamp>,
+}
+
+impl Facts {
+    /// What one event says.
+    pub(super) fn of(event: &Event<'_>, names: &TagNames) -> Self {
+        let tags: Tags = event
+            .mail
+            .tags
+            .iter()
+            .map(|(name, values)| (storable(name), values.iter().map(|value| storable(value)).collect()))
+            .collect();
+        let tagged = |name: &str| {
+            let values = tags.get(name).into_iter().flatten();
+            values.map(|value| cut(value)).reduce(|a, b| if prevails(&b, &a) { b } else { a })
+        };
+        let described = Described {
+            to: cut(event.to().unwrap_or_default()),
+            from: cut(event.mail.source.as_deref().unwrap_or_default()),
+            subject: event.mail.subject.as_deref().map(cut),
+            template_name: tagged(&names.template),
+            campaign_id: tagged(&names.campaign),
+            configuration_set: tagged("ses:configuration-set"),
+            sent_at: event.mail.timestamp.at,
+            tags,
+        };
+        let status = event.status();
+        Self { described, status, times: Times::of(status, event.occurred_at()) }
+    }
+
+    /// Takes in what another event, or the row, says. The description of a mail that an application logged is
+    /// that application's and stays as it is: such rows are not `described` by events.
+    pub(super) fn merge(&mut self, other: &Self, describe: bool) {
+        if describe {
+            self.described.merge(&other.described);
+        }
+        self.status = self.status.max(other.status);
+        self.times.merge(&other.times);
+    }
+}
+
+impl Described {
+    fn merge(&mut self, other: &Self) {
+        merge_text(&mut self.to, &other.to);
+        merge_text(&mut self.from, &other.from);
+        merge_optional(&mut self.subject, other.subject.as_ref());
+        merge_optional(&mut self.template_name, other.template_name.as_ref());
+        merge_optional(&mut self.campaign_id, other.campaign_id.as_ref());
+        merge_optional(&mut self.configuration_set, other.configuration_set.as_ref());
+        for (name, values) in &other.tags {
+            self.tags.entry(name.clone()).or_default().extend(values.iter().cloned());
+        }
+        self.sent_at = self.sent_at.min(other.sent_at);
+    }
+}
+
+impl Times {
+    fn of(status: Option<Status>, at: Timestamp) -> Self {
+        let mut times = Self::default();
+        let column = match status {
+            Some(Status::Delayed) => &mut times.delayed_at,
+            Some(Status::Delivered) => &mut times.delivered_at,
+            Some(Status::Opened) => &mut times.opened_at,
+            Some(Status::Clicked) => &mut times.clicked_at,
+            Some(Status::SoftBounced | Status::Bounced | Status::HardBounced) => &mut times.bounced_at,
+            Some(Status::Failed) => &mut times.failed_at,
+            Some(Status::Rejected) => &mut times.rejected_at,
+            Some(Status::Complaint) => &mut times.complained_at,
+            Some(Status::Queued | Status::Sent) | None => return times,
+        };
+        *column = Some(at);
+        times
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.delayed_at, other.delayed_at),
+            (&mut self.delivered_at, other.delivered_at),
+            (&mut self.opened_at, other.opened_at),
+            (&mut self.clicked_at, other.clicked_at),
+            (&mut self.bounced_at, other.bounced_at),
+            (&mut self.failed_at, other.failed_at),
+            (&mut self.rejected_at, other.rejected_at),
+            (&mut self.complained_at, other.complained_at),
+        ];
+        for (mine, theirs) in pairs {
+            *mine = match (*mine, theirs) {
+                (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+                (mine, theirs) => mine.or(theirs),
+            };
+        }
+    }
+}
+
+/// Whether a text wins over another: the longer one, and of two as long the one with the smaller bytes.
+pub(super) fn prevails(text: &str, over: &str) -> bool {
+    (text.len(), over) > (over.len(), text)
+}
+
+fn merge_text(mine: &mut String, theirs: &str) {
+    if prevails(theirs, mine) {
+        theirs.clone_into(mine);
+    }
+}
+
+pub(super) fn merge_optional(mine: &mut Option<String>, theirs: Option<&String>) {
+    match (mine.as_mut(), theirs) {
+        (Some(mine), Some(theirs)) => merge_text(mine, theirs),
+        (None, Some(theirs)) => *mine = Some(theirs.clone()),
+        (_, None) => {}
+    }
+}
+
+/// What of a text its column holds. The whole of it stays in the event's JSON.
+pub(super) fn cut(text: &str) -> String {
+    let end = text.char_indices().nth(COLUMN_CHARS_MAX).map_or(text.len(), |(end, _)| end);
+    storable(&text[..end])
+}
+
+/// The text without U+0000, which JSON allows and PostgreSQL holds in no text.
+/// <https://www.postgresql.org/docs/current/datatype-character.html>
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_longer_text_prevails_then_the_smaller() {
+        assert!(prevails("ab", "b"));
+        assert!(prevails("a", "b"));
+        assert!(!prevails("b", "a"));
+        assert!(!prevails("a", "a"));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut(&"ü".repeat(300)), "ü".repeat(255));
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut("a\0b"), "a\u{FFFD}b");
+    }
+
+    fn facts() -> impl Strategy<Value = Facts> {
+        let text = || "[ab]{0,3}";
+        let optional = || proptest::option::of("[ab]{0,3}");
+        let time = || proptest::option::of((0..5_i64).prop_map(|s| Timestamp::from_second(s).unwrap()));
+        let described = (text(), text(), optional(), optional(), "[ab]", 0..5_i64).prop_map(
+            |(to, from, subject, template_name, tag, second)| Described {
+                to,
+                from,
+                subject,
+                template_name,
+                campaign_id: None,
+                configuration_set: None,
+                tags: Tags::from([(tag.clone(), [tag].into())]),
+                sent_at: Timestamp::from_second(second).unwrap(),
+            },
+        );
+        let status = proptest::option::of(proptest::sample::select(&Status::ALL[..]));
+        (described, status, time(), time()).prop_map(|(described, status, opened_at, bounced_at)| Facts {
+            described,
+            status,
+            times: Times { opened_at, bounced_at, ..Times::default() },
+        })
+    }
+
+    fn merged(mut a: Facts, b: &Facts) -> Facts {
+        a.merge(b, true);
+        a
+    }
+
+    proptest! {
+        /// What the invariant of set semantics rests on.
+        #[test]
+        fn merging_commutes_associates_and_may_be_repeated(a in facts(), b in facts(), c in facts()) {
+            prop_assert_eq!(merged(a.clone(), &b), merged(b.clone(), &a));
+            prop_assert_eq!(merged(merged(a.clone(), &b), &c), merged(a.clone(), &merged(b.clone(), &c)));
+            prop_assert_eq!(merged(merged(a.clone(), &b), &b), merged(a, &b));
+        }
+    }
+}

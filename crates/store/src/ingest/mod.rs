@@ -1,0 +1,90 @@
+//! Storing a batch of events: what of it is new, what it means for the mails, in one transaction.
+
+mod columns;
+mod facts;
+mod transaction;
+
+use std::borrow::Cow;
+
+use aftersend_event::Event;
+
+use crate::{IngestError, Store};
+
+/// Events of a batch at most. Throughput hardly grows beyond some hundreds, and locks are held for the whole of it.
+pub const BATCH_EVENTS_MAX: usize = 1_000;
+
+/// An event that a feed delivered.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// What it says.
+    pub event: &'a Event<'a>,
+    /// The event's own JSON, as received.
+    pub json: &'a str,
+}
+
+/// A message that can't be read or stored.
+#[derive(Clone, Debug)]
+pub struct Poison<'a> {
+    /// The message, whole.
+    pub body: &'a [u8],
+    /// What is wrong with it, without quoting it.
+    pub reason: String,
+    /// The kind of feed that delivered it: `file`, `sqs`.
+    pub feed: &'a str,
+    /// Where in the feed it stood: a line, a message id.
+    pub origin: Cow<'a, str>,
+}
+
+/// What is stored together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Batch<'a> {
+    /// Events, up to [`BATCH_EVENTS_MAX`].
+    pub arrivals: Vec<Arrival<'a>>,
+    /// Messages for the quarantine.
+    pub poisons: Vec<Poison<'a>>,
+}
+
+/// What became of a batch. The parts add up to the batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchReport {
+    /// Events that were new and have a row of their own.
+    pub stored: usize,
+    /// Events that were here already, or several times in the batch.
+    pub repeated: usize,
+    /// Events that were new, and stand beside the row that holds their place.
+    pub folded: usize,
+    /// Events kept until their mail is known.
+    pub parked: usize,
+    /// Messages put into quarantine.
+    pub quarantined: usize,
+}
+
+/// Which tags of a mail name its template and its campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagNames {
+    /// The tag with the template's name.
+    pub template: String,
+    /// The tag with the campaign's id.
+    pub campaign: String,
+}
+
+impl Default for TagNames {
+    fn default() -> Self {
+        Self { template: "template".to_owned(), campaign: "campaign".to_owned() }
+    }
+}
+
+impl Store {
+    /// Stores a batch in one transaction and says what became of its parts.
+    ///
+    /// Storing the same batch again changes nothing. Dropping the future before it is done leaves the
+    /// transaction to be rolled back: it is cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was stored then. [`IngestError::Repeat`] asks for the same batch again; [`IngestError::Data`]
+    /// says that one of the events can't be stored, and smaller batches will show which.
+    pub async fn ingest(&self, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+        transaction::run(self, batch).await
+    }
+}

@@ -1,0 +1,461 @@
+//! The transaction that stores a batch, statement by statement.
+//!
+//! Under READ COMMITTED, with any number of racing connections. What makes it safe is the order: unknown mails
+//! are made before any row is locked; then all mails of the batch are locked in the order of their uuids, and
+//! from there on racing batches wait for each other mail by mail; what merges need is read under those locks;
+//! every other set is written in the order of its key.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use aftersend_event::{BlockReason, Status};
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    Batch, BatchReport, Poison,
+    columns::{EventColumns, Occurrence, distinct, verdict_name},
+    facts::{Described, Facts, Times},
+};
+use crate::{IngestError, Store, sql::Statement, tags};
+
+/// Runs one batch.
+pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+    let mut client = store.writer().await?;
+    let transaction = client.build_transaction().start().await?;
+    let writer = Writer { store, transaction };
+
+    let facts = facts_by_mail(store, batch);
+    let mails = writer.lock_mails(&facts).await?;
+    let occurrences = distinct(&batch.arrivals);
+    let (stored, folded) = writer.store_occurrences(&occurrences, &mails).await?;
+    writer.merge_mails(&facts, &mails).await?;
+    writer.block(batch).await?;
+    writer.quarantine(&batch.poisons).await?;
+
+    let report = BatchReport {
+        stored,
+        folded,
+        repeated: batch.arrivals.len().saturating_sub(stored + folded),
+        parked: 0,
+        quarantined: batch.poisons.len(),
+    };
+    require_sum(batch, occurrences.len(), &report)?;
+    writer.transaction.commit().await?;
+    Ok(report)
+}
+
+/// The last look before the commit: each event of the batch is accounted for once.
+fn require_sum(batch: &Batch<'_>, distinct: usize, report: &BatchReport) -> Result<(), IngestError> {
+    let received = batch.arrivals.len() + batch.poisons.len();
+    let accounted = report.stored + report.repeated + report.folded + report.parked + report.quarantined;
+    if accounted == received && report.stored + report.folded <= distinct {
+        return Ok(());
+    }
+    Err(IngestError::Unaccounted { received, accounted })
+}
+
+/// What the batch says of each mail, by SES id: all events count, repeats too.
+fn facts_by_mail(store: &Store, batch: &Batch<'_>) -> BTreeMap<String, Facts> {
+    let mut mails: BTreeMap<String, Facts> = BTreeMap::new();
+    for arrival in &batch.arrivals {
+        let facts = Facts::of(arrival.event, &store.tag_names);
+        match mails.get_mut(&*arrival.event.mail.message_id) {
+            Some(known) => known.merge(&facts, true),
+            None => {
+                mails.insert(arrival.event.mail.message_id.to_string(), facts);
+            }
+        }
+    }
+    mails
+}
+
+/// SES ids that mails have beside the one in their column.
+type Aliases = BTreeMap<Uuid, Vec<String>>;
+
+/// A mail's row, under this transaction's lock.
+struct LockedMail {
+    uuid: Uuid,
+    derived: bool,
+    facts: Facts,
+    /// The state as the row spells it, which may be an application's own invention.
+    status: String,
+    /// The SES ids of the batch that lead to this row.
+    ids: Vec<String>,
+}
+
+struct Writer<'a> {
+    store: &'a Store,
+    transaction: Transaction<'a>,
+}
+
+impl Writer<'_> {
+    async fn prepare(&self, statement: Statement) -> Result<tokio_postgres::Statement, IngestError> {
+        Ok(self.transaction.prepare_cached(self.store.sql(statement)).await?)
+    }
+
+    /// Finds the mails, makes the unknown ones, and locks them all.
+    async fn lock_mails(&self, facts: &BTreeMap<String, Facts>) -> Result<Vec<LockedMail>, IngestError> {
+        let ids: Vec<&str> = facts.keys().map(String::as_str).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.prepare(Statement::FindMails).await?;
+        let rows = self.transaction.query(&found, &[&ids]).await?;
+        let mut known: HashSet<String> = HashSet::with_capacity(rows.len());
+        let mut aliases: Aliases = BTreeMap::new();
+        for row in &rows {
+            let id: String = row.try_get("aws_message_id")?;
+            if row.try_get("alias")? {
+                aliases.entry(row.try_get("uuid")?).or_default().push(id.clone());
+            }
+            known.insert(id);
+        }
+        let unknown: Vec<&str> = ids.iter().copied().filter(|id| !known.contains(*id)).collect();
+        if !unknown.is_empty() {
+            let adopt = self.prepare(Statement::AdoptMails).await?;
+            self.transaction.execute(&adopt, &[&unknown]).await?;
+            self.make_mails(facts, &unknown, |_, id| id.to_owned()).await?;
+        }
+        let mut mails = self.lock(&ids, &aliases).await?;
+        let missing = without_mail(&ids, &mails);
+        if !missing.is_empty() {
+            // Their SES ids are the own ids of other mails; these take one that nobody else can have.
+            self.make_mails(facts, &missing, |uuid, _| format!("aftersend:{uuid}")).await?;
+            mails = self.lock(&ids, &aliases).await?;
+        }
+        if !without_mail(&ids, &mails).is_empty() {
+            return Err(IngestError::Repeat("a mail was changed or removed while its events were stored".to_owned()));
+        }
+        Ok(mails)
+    }
+
+    async fn make_mails(
+        &self,
+        facts: &BTreeMap<String, Facts>,
+        ids: &[&str],
+        message_id: impl Fn(Uuid, &str) -> String,
+    ) -> Result<(), IngestError> {
+        let mut columns = MailColumns::default();
+        let mut message_ids: Vec<String> = Vec::with_capacity(ids.len());
+        for &id in ids {
+            let uuid = Uuid::now_v7();
+            message_ids.push(message_id(uuid, id));
+            // SES reports on mails that it has accepted, whatever its report says.
+            columns.push(uuid, &facts[id], facts[id].status.unwrap_or(Status::Sent).name().to_owned());
+        }
+        let make = self.prepare(Statement::MakeMails).await?;
+        let c = &columns;
+        self.transaction
+            .execute(
+                &make,
+                &[
+                    &c.uuid, &message_ids, &ids, &c.to, &c.from, &c.subject, &c.template_name, &c.campaign_id,
+                    &c.configuration_set, &c.message_tags, &c.status, &c.sent_at, &c.delayed_at, &c.delivered_at,
+                    &c.opened_at, &c.clicked_at, &c.bounced_at, &c.failed_at, &c.rejected_at, &c.complained_at,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn lock(&self, ids: &[&str], aliases: &Aliases) -> Result<Vec<LockedMail>, IngestError> {
+        let by_uuid: Vec<Uuid> = aliases.keys().copied().collect();
+        let lock = self.prepare(Statement::LockMails).await?;
+        let rows = self.transaction.query(&lock, &[&ids, &by_uuid]).await?;
+        let wanted: HashSet<&str> = ids.iter().copied().collect();
+        Ok(rows.iter().map(|row| locked_mail(row, &wanted, aliases)).collect::<Result<_, _>>()?)
+    }
+
+    /// Stores what is new, folds what is new but has no place, and gives stored rows what repeats know better.
+    /// Returns how many were stored and how many folded.
+    async fn store_occurrences(
+        &self,
+        occurrences: &[Occurrence<'_>],
+        mails: &[LockedMail],
+    ) -> Result<(usize, usize), IngestError> {
+        let mail_of: HashMap<&str, Uuid> =
+            mails.iter().flat_map(|mail| mail.ids.iter().map(|id| (id.as_str(), mail.uuid))).collect();
+        let mut single = EventColumns::default();
+        let mut repeatable = EventColumns::default();
+        for occurrence in occurrences {
+            let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
+            columns.push(occurrence, mail_of[occurrence.aws_message_id]);
+        }
+        let mut taken: HashSet<Uuid> = self.insert(Statement::InsertSingleEvents, &single).await?;
+        taken.extend(self.insert(Statement::InsertRepeatableEvents, &repeatable).await?);
+
+        let mut rest = EventColumns::default();
+        for occurrence in occurrences.iter().filter(|occurrence| !taken.contains(&occurrence.uuid)) {
+            rest.push(occurrence, mail_of[occurrence.aws_message_id]);
+        }
+        let folded = self.insert(Statement::FoldEvents, &rest).await?;
+        let repeats: Vec<&Occurrence<'_>> = occurrences
+            .iter()
+            .filter(|occurrence| !taken.contains(&occurrence.uuid) && !folded.contains(&occurrence.uuid))
+            .collect();
+        self.sharpen(&repeats, &mail_of).await?;
+        Ok((taken.len(), folded.len()))
+    }
+
+    async fn insert(&self, statement: Statement, columns: &EventColumns<'_>) -> Result<HashSet<Uuid>, IngestError> {
+        if columns.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let insert = self.prepare(statement).await?;
+        let rows = self.transaction.query(&insert, &columns.parameters()).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    async fn sharpen(
+        &self,
+        repeats: &[&Occurrence<'_>],
+        mail_of: &HashMap<&str, Uuid>,
+    ) -> Result<(), IngestError> {
+        let mut single = Sharper::default();
+        let mut repeatable = Sharper::default();
+        let mut any = Sharper::default();
+        for occurrence in repeats {
+            let mail = mail_of[occurrence.aws_message_id];
+            // An open or a click without a verdict has nothing to add: its time is part of what it is.
+            if occurrence.is_repeatable() && occurrence.bot_verdict.is_none() {
+                continue;
+            }
+            let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
+            columns.push(occurrence, mail);
+            any.push(occurrence, mail);
+        }
+        if !single.mail.is_empty() {
+            let s = &single;
+            let statement = self.prepare(Statement::SharpenSingleEvents).await?;
+            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+                [&s.mail, &s.event_type, &s.fingerprint, &s.occurred_at, &s.subtype];
+            self.transaction.execute(&statement, &parameters).await?;
+        }
+        if !repeatable.mail.is_empty() {
+            let r = &repeatable;
+            let statement = self.prepare(Statement::SharpenRepeatableEvents).await?;
+            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+                [&r.mail, &r.event_type, &r.fingerprint, &r.occurred_at, &r.bot_verdict];
+            self.transaction.execute(&statement, &parameters).await?;
+        }
+        if !any.mail.is_empty() {
+            let a = &any;
+            let statement = self.prepare(Statement::SharpenFoldedEvents).await?;
+            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+                [&a.mail, &a.fingerprint, &a.occurred_at, &a.subtype, &a.bot_verdict];
+            self.transaction.execute(&statement, &parameters).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes back the mails that the batch's events change.
+    async fn merge_mails(
+        &self,
+        facts: &BTreeMap<String, Facts>,
+        mails: &[LockedMail],
+    ) -> Result<(), IngestError> {
+        let mut columns = MailColumns::default();
+        let merged: Vec<(Uuid, Facts, String)> =
+            mails.iter().filter_map(|mail| changed(mail, facts)).collect();
+        for (uuid, facts, status) in &merged {
+            columns.push(*uuid, facts, status.clone());
+        }
+        if merged.is_empty() {
+            return Ok(());
+        }
+        let update = self.prepare(Statement::UpdateMails).await?;
+        let c = &columns;
+        self.transaction
+            .execute(
+                &update,
+                &[
+                    &c.uuid, &c.to, &c.from, &c.subject, &c.template_name, &c.campaign_id, &c.configuration_set,
+                    &c.message_tags, &c.status, &c.sent_at, &c.delayed_at, &c.delivered_at, &c.opened_at,
+                    &c.clicked_at, &c.bounced_at, &c.failed_at, &c.rejected_at, &c.complained_at,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Blocks the addresses that the batch's events speak against, each for its strongest reason.
+    async fn block(&self, batch: &Batch<'_>) -> Result<(), IngestError> {
+        let mut wanted: BTreeMap<String, BlockReason> = BTreeMap::new();
+        for (address, reason) in batch.arrivals.iter().flat_map(|arrival| arrival.event.blocks()) {
+            let strongest = wanted.entry(super::facts::cut(&address)).or_insert(reason);
+            *strongest = (*strongest).max(reason);
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let uuids: Vec<Uuid> = wanted.iter().map(|_| Uuid::now_v7()).collect();
+        let addresses: Vec<&str> = wanted.keys().map(String::as_str).collect();
+        let reasons: Vec<&str> = wanted.values().map(|reason| reason.name()).collect();
+        let strengths: Vec<i32> = wanted
+            .values()
+            .map(|reason| match reason {
+                BlockReason::HardBounce => 1,
+                BlockReason::Complaint => 2,
+            })
+            .collect();
+        let block = self.prepare(Statement::BlockAddresses).await?;
+        self.transaction.execute(&block, &[&uuids, &addresses, &reasons, &strengths]).await?;
+        Ok(())
+    }
+
+    async fn quarantine(&self, poisons: &[Poison<'_>]) -> Result<(), IngestError> {
+        let mut bodies: BTreeMap<[u8; 32], (&Poison<'_>, i64)> = BTreeMap::new();
+        for poison in poisons {
+            bodies.entry(Sha256::digest(poison.body).into()).or_insert((poison, 0)).1 += 1;
+        }
+        if bodies.is_empty() {
+            return Ok(());
+        }
+        let hashes: Vec<&[u8]> = bodies.keys().map(<[u8; 32]>::as_slice).collect();
+        let uuids: Vec<Uuid> = bodies.iter().map(|_| Uuid::now_v7()).collect();
+        let contents: Vec<&[u8]> = bodies.values().map(|(poison, _)| poison.body).collect();
+        let reasons: Vec<&str> = bodies.values().map(|(poison, _)| poison.reason.as_str()).collect();
+        let feeds: Vec<&str> = bodies.values().map(|(poison, _)| poison.feed).collect();
+        let origins: Vec<&str> = bodies.values().map(|(poison, _)| &*poison.origin).collect();
+        let times: Vec<i64> = bodies.values().map(|(_, times)| *times).collect();
+        let quarantine = self.prepare(Statement::Quarantine).await?;
+        self.transaction
+            .execute(&quarantine, &[&hashes, &uuids, &contents, &reasons, &feeds, &origins, &times])
+            .await?;
+        Ok(())
+    }
+}
+
+/// The ids that no locked mail answers to.
+fn without_mail<'a>(ids: &[&'a str], mails: &[LockedMail]) -> Vec<&'a str> {
+    let held: BTreeSet<&str> = mails.iter().flat_map(|mail| mail.ids.iter().map(String::as_str)).collect();
+    ids.iter().copied().filter(|id| !held.contains(id)).collect()
+}
+
+/// The mail as its events make it, if that is not as its row has it.
+fn changed(mail: &LockedMail, facts: &BTreeMap<String, Facts>) -> Option<(Uuid, Facts, String)> {
+    let mut merged = mail.facts.clone();
+    for id in &mail.ids {
+        merged.merge(&facts[id], mail.derived);
+    }
+    let status = match merged.status {
+        Some(status) if merged.status != mail.facts.status => status.name().to_owned(),
+        _ => mail.status.clone(),
+    };
+    (merged != mail.facts).then_some((mail.uuid, merged, status))
+}
+
+fn locked_mail(
+    row: &Row,
+    wanted: &HashSet<&str>,
+    aliases: &Aliases,
+) -> Result<LockedMail, tokio_postgres::Error> {
+    let uuid: Uuid = row.try_get("uuid")?;
+    // What the column holds now, under the lock: an application may have changed it since the row was found.
+    let column: Option<String> = row.try_get("aws_message_id")?;
+    let mut ids: Vec<String> = aliases.get(&uuid).cloned().unwrap_or_default();
+    ids.extend(column.filter(|id| wanted.contains(id.as_str()) && !ids.contains(id)));
+    let tags: Option<String> = row.try_get("message_tags")?;
+    let status: String = row.try_get("status")?;
+    Ok(LockedMail {
+        uuid,
+        derived: row.try_get("derived")?,
+        facts: Facts {
+            described: Described {
+                to: row.try_get("to")?,
+                from: row.try_get("from")?,
+                subject: row.try_get("subject")?,
+                template_name: row.try_get("template_name")?,
+                campaign_id: row.try_get("campaign_id")?,
+                configuration_set: row.try_get("configuration_set")?,
+                tags: tags.as_deref().map(tags::read_sets).unwrap_or_default(),
+                sent_at: row.try_get("sent_at")?,
+            },
+            status: Status::from_name(&status),
+            times: Times {
+                delayed_at: row.try_get("delayed_at")?,
+                delivered_at: row.try_get("delivered_at")?,
+                opened_at: row.try_get("opened_at")?,
+                clicked_at: row.try_get("clicked_at")?,
+                bounced_at: row.try_get("bounced_at")?,
+                failed_at: row.try_get("failed_at")?,
+                rejected_at: row.try_get("rejected_at")?,
+                complained_at: row.try_get("complained_at")?,
+            },
+        },
+        status,
+        ids,
+    })
+}
+
+/// What repeats know, column by column.
+#[derive(Default)]
+struct Sharper<'a> {
+    mail: Vec<Uuid>,
+    event_type: Vec<&'a str>,
+    fingerprint: Vec<Uuid>,
+    occurred_at: Vec<Timestamp>,
+    subtype: Vec<Option<&'a str>>,
+    bot_verdict: Vec<Option<&'a str>>,
+}
+
+impl<'a> Sharper<'a> {
+    fn push(&mut self, occurrence: &'a Occurrence<'_>, mail: Uuid) {
+        self.mail.push(mail);
+        self.event_type.push(&occurrence.event_type);
+        self.fingerprint.push(occurrence.fingerprint);
+        self.occurred_at.push(occurrence.occurred_at);
+        self.subtype.push(occurrence.subtype.as_deref());
+        self.bot_verdict.push(occurrence.bot_verdict.map(verdict_name));
+    }
+}
+
+/// Mails, column by column.
+#[derive(Default)]
+struct MailColumns<'a> {
+    uuid: Vec<Uuid>,
+    to: Vec<&'a str>,
+    from: Vec<&'a str>,
+    subject: Vec<Option<&'a str>>,
+    template_name: Vec<Option<&'a str>>,
+    campaign_id: Vec<Option<&'a str>>,
+    configuration_set: Vec<Option<&'a str>>,
+    message_tags: Vec<String>,
+    status: Vec<String>,
+    sent_at: Vec<Timestamp>,
+    delayed_at: Vec<Option<Timestamp>>,
+    delivered_at: Vec<Option<Timestamp>>,
+    opened_at: Vec<Option<Timestamp>>,
+    clicked_at: Vec<Option<Timestamp>>,
+    bounced_at: Vec<Option<Timestamp>>,
+    failed_at: Vec<Option<Timestamp>>,
+    rejected_at: Vec<Option<Timestamp>>,
+    complained_at: Vec<Option<Timestamp>>,
+}
+
+impl<'a> MailColumns<'a> {
+    fn push(&mut self, uuid: Uuid, facts: &'a Facts, status: String) {
+        let Facts { described, times, status: _ } = facts;
+        self.uuid.push(uuid);
+        self.to.push(&described.to);
+        self.from.push(&described.from);
+        self.subject.push(described.subject.as_deref());
+        self.template_name.push(described.template_name.as_deref());
+        self.campaign_id.push(described.campaign_id.as_deref());
+        self.configuration_set.push(described.configuration_set.as_deref());
+        self.message_tags.push(tags::write(&described.tags));
+        self.status.push(status);
+        self.sent_at.push(described.sent_at);
+        self.delayed_at.push(times.delayed_at);
+        self.delivered_at.push(times.delivered_at);
+        self.opened_at.push(times.opened_at);
+        self.clicked_at.push(times.clicked_at);
+        self.bounced_at.push(times.bounced_at);
+        self.failed_at.push(times.failed_at);
+        self.rejected_at.push(times.rejected_at);
+        self.complained_at.push(times.complained_at);
+    }
+}

@@ -1,0 +1,222 @@
+//! Moving a schema along the line of steps.
+
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio_postgres::{Transaction, error::SqlState};
+
+use super::{MigrateError, SchemaStatus, Step, lock, shape, steps};
+use crate::{Connection, DatabaseAddress, Prefix, error::sentence};
+
+/// What a migrator's session is set to. A killed client's statement would run on for as long as it takes;
+/// the check ends it within a second. Statements that block writers give up rather than queue for long.
+const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; SET lock_timeout = '5s'; \
+     SET client_connection_check_interval = '1s'; SET TimeZone = 'UTC'; SET client_min_messages = 'warning'";
+
+/// How far down to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To a step, which stays.
+    Step(Step),
+    /// To a schema without our tables.
+    Nothing,
+}
+
+/// What `down` may lose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DownOptions {
+    /// Lose rows of tables that own steps made.
+    pub discard_own_data: bool,
+    /// Lose the mails and events themselves, going below 136.
+    pub drop_data: bool,
+}
+
+/// What a step did.
+#[derive(Clone, Debug)]
+pub struct StepReport {
+    /// The step.
+    pub step: Step,
+    /// Whether it went up or down.
+    pub up: bool,
+    /// How long it took.
+    pub duration: Duration,
+    /// What it did to rows, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Holds the one connection that moves a schema, and the lock that keeps others from it.
+pub struct Migrator {
+    connection: Connection,
+    prefix: Prefix,
+}
+
+impl Migrator {
+    /// Connects and waits for its turn.
+    ///
+    /// # Errors
+    ///
+    /// When there is no way to the database, or another migrator does not finish.
+    pub async fn open(address: &DatabaseAddress, prefix: Prefix) -> Result<Self, MigrateError> {
+        let connection = Connection::open(address).await?;
+        connection
+            .client
+            .batch_execute(SESSION_SETTINGS)
+            .await
+            .map_err(|error| MigrateError::database("preparing the session", &error))?;
+        lock::take(&connection.client, &prefix).await?;
+        Ok(Self { connection, prefix })
+    }
+
+    /// Where the schema stands, without waiting for anybody.
+    ///
+    /// # Errors
+    ///
+    /// When there is no way to the database, or its marker can't be read.
+    pub async fn status(address: &DatabaseAddress, prefix: &Prefix) -> Result<SchemaStatus, MigrateError> {
+        let connection = Connection::open(address).await?;
+        SchemaStatus::read(&connection.client, prefix).await
+    }
+
+    /// Takes the schema up to a step, that one included.
+    ///
+    /// # Errors
+    ///
+    /// The first step that fails; it changes nothing, the ones before it stay.
+    pub async fn up(&mut self, to: Step) -> Result<Vec<StepReport>, MigrateError> {
+        let status = SchemaStatus::read(&self.connection.client, &self.prefix).await?;
+        let marker = status.marker.unwrap_or(0);
+        if marker != 0 && marker < 136 {
+            return Err(MigrateError::BeforeBaseline { prefix: self.prefix.clone(), found: marker });
+        }
+        shape::require(&self.connection.client, &self.prefix, marker).await?;
+        let mut reports = Vec::new();
+        for step in Step::ALL {
+            if step <= to && !status.has(step) {
+                reports.push(self.run(step, true, marker).await?);
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Takes the schema down to a step, that one excluded.
+    ///
+    /// # Errors
+    ///
+    /// When it would lose data without being told to, and as for [`Migrator::up`].
+    pub async fn down(&mut self, to: Target, options: DownOptions) -> Result<Vec<StepReport>, MigrateError> {
+        let status = SchemaStatus::read(&self.connection.client, &self.prefix).await?;
+        let doomed: Vec<Step> = Step::ALL
+            .into_iter()
+            .rev()
+            .filter(|step| match to {
+                Target::Step(kept) => *step > kept,
+                Target::Nothing => true,
+            })
+            .filter(|step| status.has(*step) || (*step == Step::V137 && status.marker == Some(137)))
+            .collect();
+        let marker = status.marker.unwrap_or(0);
+        // Everything that speaks against it is said before anything is done.
+        if marker > 137 && doomed.iter().any(|step| !step.is_own()) {
+            return Err(MigrateError::AboveContract { prefix: self.prefix.clone(), found: marker });
+        }
+        if doomed.contains(&Step::A1) && !options.discard_own_data {
+            steps::refuse_to_lose_own_rows(&self.connection.client, &self.prefix).await?;
+        }
+        if doomed.contains(&Step::V136) {
+            if !options.drop_data {
+                return Err(MigrateError::DropsData(self.prefix.clone()));
+            }
+            if !shape::made_by_us(&self.connection.client, &self.prefix).await? {
+                return Err(MigrateError::NotOurs(self.prefix.clone()));
+            }
+        }
+        let mut reports = Vec::new();
+        for step in doomed {
+            reports.push(self.run(step, false, marker).await?);
+        }
+        Ok(reports)
+    }
+
+    /// One step in one transaction, its record included.
+    async fn run(&mut self, step: Step, up: bool, marker: u32) -> Result<StepReport, MigrateError> {
+        let began = Instant::now();
+        if up && step == Step::V136 {
+            steps::make_schema(&self.connection.client, &self.prefix).await?;
+        }
+        if up && step == Step::V137 {
+            steps::make_trigrams(&self.connection.client, &self.prefix).await?;
+        }
+        let transaction =
+            self.connection.client.transaction().await.map_err(|error| failure(step, up, &error))?;
+        let notes = steps::apply(&transaction, &self.prefix, step, up).await.map_err(|e| failure(step, up, &e))?;
+        record(&transaction, &self.prefix, step, up, marker, began.elapsed())
+            .await
+            .map_err(|error| failure(step, up, &error))?;
+        transaction.commit().await.map_err(|error| failure(step, up, &error))?;
+        if up && step == Step::V137 {
+            shape::require_valid_indexes(&self.connection.client, &self.prefix).await?;
+        }
+        Ok(StepReport { step, up, duration: began.elapsed(), notes })
+    }
+}
+
+/// Writes down, within the step's own transaction, that the schema has it, or has it no longer.
+async fn record(
+    transaction: &Transaction<'_>,
+    prefix: &Prefix,
+    step: Step,
+    up: bool,
+    marker: u32,
+    duration: Duration,
+) -> Result<(), tokio_postgres::Error> {
+    let number = match (step, up) {
+        (Step::V136, true) => 136,
+        (Step::V137, true) => 137,
+        (Step::V137, false) => 136,
+        // Going below 136 has dropped the marker table.
+        (Step::V136, false) => return Ok(()),
+        (Step::A1, true) => {
+            let checksum = Sha256::digest(steps::template(step)).iter().fold(String::new(), |mut text, byte| {
+                use std::fmt::Write;
+                write!(text, "{byte:02x}").expect("a String takes any text");
+                text
+            });
+            let insert = format!(
+                "INSERT INTO {}.aftersend_steps (step, duration, checksum) \
+                 VALUES ($1, make_interval(secs => $2), $3)",
+                prefix.quoted()
+            );
+            transaction.execute(&insert, &[&step.name(), &duration.as_secs_f64(), &checksum]).await?;
+            return Ok(());
+        }
+        // a1 has dropped its ledger with the rest.
+        (Step::A1, false) => return Ok(()),
+    };
+    // A marker above 137 tells of PhoenixKit's own steps, and is left alone.
+    if marker <= 137 {
+        let comment = format!("COMMENT ON TABLE {}.phoenix_kit IS '{number}'", prefix.quoted());
+        transaction.batch_execute(&comment).await?;
+    }
+    Ok(())
+}
+
+fn failure(step: Step, up: bool, error: &tokio_postgres::Error) -> MigrateError {
+    match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => MigrateError::Locked { step },
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => MigrateError::Permission {
+            step,
+            reason: sentence(error),
+            hint: "Run it as the owner of the tables",
+        },
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => MigrateError::Database {
+            doing: format!("step {step}"),
+            reason: "the database is read-only: a standby, or set so; give the primary's address".to_owned(),
+        },
+        Some(&SqlState::DISK_FULL) => MigrateError::Database {
+            doing: format!("step {step}"),
+            reason: "the database's disk is full: make room there and run this again; the step changed nothing"
+                .to_owned(),
+        },
+        _ => MigrateError::database(format!("step {step} {} failed and changed nothing", if up { "up" } else { "down" }), error),
+    }
+}

@@ -1,0 +1,129 @@
+//! Whether tables that are there already look as the contract says.
+
+use tokio_postgres::Client;
+
+use super::{MigrateError, state::V137_INDEXES};
+use crate::Prefix;
+
+/// The six tables of V136.
+const TABLES: [&str; 6] = [
+    "phoenix_kit_email_logs",
+    "phoenix_kit_email_events",
+    "phoenix_kit_email_blocklist",
+    "phoenix_kit_email_templates",
+    "phoenix_kit_email_metrics",
+    "phoenix_kit_email_orphaned_events",
+];
+
+/// Columns that steps and ingest rely on, with the types they may have (text in place of varchar is wider, and fine).
+const COLUMNS: &[(&str, &[&str], &[&str])] = &[
+    ("phoenix_kit_email_logs", &["uuid"], &["uuid"]),
+    (
+        "phoenix_kit_email_logs",
+        &[
+            "message_id", "to", "from", "subject", "template_name", "campaign_id", "status", "configuration_set",
+            "provider", "aws_message_id", "body_full", "body_preview", "error_message",
+        ],
+        &["character varying", "text"],
+    ),
+    ("phoenix_kit_email_logs", &["headers", "message_tags"], &["jsonb"]),
+    (
+        "phoenix_kit_email_logs",
+        &[
+            "sent_at", "delivered_at", "bounced_at", "complained_at", "opened_at", "clicked_at", "queued_at",
+            "rejected_at", "failed_at", "delayed_at", "inserted_at", "updated_at",
+        ],
+        &["timestamp with time zone"],
+    ),
+    ("phoenix_kit_email_events", &["uuid", "email_log_uuid"], &["uuid"]),
+    (
+        "phoenix_kit_email_events",
+        &[
+            "event_type", "ip_address", "user_agent", "link_url", "bounce_type", "complaint_type", "reject_reason",
+            "delay_type", "subscription_type", "failure_reason",
+        ],
+        &["character varying", "text"],
+    ),
+    ("phoenix_kit_email_events", &["event_data"], &["jsonb"]),
+    ("phoenix_kit_email_events", &["occurred_at", "inserted_at", "updated_at"], &["timestamp with time zone"]),
+    ("phoenix_kit_email_blocklist", &["uuid"], &["uuid"]),
+    ("phoenix_kit_email_blocklist", &["email", "reason"], &["character varying", "text"]),
+    ("phoenix_kit_email_blocklist", &["expires_at", "inserted_at", "updated_at"], &["timestamp with time zone"]),
+];
+
+/// Without a marker there must be no table of ours to be; with one, all of them as the contract says.
+pub(super) async fn require(client: &Client, prefix: &Prefix, marker: u32) -> Result<(), MigrateError> {
+    let found = columns(client, prefix).await?;
+    let has_table = |table: &str| found.iter().any(|(t, _, _)| t == table);
+    let mut differences: Vec<String> = Vec::new();
+    if marker == 0 {
+        differences.extend(TABLES.into_iter().filter(|table| has_table(table)).map(|table| {
+            format!("the table {table} is there, but the marker table phoenix_kit, which tells its version, is not")
+        }));
+    } else {
+        differences
+            .extend(TABLES.into_iter().filter(|t| !has_table(t)).map(|t| format!("the table {t} is missing")));
+        for (table, names, types) in COLUMNS {
+            for name in names.iter().filter(|_| has_table(table)) {
+                match found.iter().find(|(t, c, _)| t == table && c == name) {
+                    None => differences.push(format!("{table} lacks the column {name}")),
+                    Some((_, _, kind)) if !types.contains(&kind.as_str()) => {
+                        differences.push(format!("{table}.{name} is {kind} instead of {}", types[0]));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(MigrateError::Drifted { prefix: prefix.clone(), differences })
+}
+
+async fn columns(client: &Client, prefix: &Prefix) -> Result<Vec<(String, String, String)>, MigrateError> {
+    let rows = client
+        .query(
+            "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL) \
+             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname = ANY($2) AND a.attnum > 0 AND NOT a.attisdropped",
+            &[&prefix.raw(), &TABLES.as_slice()],
+        )
+        .await
+        .map_err(|error| MigrateError::database("reading the tables' columns", &error))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+}
+
+/// An index that a failed concurrent build left behind has the name, so that `IF NOT EXISTS` takes it for the
+/// real one, and refuses nothing.
+pub(super) async fn require_valid_indexes(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
+    let row = client
+        .query_opt(
+            "SELECT c.relname::text FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname = ANY($2) AND NOT i.indisvalid LIMIT 1",
+            &[&prefix.raw(), &V137_INDEXES.as_slice()],
+        )
+        .await
+        .map_err(|error| MigrateError::database("checking the indexes", &error))?;
+    match row {
+        None => Ok(()),
+        Some(row) => Err(MigrateError::InvalidIndex { prefix: prefix.clone(), index: row.get(0) }),
+    }
+}
+
+/// Whether every one of the six tables carries the mark of step 136.
+pub(super) async fn made_by_us(client: &Client, prefix: &Prefix) -> Result<bool, MigrateError> {
+    let row = client
+        .query_one(
+            "SELECT count(*) FILTER (WHERE pg_catalog.obj_description(c.oid, 'pg_class') = 'made by Aftersend') \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname = ANY($2)",
+            &[&prefix.raw(), &TABLES.as_slice()],
+        )
+        .await
+        .map_err(|error| MigrateError::database("asking who made the tables", &error))?;
+    Ok(usize::try_from(row.get::<_, i64>(0)) == Ok(TABLES.len()))
+}

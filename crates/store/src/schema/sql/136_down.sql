@@ -1,0 +1,7 @@
+DROP TABLE "prefix".phoenix_kit_email_orphaned_events;
+DROP TABLE "prefix".phoenix_kit_email_metrics;
+DROP TABLE "prefix".phoenix_kit_email_templates;
+DROP TABLE "prefix".phoenix_kit_email_blocklist;
+DROP TABLE "prefix".phoenix_kit_email_events;
+DROP TABLE "prefix".phoenix_kit_email_logs;
+DROP TABLE "prefix".phoenix_kit;

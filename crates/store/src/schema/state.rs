@@ -1,0 +1,164 @@
+//! How far a schema has come.
+
+use jiff::Timestamp;
+use tokio_postgres::Client;
+
+use super::{MigrateError, Step};
+use crate::{Prefix, Store};
+
+/// The eight indexes of V137.
+pub(super) const V137_INDEXES: [&str; 8] = [
+    "phoenix_kit_email_events_log_uuid_event_type_index",
+    "phoenix_kit_email_events_log_uuid_type_occurred_index",
+    "phoenix_kit_email_logs_to_trgm_index",
+    "phoenix_kit_email_logs_subject_trgm_index",
+    "phoenix_kit_email_logs_campaign_id_trgm_index",
+    "phoenix_kit_email_logs_template_opened_index",
+    "phoenix_kit_email_logs_template_clicked_index",
+    "phoenix_kit_email_logs_compress_scan_index",
+];
+
+/// Where a schema stands on the line of steps.
+#[derive(Clone, Debug)]
+pub struct SchemaStatus {
+    /// The schema.
+    pub prefix: Prefix,
+    /// `PhoenixKit`'s version number, nothing where there is no marker table.
+    pub marker: Option<u32>,
+    /// Every step this program knows, first one first.
+    pub steps: Vec<StepStatus>,
+}
+
+/// One step of a schema.
+#[derive(Clone, Debug)]
+pub struct StepStatus {
+    /// The step.
+    pub step: Step,
+    /// Whether the schema has it.
+    pub applied: bool,
+    /// Since when, for own steps.
+    pub applied_at: Option<Timestamp>,
+    /// What it still lacks though the marker says that it is there.
+    pub lacks: Vec<String>,
+}
+
+impl SchemaStatus {
+    /// The last step that the schema has, all before it included.
+    pub fn reached(&self) -> Option<Step> {
+        self.steps.iter().take_while(|status| status.applied).last().map(|status| status.step)
+    }
+
+    pub(super) fn has(&self, step: Step) -> bool {
+        self.steps.iter().any(|status| status.step == step && status.applied)
+    }
+
+    /// Reads it from the catalog. Takes no lock that anybody could notice.
+    pub(super) async fn read(client: &Client, prefix: &Prefix) -> Result<Self, MigrateError> {
+        let failed = |error: tokio_postgres::Error| MigrateError::database("reading the schema's version", &error);
+        let marker = read_marker(client, prefix).await?;
+        let present: Vec<String> = client
+            .query(
+                "SELECT c.relname::text FROM pg_catalog.pg_index i \
+                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = $1 AND c.relname = ANY($2) AND i.indisvalid",
+                &[&prefix.raw(), &V137_INDEXES.as_slice()],
+            )
+            .await
+            .map_err(failed)?
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        let own = read_own_steps(client, prefix).await.map_err(failed)?;
+        if let Some((step, _)) = own.iter().find(|(name, _)| name.parse::<Step>().is_err()) {
+            return Err(MigrateError::TooNew { prefix: prefix.clone(), step: step.clone() });
+        }
+
+        let number = marker.unwrap_or(0);
+        let steps = Step::ALL
+            .into_iter()
+            .map(|step| {
+                let lacks: Vec<String> = if step == Step::V137 && number >= 137 {
+                    let missing = V137_INDEXES.into_iter().filter(|name| !present.iter().any(|p| p == name));
+                    missing.map(str::to_owned).collect()
+                } else {
+                    Vec::new()
+                };
+                let applied_at = own.iter().find(|(name, _)| name == step.name()).map(|(_, at)| *at);
+                let applied = match step {
+                    Step::V136 => number >= 136,
+                    Step::V137 => number >= 137 && lacks.is_empty(),
+                    Step::A1 => applied_at.is_some(),
+                };
+                StepStatus { step, applied, applied_at, lacks }
+            })
+            .collect();
+        Ok(Self { prefix: prefix.clone(), marker, steps })
+    }
+}
+
+/// The comment of the marker table, which is all there is to tell a version by.
+async fn read_marker(client: &Client, prefix: &Prefix) -> Result<Option<u32>, MigrateError> {
+    let row = client
+        .query_opt(
+            "SELECT pg_catalog.obj_description(c.oid, 'pg_class') FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname = 'phoenix_kit' AND c.relkind IN ('r', 'p')",
+            &[&prefix.raw()],
+        )
+        .await
+        .map_err(|error| MigrateError::database("reading the schema's version", &error))?;
+    let Some(row) = row else { return Ok(None) };
+    let comment: Option<String> = row.get(0);
+    let found = match &comment {
+        None => "no comment".to_owned(),
+        Some(text) => format!("the comment `{}`", text.chars().take(40).collect::<String>()),
+    };
+    match comment.as_deref().map(str::trim).map(str::parse) {
+        Some(Ok(number)) => Ok(Some(number)),
+        _ => Err(MigrateError::Marker { prefix: prefix.clone(), found }),
+    }
+}
+
+async fn read_own_steps(
+    client: &Client,
+    prefix: &Prefix,
+) -> Result<Vec<(String, Timestamp)>, tokio_postgres::Error> {
+    let ledger = client
+        .query_opt(
+            "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname = 'aftersend_steps'",
+            &[&prefix.raw()],
+        )
+        .await?;
+    if ledger.is_none() {
+        return Ok(Vec::new());
+    }
+    let statement = format!("SELECT step, applied_at FROM {}.aftersend_steps", prefix.quoted());
+    let rows = client.query(&statement, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+impl Store {
+    /// Makes sure that the schema is the one this program needs, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError::Behind`] names the command that brings it up to date.
+    pub async fn require_schema(&self) -> Result<(), MigrateError> {
+        let client = self.reader().await.map_err(|error| MigrateError::Database {
+            doing: "reading the schema's version".to_owned(),
+            reason: crate::QueryError::from(error).to_string(),
+        })?;
+        let status = SchemaStatus::read(&client, self.prefix()).await?;
+        let reached = status.reached();
+        if reached == Some(Step::LATEST) {
+            return Ok(());
+        }
+        Err(MigrateError::Behind {
+            prefix: self.prefix().clone(),
+            found: reached.map_or("none", Step::name).to_owned(),
+            needed: Step::LATEST,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! Every statement by name, written out for one prefix.
+//!
+//! The files in `sql/` are plain SQL that any tool can read: the schema stands there as the quoted
+//! identifier `"prefix"`, and is replaced by the real one when the store is opened.
+
+use crate::Prefix;
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $file:literal,)*) => {
+        /// A statement that runs while the program serves; those of schema steps are elsewhere.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Statement { $($(#[$doc])* $name,)* }
+
+        impl Statement {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            const fn template(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("sql/", $file)),)* }
+            }
+        }
+    };
+}
+
+statements! {
+    /// Which of some SES ids have a row, without locking it.
+    FindMails = "find_mails.sql",
+    /// Gives rows that an application logged under the SES id as its own id their SES id.
+    AdoptMails = "adopt_mails.sql",
+    /// Makes rows for mails known only from events.
+    MakeMails = "make_mails.sql",
+    /// Locks mails in the order of their uuids and reads what merges need.
+    LockMails = "lock_mails.sql",
+    /// Stores events of types that occur once to a mail in V137's eyes.
+    InsertSingleEvents = "insert_single_events.sql",
+    /// Stores opens and clicks.
+    InsertRepeatableEvents = "insert_repeatable_events.sql",
+    /// Keeps occurrences whose place in V137's unique index is taken.
+    FoldEvents = "fold_events.sql",
+    /// Gives stored events of the first kind what a repeat knows better.
+    SharpenSingleEvents = "sharpen_single_events.sql",
+    /// The same for opens and clicks.
+    SharpenRepeatableEvents = "sharpen_repeatable_events.sql",
+    /// The same for folded ones.
+    SharpenFoldedEvents = "sharpen_folded_events.sql",
+    /// Writes back merged mails.
+    UpdateMails = "update_mails.sql",
+    /// Blocks addresses.
+    BlockAddresses = "block_addresses.sql",
+    /// Keeps messages that can't be read or stored.
+    Quarantine = "quarantine.sql",
+    /// A page of mails, going back in time.
+    ListOlder = "list_older.sql",
+    /// A page of mails, going forward in time.
+    ListNewer = "list_newer.sql",
+    /// A mail by its uuid.
+    FindMailByUuid = "find_mail_by_uuid.sql",
+    /// A mail by its own id or the one SES gave it.
+    FindMailById = "find_mail_by_id.sql",
+    /// What happened to a mail.
+    Timeline = "timeline.sql",
+    /// How many rows of each kind the store holds.
+    CountAll = "count_all.sql",
+}
+
+/// All statements for one prefix.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    texts: Vec<String>,
+}
+
+impl Statements {
+    pub(crate) fn new(prefix: &Prefix) -> Self {
+        Self { texts: Statement::ALL.iter().map(|statement| render(statement.template(), prefix)).collect() }
+    }
+
+    pub(crate) fn get(&self, statement: Statement) -> &str {
+        &self.texts[statement as usize]
+    }
+}
+
+/// Puts the real schema in the place of `"prefix"`, both as an identifier and, in `'prefix'`, as a literal.
+pub(crate) fn render(template: &str, prefix: &Prefix) -> String {
+    template.replace("\"prefix\"", &prefix.quoted()).replace("'prefix'", &prefix.literal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every table of ours and of `PhoenixKit`'s must be named with its schema: a pooled connection keeps no
+    /// `search_path`.
+    #[test]
+    fn every_table_is_named_with_its_schema() {
+        let prefix: Prefix = "own".parse().unwrap();
+        for &statement in Statement::ALL {
+            let text = render(statement.template(), &prefix);
+            assert!(!text.contains("prefix"), "{statement:?} keeps a placeholder: {text}");
+            for (position, _) in text.match_indices("phoenix_kit_email_") {
+                assert!(text[..position].ends_with("\"own\"."), "{statement:?}: {}", &text[position..]);
+            }
+            for table in crate::schema::OWN_TABLES {
+                for (position, _) in text.match_indices(table) {
+                    assert!(text[..position].ends_with("\"own\"."), "{statement:?}: {}", &text[position..]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+-- Events of every type but open and click: one row to a mail and type in V137's eyes.
+-- The conflict names V137's index by inference: without that index the statement fails (42P10) instead of
+-- storing events twice. Only what comes back is new.
+INSERT INTO "prefix".phoenix_kit_email_events (
+    uuid, email_log_uuid, event_type, event_data, occurred_at, ip_address, user_agent, link_url, bounce_type,
+    complaint_type, reject_reason, delay_type, subscription_type, failure_reason, aftersend_subtype,
+    aftersend_bot_verdict, aftersend_fingerprint, inserted_at, updated_at
+)
+SELECT event.uuid, event.email_log_uuid, event.event_type, event.event_data::jsonb, event.occurred_at,
+       event.ip_address, event.user_agent, event.link_url, event.bounce_type, event.complaint_type,
+       event.reject_reason, event.delay_type, event.subscription_type, event.failure_reason, event.subtype,
+       event.bot_verdict, event.fingerprint, now(), now()
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+    $17::uuid[]
+) AS event (
+    uuid, email_log_uuid, event_type, event_data, occurred_at, ip_address, user_agent, link_url, bounce_type,
+    complaint_type, reject_reason, delay_type, subscription_type, failure_reason, subtype, bot_verdict,
+    fingerprint
+)
+ORDER BY event.email_log_uuid, event.event_type, event.occurred_at
+ON CONFLICT (email_log_uuid, event_type) WHERE event_type NOT IN ('open', 'click') DO NOTHING
+RETURNING uuid

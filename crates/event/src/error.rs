@@ -18,7 +18,7 @@ pub enum ReadError {
         /// The first byte that fits nothing, counted from the start of the message.
         offset: usize,
     },
-    /// The text is not JSON, or names one key twice.
+    /// The text is not JSON.
     #[error("{problem} at byte {offset} of {text}")]
     Json {
         /// The byte, counted from the start of `text`.

@@ -117,13 +117,9 @@ pub(crate) fn read_error(error: &serde_json::Error, json: &str, start: usize, te
     let offset = start + (line_start + error.column().saturating_sub(1)).min(json.len());
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
-    // Only errors about syntax, and the one about a key that comes twice, are known to repeat nothing of
-    // the record.
-    let problem = if !error.is_data() || message.starts_with("duplicate field") {
-        format!("broken JSON: {message}")
-    } else {
-        "unexpected JSON".to_owned()
-    };
+    // Errors about syntax repeat nothing of the record; those about data might.
+    let problem =
+        if error.is_data() { "unexpected JSON".to_owned() } else { format!("broken JSON: {message}") };
     ReadError::Json { offset, text, problem }
 }
 

@@ -2,12 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use crate::{
-    Event, ReadError, Text,
-    error::Within,
-    event, json, limits,
-    wire::{Leaf, Top},
-};
+use crate::{Event, ReadError, Text, error::Within, event, json, limits, wire::Top};
 
 /// SES's plain text on setting up an event destination.
 const TOPIC_VALIDATED: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
@@ -56,12 +51,12 @@ pub enum Control<'a> {
 }
 
 /// Where a text of JSON stands, for errors about bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+#[derive(Clone, Copy)]
+struct Place {
     /// The text that `start` counts in.
-    pub(crate) text: Within,
+    text: Within,
     /// The JSON's first byte.
-    pub(crate) start: usize,
+    start: usize,
 }
 
 /// The event's own JSON, not yet read.
@@ -71,7 +66,6 @@ pub struct Document<'a> {
     /// The same without what no database holds, where that differs.
     storable: Option<String>,
     envelope: Envelope,
-    place: Place,
 }
 
 impl Document<'_> {
@@ -100,10 +94,9 @@ impl Document<'_> {
     /// unexpected shape.
     ///
     /// # Errors
-    /// [`ReadError`] names the field that is missing or wrong, the limit that is exceeded, or the byte at which
-    /// a key comes twice.
+    /// [`ReadError`] names the field that is missing or wrong, or the limit that is exceeded.
     pub fn event(&self) -> Result<Event<'_>, ReadError> {
-        event::read(self.storable_json(), self.place)
+        event::read(self.storable_json())
     }
 }
 
@@ -186,14 +179,8 @@ impl<'a> Inner<'a> {
         if top.sns_type.json().is_some() {
             let message = match sns(&top)? {
                 Sns::Control(control) => return Ok(Peeled::Control(control)),
-                Sns::Message(leaf, text) => match text.0 {
-                    // Without escapes, the text is a slice of the envelope, between the quotes.
-                    Cow::Borrowed(_) => {
-                        let quoted = range_in(&storable, leaf);
-                        Next::Slice(quoted.start + 1..quoted.end - 1)
-                    }
-                    Cow::Owned(text) => Next::Decoded(text),
-                },
+                Sns::Message(Text(Cow::Borrowed(part))) => Next::Slice(range_in(&storable, part)),
+                Sns::Message(Text(Cow::Owned(text))) => Next::Decoded(text),
             };
             drop(storable);
             let text = inner.next(message);
@@ -202,7 +189,7 @@ impl<'a> Inner<'a> {
         }
         match top.detail.json() {
             Some(detail) if detail.starts_with('{') => {
-                let range = range_in(&storable, top.detail);
+                let range = range_in(&storable, detail);
                 drop(storable);
                 let place = Place { text: within, start: start + range.start };
                 let text = inner.next(Next::Slice(range));
@@ -239,12 +226,12 @@ impl<'a> Inner<'a> {
             Cow::Borrowed(_) => None,
             Cow::Owned(storable) => Some(storable),
         };
-        Document { json: self.text, storable, envelope, place: self.place }
+        Document { json: self.text, storable, envelope }
     }
 }
 
 enum Sns<'t> {
-    Message(Leaf<'t>, Text<'t>),
+    Message(Text<'t>),
     Control(Control<'static>),
 }
 
@@ -253,10 +240,7 @@ fn sns<'t>(top: &Top<'t>) -> Result<Sns<'t>, ReadError> {
     let sns_type = top.sns_type.required_text("Type")?;
     let topic_arn = || Cow::Owned(top.topic_arn.text().unwrap_or_default().0.into_owned());
     match &*sns_type {
-        "Notification" => {
-            let message = top.sns_message.required_text("Message")?;
-            Ok(Sns::Message(top.sns_message, message))
-        }
+        "Notification" => Ok(Sns::Message(top.sns_message.required_text("Message")?)),
         "SubscriptionConfirmation" => {
             Ok(Sns::Control(Control::SubscriptionConfirmation { topic_arn: topic_arn() }))
         }
@@ -267,11 +251,10 @@ fn sns<'t>(top: &Top<'t>) -> Result<Sns<'t>, ReadError> {
     }
 }
 
-/// The bytes of `text` that `leaf`, which was read from it, stands on.
-fn range_in(text: &str, leaf: Leaf<'_>) -> Range<usize> {
-    let json = leaf.json().unwrap_or_default();
-    let start = json.as_ptr().addr() - text.as_ptr().addr();
-    start..start + json.len()
+/// The bytes of `text` that `part`, a slice of it, stands on.
+fn range_in(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
 }
 
 #[cfg(test)]

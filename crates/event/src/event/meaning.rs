@@ -106,7 +106,7 @@ impl Event<'_> {
         distinct(&self.mail.destination)
     }
 
-    /// The recipients that a bounce, a complaint or a delay names, with what their servers said.
+    /// The recipients that a bounce or a delay names, with what their servers said. None for other types.
     pub fn bounced(&self) -> &[Bounced<'_>] {
         match &self.detail {
             Detail::Bounce(bounce) => &bounce.recipients,

@@ -2,51 +2,45 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::{
     BotVerdict, Bounce, BounceType, Bounced, Click, Complaint, Delay, Delivery, Detail, Event, EventType,
     Failure, Format, Header, Mail, Open, Reject, Subscription, type_name::snake_case,
 };
 use crate::{
-    Address, EventTime, ReadError, Text, json, limits,
-    message::Place,
-    wire::{self, Entries, Leaf, Object},
+    Address, EventTime, ReadError, Text, limits,
+    wire::{self, Value},
 };
 
-/// Reads an event. `place` says where its JSON came from, for errors about bytes.
-pub(crate) fn read(json: &str, place: Place) -> Result<Event<'_>, ReadError> {
-    let wire: wire::Record<'_> = parse(json, place)?;
+/// Reads an event from valid JSON.
+pub(crate) fn read(json: &str) -> Result<Event<'_>, ReadError> {
+    let record = Value::of(json);
+    let wire: wire::Record<'_> = record.object("")?;
     let (format, event_type) = event_type(wire.event_type, wire.notification_type)?;
-    let mail = mail(wire.mail.required("mail")?)?;
+    let mail = mail(&wire.mail.object("mail")?)?;
     let detail = match event_type {
         EventType::Send => Detail::Send,
-        EventType::Delivery => Detail::Delivery(delivery(wire.delivery.required("delivery")?)?),
-        EventType::Bounce => Detail::Bounce(bounce(wire.bounce.required("bounce")?)?),
-        EventType::Complaint => Detail::Complaint(complaint(wire.complaint.required("complaint")?)?),
-        EventType::Reject => Detail::Reject(Reject { reason: wire.reject.or_default().reason.text() }),
-        EventType::Open => Detail::Open(open(wire.open.required("open")?)?),
-        EventType::Click => Detail::Click(click(wire.click.required("click")?)?),
-        EventType::RenderingFailure => Detail::RenderingFailure(failure(wire.failure.or_default())),
+        EventType::Delivery => Detail::Delivery(delivery(&wire.delivery.object("delivery")?)?),
+        EventType::Bounce => Detail::Bounce(bounce(&wire.bounce.object("bounce")?)?),
+        EventType::Complaint => Detail::Complaint(complaint(&wire.complaint.object("complaint")?)?),
+        EventType::Reject => Detail::Reject(reject(wire.reject.object_or_default())),
+        EventType::Open => Detail::Open(open(&wire.open.object("open")?)?),
+        EventType::Click => Detail::Click(click(&wire.click.object("click")?)?),
+        EventType::RenderingFailure => Detail::RenderingFailure(failure(wire.failure.object_or_default())),
         EventType::DeliveryDelay => {
-            Detail::DeliveryDelay(delay(wire.delivery_delay.required("deliveryDelay")?)?)
+            Detail::DeliveryDelay(delay(&wire.delivery_delay.object("deliveryDelay")?)?)
         }
         EventType::Subscription => {
-            Detail::Subscription(subscription(wire.subscription.required("subscription")?)?)
+            Detail::Subscription(subscription(wire.subscription.object("subscription")?)?)
         }
         EventType::Unknown(name) => {
-            let timestamp = unknown_time(&name, json, place)?;
+            let timestamp = unknown_time(&name, record);
             Detail::Unknown { name, timestamp }
         }
     };
     Ok(Event { format, mail, detail })
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a str, place: Place) -> Result<T, ReadError> {
-    serde_json::from_str(json).map_err(|error| json::read_error(&error, json, place.start, place.text))
-}
-
-fn event_type<'a>(event: Leaf<'a>, notification: Leaf<'a>) -> Result<(Format, EventType<'a>), ReadError> {
+fn event_type<'a>(event: Value<'a>, notification: Value<'a>) -> Result<(Format, EventType<'a>), ReadError> {
     let (format, path, leaf) = match (event.json(), notification.json()) {
         (None, Some(_)) => (Format::IdentityNotification, "notificationType", notification),
         _ => (Format::EventPublishing, "eventType", event),
@@ -62,7 +56,7 @@ fn event_type<'a>(event: Leaf<'a>, notification: Leaf<'a>) -> Result<(Format, Ev
     Ok((format, EventType::from_name(name)))
 }
 
-fn mail(wire: wire::Mail<'_>) -> Result<Mail<'_>, ReadError> {
+fn mail<'a>(wire: &wire::Mail<'a>) -> Result<Mail<'a>, ReadError> {
     let message_id = wire.message_id.required_text("mail.messageId")?;
     if message_id.trim().is_empty() {
         return Err(ReadError::empty("mail.messageId"));
@@ -71,7 +65,7 @@ fn mail(wire: wire::Mail<'_>) -> Result<Mail<'_>, ReadError> {
         let max = limits::MESSAGE_ID_CHARS_MAX;
         return Err(ReadError::over("the field `mail.messageId` is", "MESSAGE_ID_CHARS_MAX", max));
     }
-    let common_headers = wire.common_headers.or_default();
+    let common_headers: wire::CommonHeaders<'_> = wire.common_headers.object_or_default();
     let to = common_headers.to.texts();
     at_most(to.len(), "commonHeaders.to", "RECIPIENTS_MAX", limits::RECIPIENTS_MAX)?;
     Ok(Mail {
@@ -89,19 +83,19 @@ fn mail(wire: wire::Mail<'_>) -> Result<Mail<'_>, ReadError> {
     })
 }
 
-fn headers(wire: Leaf<'_>) -> Result<Vec<Header<'_>>, ReadError> {
-    let list = wire.list::<Object<wire::Header<'_>>>().unwrap_or_default();
+fn headers(wire: Value<'_>) -> Result<Vec<Header<'_>>, ReadError> {
+    let list = wire.list().unwrap_or_default();
     at_most(list.len(), "mail.headers", "HEADERS_MAX", limits::HEADERS_MAX)?;
     Ok(list.into_iter().filter_map(header).collect())
 }
 
 /// A header without a name is none.
-fn header(wire: Object<wire::Header<'_>>) -> Option<Header<'_>> {
-    let wire = wire.or_default();
+fn header(value: Value<'_>) -> Option<Header<'_>> {
+    let wire: wire::Header<'_> = value.object_or_default();
     Some(Header { name: wire.name.text()?, value: wire.value.text().unwrap_or_default() })
 }
 
-fn tags<'a>(wire: Vec<(Text<'a>, Leaf<'a>)>) -> Result<BTreeMap<Text<'a>, Vec<Text<'a>>>, ReadError> {
+fn tags<'a>(wire: Vec<(Text<'a>, Value<'a>)>) -> Result<BTreeMap<Text<'a>, Vec<Text<'a>>>, ReadError> {
     at_most(wire.len(), "mail.tags", "TAGS_MAX", limits::TAGS_MAX)?;
     let mut tags: BTreeMap<Text<'a>, Vec<Text<'a>>> = BTreeMap::new();
     for (name, values) in wire {
@@ -112,7 +106,7 @@ fn tags<'a>(wire: Vec<(Text<'a>, Leaf<'a>)>) -> Result<BTreeMap<Text<'a>, Vec<Te
     Ok(tags)
 }
 
-fn delivery(wire: wire::Delivery<'_>) -> Result<Delivery<'_>, ReadError> {
+fn delivery<'a>(wire: &wire::Delivery<'a>) -> Result<Delivery<'a>, ReadError> {
     Ok(Delivery {
         timestamp: wire.timestamp.required_time("delivery.timestamp")?,
         recipients: addresses(wire.recipients, "delivery.recipients")?,
@@ -123,7 +117,7 @@ fn delivery(wire: wire::Delivery<'_>) -> Result<Delivery<'_>, ReadError> {
     })
 }
 
-fn bounce(wire: wire::Bounce<'_>) -> Result<Bounce<'_>, ReadError> {
+fn bounce<'a>(wire: &wire::Bounce<'a>) -> Result<Bounce<'a>, ReadError> {
     let bounce_type = match wire.kind.text() {
         None => BounceType::Undetermined,
         Some(name) => match &*name {
@@ -144,7 +138,7 @@ fn bounce(wire: wire::Bounce<'_>) -> Result<Bounce<'_>, ReadError> {
     })
 }
 
-fn complaint(wire: wire::Complaint<'_>) -> Result<Complaint<'_>, ReadError> {
+fn complaint<'a>(wire: &wire::Complaint<'a>) -> Result<Complaint<'a>, ReadError> {
     let recipients = bounced(wire.recipients, "complaint.complainedRecipients")?;
     Ok(Complaint {
         timestamp: wire.timestamp.required_time("complaint.timestamp")?,
@@ -157,7 +151,7 @@ fn complaint(wire: wire::Complaint<'_>) -> Result<Complaint<'_>, ReadError> {
     })
 }
 
-fn open(wire: wire::Open<'_>) -> Result<Open<'_>, ReadError> {
+fn open<'a>(wire: &wire::Open<'a>) -> Result<Open<'a>, ReadError> {
     Ok(Open {
         timestamp: wire.timestamp.required_time("open.timestamp")?,
         ip_address: wire.ip_address.text(),
@@ -166,7 +160,7 @@ fn open(wire: wire::Open<'_>) -> Result<Open<'_>, ReadError> {
     })
 }
 
-fn click(wire: wire::Click<'_>) -> Result<Click<'_>, ReadError> {
+fn click<'a>(wire: &wire::Click<'a>) -> Result<Click<'a>, ReadError> {
     Ok(Click {
         timestamp: wire.timestamp.required_time("click.timestamp")?,
         ip_address: wire.ip_address.text(),
@@ -177,7 +171,7 @@ fn click(wire: wire::Click<'_>) -> Result<Click<'_>, ReadError> {
 }
 
 /// SES writes a text; a boolean is what the key's name promises, so it is taken as well.
-fn bot_verdict(wire: Leaf<'_>) -> Option<BotVerdict> {
+fn bot_verdict(wire: Value<'_>) -> Option<BotVerdict> {
     match wire.json()? {
         "\"Likely\"" | "true" => Some(BotVerdict::Likely),
         "\"Unlikely\"" | "false" => Some(BotVerdict::Unlikely),
@@ -185,11 +179,15 @@ fn bot_verdict(wire: Leaf<'_>) -> Option<BotVerdict> {
     }
 }
 
+fn reject(wire: wire::Reject<'_>) -> Reject<'_> {
+    Reject { reason: wire.reason.text() }
+}
+
 fn failure(wire: wire::Failure<'_>) -> Failure<'_> {
     Failure { template_name: wire.template_name.text(), error_message: wire.error_message.text() }
 }
 
-fn delay(wire: wire::Delay<'_>) -> Result<Delay<'_>, ReadError> {
+fn delay<'a>(wire: &wire::Delay<'a>) -> Result<Delay<'a>, ReadError> {
     Ok(Delay {
         timestamp: wire.timestamp.required_time("deliveryDelay.timestamp")?,
         delay_type: wire.kind.text(),
@@ -210,28 +208,27 @@ fn subscription(wire: wire::Subscription<'_>) -> Result<Subscription<'_>, ReadEr
 /// The time of an event of an unknown type: SES puts what a type says under a key of the type's own.
 ///
 /// The choice goes by names and never by the order of the keys: one event must not get two times.
-fn unknown_time<'a>(name: &str, json: &'a str, place: Place) -> Result<Option<EventTime<'a>>, ReadError> {
-    let entries: Entries<'a> = parse(json, place)?;
+fn unknown_time<'a>(name: &str, record: Value<'a>) -> Option<EventTime<'a>> {
     let own = snake_case(name);
-    let timed = entries.0.into_iter().filter(|(key, _)| **key != *"mail").filter_map(|(key, value)| {
-        let object = value.json().filter(|json| json.starts_with('{'))?;
-        let timed: wire::Timed<'a> = serde_json::from_str(object).ok()?;
-        Some((snake_case(&key) != own, key, timed.timestamp.time()?))
-    });
-    Ok(timed.min_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1))).map(|(_, _, time)| time))
+    let timed =
+        record.entries().into_iter().filter(|(key, _)| **key != *"mail").filter_map(|(key, value)| {
+            let timed: wire::Timed<'a> = value.object_or_default();
+            Some((snake_case(&key) != own, key, timed.timestamp.time()?))
+        });
+    timed.min_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1))).map(|(_, _, time)| time)
 }
 
-fn addresses<'a>(wire: Leaf<'a>, path: &str) -> Result<Vec<Address<'a>>, ReadError> {
-    let list: Vec<Leaf<'a>> = wire.list().ok_or_else(|| ReadError::not(path, "a list"))?;
+fn addresses<'a>(wire: Value<'a>, path: &str) -> Result<Vec<Address<'a>>, ReadError> {
+    let list = wire.list().ok_or_else(|| ReadError::not(path, "a list"))?;
     at_most(list.len(), path, "RECIPIENTS_MAX", limits::RECIPIENTS_MAX)?;
-    list.into_iter().enumerate().map(|(index, leaf)| address(leaf, format!("{path}[{index}]"))).collect()
+    list.into_iter().enumerate().map(|(index, value)| address(value, format!("{path}[{index}]"))).collect()
 }
 
-fn bounced<'a>(wire: Leaf<'a>, path: &str) -> Result<Vec<Bounced<'a>>, ReadError> {
-    let list: Vec<Object<wire::Recipient<'a>>> = wire.list().ok_or_else(|| ReadError::not(path, "a list"))?;
+fn bounced<'a>(wire: Value<'a>, path: &str) -> Result<Vec<Bounced<'a>>, ReadError> {
+    let list = wire.list().ok_or_else(|| ReadError::not(path, "a list"))?;
     at_most(list.len(), path, "RECIPIENTS_MAX", limits::RECIPIENTS_MAX)?;
-    let recipient = |(index, object): (usize, Object<wire::Recipient<'a>>)| {
-        let wire = object.required(&format!("{path}[{index}]"))?;
+    let recipient = |(index, value): (usize, Value<'a>)| {
+        let wire: wire::Recipient<'a> = value.object(&format!("{path}[{index}]"))?;
         Ok(Bounced {
             address: address(wire.email_address, format!("{path}[{index}].emailAddress"))?,
             action: wire.action.text(),
@@ -242,7 +239,7 @@ fn bounced<'a>(wire: Leaf<'a>, path: &str) -> Result<Vec<Bounced<'a>>, ReadError
     list.into_iter().enumerate().map(recipient).collect()
 }
 
-fn address(wire: Leaf<'_>, path: String) -> Result<Address<'_>, ReadError> {
+fn address(wire: Value<'_>, path: String) -> Result<Address<'_>, ReadError> {
     match wire.text() {
         Some(raw) if raw.len() > limits::ADDRESS_BYTES_MAX => {
             let what = format!("the field `{path}` is");
@@ -260,3 +257,6 @@ fn at_most(count: usize, path: &str, limit: &'static str, max: usize) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ pub(crate) const COMPANIES: [Company; 8] = [
         domain: "tokyo-letters.example.net",
         mails: &[
             mail("welcome", "ようこそ、東京レターズへ"),
-            campaign("newsletter", "tokyo-weekly", "東京からの便り 第{n}号"),
+            campaign("newsletter", "tokyo-weekly", "東京からの便り：秋の散歩道"),
         ],
     },
     Company {

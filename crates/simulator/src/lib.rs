@@ -38,7 +38,7 @@ pub struct Traffic {
 pub fn simulate(plan: &Plan) -> Traffic {
     let mut world = World::new(plan);
     let events = scenario::play(&mut world, plan.mails);
-    let posted = post::post(plan, &events, &mut world.rng);
+    let posted = post::post(plan, &events, &mut world);
     let truth = Truth::of(&events, posted.len(), plan.controls, plan.malformed);
     Traffic { messages: posted.into_iter().map(|posted| posted.bytes).collect(), truth }
 }

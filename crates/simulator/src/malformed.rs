@@ -1,10 +1,13 @@
 //! Messages that carry no event: those that nobody can read, and those of SNS and SES themselves.
 
+use std::collections::BTreeMap;
+
 use fastrand::Rng;
 use jiff::Timestamp;
 
 use crate::{
     Plan,
+    content::APPLE_PRIVACY,
     shape::{Happening, SimulatedEvent, SimulatedMail, Visitor},
     world::{World, uuid_text},
     wrap::{Wrapping, confirmation, notification, wrap},
@@ -14,14 +17,14 @@ use crate::{
 pub const TOPIC_VALIDATED: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
 
 /// The controls and the messages that can't be read, as many as the plan asks for.
-pub(crate) fn messages(plan: &Plan, events: &[SimulatedEvent], rng: &mut Rng) -> Vec<Vec<u8>> {
-    // Their SES ids and the events' must not meet: a seed of their own keeps them apart.
-    let mut world = World::new(&Plan { seed: !plan.seed, ..plan.clone() });
-    let controls = (0..plan.controls).map(|number| control(number, plan.start, rng));
-    let mut messages: Vec<Vec<u8>> = controls.collect();
+pub(crate) fn messages(plan: &Plan, world: &mut World) -> Vec<Vec<u8>> {
+    let mut messages = Vec::with_capacity(plan.controls + plan.malformed);
+    for number in 0..plan.controls {
+        messages.push(control(number, plan.start, &mut world.rng));
+    }
     for number in 0..plan.malformed {
-        let example = example(&mut world, events);
-        messages.push(malformed(number, &example, rng));
+        let example = example(world);
+        messages.push(malformed(number, &example, &mut world.rng));
     }
     messages
 }
@@ -37,10 +40,10 @@ fn control(number: usize, published_at: Timestamp, rng: &mut Rng) -> Vec<u8> {
 }
 
 /// An open of a mail of which nothing else is known: it exists to be spoilt.
-fn example(world: &mut World, events: &[SimulatedEvent]) -> SimulatedEvent {
+fn example(world: &mut World) -> SimulatedEvent {
     let at = world.sent_at();
     let message_id = world.ses_id(at);
-    let visitor = Visitor { ip_address: world.ip_address(), user_agent: "Mozilla/5.0", bot_verdict: None };
+    let visitor = Visitor { ip_address: world.ip_address(), user_agent: APPLE_PRIVACY, bot_verdict: None };
     let mail = SimulatedMail {
         message_id,
         header_message_id: "<spoilt@example.com>".to_owned(),
@@ -50,7 +53,7 @@ fn example(world: &mut World, events: &[SimulatedEvent]) -> SimulatedEvent {
         destination: Vec::new(),
         to: Vec::new(),
         subject: "Reset your password".to_owned(),
-        tags: events.first().map(|event| event.mail.tags.clone()).unwrap_or_default(),
+        tags: BTreeMap::new(),
     };
     SimulatedEvent::published(mail, Happening::Open { at, visitor })
 }
@@ -60,19 +63,21 @@ fn example(world: &mut World, events: &[SimulatedEvent]) -> SimulatedEvent {
 fn malformed(number: usize, example: &SimulatedEvent, rng: &mut Rng) -> Vec<u8> {
     let json = example.json();
     let sent_at = example.mail.sent_at;
-    let text_wrapping = *[Wrapping::Raw, Wrapping::Sns].get(number / 5 % 2).unwrap_or(&Wrapping::Raw);
+    let wrapping = if (number / 5).is_multiple_of(2) { Wrapping::Raw } else { Wrapping::Sns };
     match number % 5 {
         // Cut off in the middle, as by a buffer that was too small. The mail's id stands before the cut.
         0 => {
             let id_end = json.find(example.message_id()).unwrap_or(0) + example.message_id().len();
-            json.as_bytes()[..id_end + rng.usize(0..40)].to_vec()
+            let length = (id_end + rng.usize(0..40)).min(json.len() - 1);
+            json.as_bytes()[..length].to_vec()
         }
         1 => format!("{} is no JSON at all", uuid_text(rng)).into_bytes(),
+        // No id of SES's, hence another address to tell it from its like.
         2 => {
-            let json = json.replacen("\"messageId\":", "\"messageld\":", 8);
+            let somebody = format!("Nobody <{}@example.com>", uuid_text(rng));
             let json =
-                json.replace(&example.mail.source, &format!("{} <{}@example.com>", "Nobody", uuid_text(rng)));
-            wrap(&json, text_wrapping, sent_at, rng)
+                json.replace("\"messageId\":", "\"messageld\":").replace(&example.mail.source, &somebody);
+            wrap(&json, wrapping, sent_at, rng)
         }
         // A byte that no UTF-8 text has.
         3 => {
@@ -81,9 +86,10 @@ fn malformed(number: usize, example: &SimulatedEvent, rng: &mut Rng) -> Vec<u8> 
             bytes[place] = 0xff;
             bytes
         }
+        // The mail's time can be read, the open's can't: one is no substitute for the other.
         _ => {
-            let json = json.replace("\"timestamp\":\"2", "\"timestamp\":\"yesterday, about 2");
-            wrap(&json, text_wrapping, sent_at, rng)
+            let json = json.replacen("\"timestamp\":\"", "\"timestamp\":\"yesterday, about ", 1);
+            wrap(&json, wrapping, sent_at, rng)
         }
     }
 }

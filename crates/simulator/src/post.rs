@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use crate::{
     Plan, malformed,
     shape::{SimulatedEvent, Spelling, Times},
+    world::World,
     wrap::{Wrapping, wrap},
 };
 
@@ -20,9 +21,11 @@ pub(crate) struct Posted {
 }
 
 /// All messages of a run, in the order of their arrival.
-pub(crate) fn post(plan: &Plan, events: &[SimulatedEvent], rng: &mut Rng) -> Vec<Posted> {
+pub(crate) fn post(plan: &Plan, events: &[SimulatedEvent], world: &mut World) -> Vec<Posted> {
     let mut order: Vec<usize> = (0..events.len()).collect();
-    order.sort_by_key(|&event| events[event].meaning().occurred_at);
+    order.sort_by_cached_key(|&event| events[event].meaning().occurred_at);
+    let unread = malformed::messages(plan, world);
+    let rng = &mut world.rng;
     let disorder = Disorder::draw(rng);
     let mut arrivals: Vec<(u64, Posted)> = Vec::new();
     for (rank, &event) in order.iter().enumerate() {
@@ -30,7 +33,7 @@ pub(crate) fn post(plan: &Plan, events: &[SimulatedEvent], rng: &mut Rng) -> Vec
             arrivals.push((disorder.place(rank, copy, rng), Posted { bytes, event: Some(event) }));
         }
     }
-    for bytes in malformed::messages(plan, events, rng) {
+    for bytes in unread {
         let rank = rng.usize(0..=events.len());
         arrivals.push((disorder.place(rank, 0, rng), Posted { bytes, event: None }));
     }

@@ -19,7 +19,7 @@ type Scenario = fn(&mut World) -> Vec<SimulatedEvent>;
 
 /// Every scenario, with its weight among the mails that are drawn.
 const SCENARIOS: [(Scenario, u32); 54] = [
-    (delivery::taken, 300),
+    (delivery::taken, 900),
     (delivery::taken_without_configuration_set, 15),
     (delivery::told_in_both_formats, 10),
     (delivery::one_record_for_several, 15),
@@ -35,14 +35,14 @@ const SCENARIOS: [(Scenario, u32); 54] = [
     (delivery::to_the_millionth_of_a_second, 4),
     (delivery::in_every_time_spelling, 4),
     (delivery::to_the_simulator, 4),
-    (reading::opened, 250),
-    (reading::opened_often, 60),
+    (reading::opened, 800),
+    (reading::opened_often, 150),
     (reading::opened_by_several, 10),
-    (reading::opened_by_apple, 60),
-    (reading::opened_through_google, 60),
+    (reading::opened_by_apple, 200),
+    (reading::opened_through_google, 200),
     (reading::opened_by_a_likely_bot, 10),
     (reading::verdict_comes_and_goes, 8),
-    (reading::clicked, 120),
+    (reading::clicked, 400),
     (reading::clicked_before_the_delivery_is_known, 8),
     (reading::two_links_in_one_millisecond, 5),
     (reading::every_link_by_a_scanner, 8),

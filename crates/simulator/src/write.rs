@@ -257,15 +257,19 @@ fn raw(addresses: &[SimulatedAddress]) -> Vec<&str> {
 
 /// An object with its keys in the order given: `serde_json`'s own map would sort them.
 pub(crate) fn object_text(parts: &[(&str, Value)], indented: bool) -> String {
-    let (open, between, close) = if indented { ("{\n  ", ",\n  ", "\n}\n") } else { ("{", ",", "}") };
-    let parts: Vec<String> = parts
-        .iter()
-        .map(|(key, value)| {
-            let value = if indented { format!("{value:#}") } else { format!("{value}") };
-            format!("\"{key}\":{value}")
-        })
-        .collect();
-    format!("{open}{}{close}", parts.join(between))
+    // Most records are smaller; growing a string piece by piece took most of the time of a large run.
+    let mut text = String::with_capacity(4 * 1024);
+    for (place, (key, value)) in parts.iter().enumerate() {
+        let before = if place == 0 { "{" } else { "," };
+        let written = if indented {
+            write!(text, "{before}\n  \"{key}\": {value:#}")
+        } else {
+            write!(text, "{before}\"{key}\":{value}")
+        };
+        written.expect("a string takes all that is written to it");
+    }
+    text.push_str(if indented { "\n}\n" } else { "}" });
+    text
 }
 
 /// Writes characters beyond ASCII as `\u` escapes, in pairs where JSON wants pairs.

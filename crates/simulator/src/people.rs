@@ -110,7 +110,7 @@ const DOMAINS: [&str; 3] = ["example.com", "example.org", "example.net"];
 const PEOPLE: usize = GIVEN.len() * FAMILY.len();
 
 /// What becomes of mail to a person. It depends on the person, so that an address that bounces for good
-/// always does, and no address is blocked for two reasons.
+/// always does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temper {
     /// Reads mail, more or less.

@@ -18,7 +18,7 @@ use crate::{
 type Scenario = fn(&mut World) -> Vec<SimulatedEvent>;
 
 /// Every scenario, with its weight among the mails that are drawn.
-const SCENARIOS: [(Scenario, u32); 54] = [
+const SCENARIOS: [(Scenario, u32); 56] = [
     (delivery::taken, 900),
     (delivery::taken_without_configuration_set, 15),
     (delivery::told_in_both_formats, 10),
@@ -67,6 +67,8 @@ const SCENARIOS: [(Scenario, u32); 54] = [
     (bounce::of_an_unknown_kind, 3),
     (complaint::abuse, 4),
     (complaint::in_both_formats, 3),
+    (complaint::then_gone, 2),
+    (complaint::known_after_the_bounce, 2),
     (complaint::by_one_of_several, 2),
     (complaint::authentication_failed, 2),
     (complaint::not_spam, 2),

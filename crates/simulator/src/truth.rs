@@ -22,8 +22,8 @@ pub struct Truth {
     pub controls: usize,
     /// Messages that can't be read.
     pub malformed: usize,
-    /// Addresses that must get no more mail, with the reason: `hard_bounce` or `complaint`. No address of the
-    /// traffic has both.
+    /// Addresses that must get no more mail, with the reason: `hard_bounce` or `complaint`. For both, it is
+    /// the complaint, the stronger of the two.
     pub blocked: BTreeMap<String, &'static str>,
 }
 
@@ -259,7 +259,12 @@ impl Truth {
             // Missing is the lowest of the three.
             occurrence.bot_verdict = occurrence.bot_verdict.max(bot_verdict);
             if let Some((addresses, reason)) = event.blocks() {
-                blocked.extend(addresses.into_iter().map(|address| (address, reason)));
+                for address in addresses {
+                    let held = blocked.entry(address).or_insert(reason);
+                    if reason == "complaint" {
+                        *held = reason;
+                    }
+                }
             }
         }
         let distinct_events = occurrences.len();

@@ -6,7 +6,7 @@ use super::{complainer, reader, readers};
 use crate::{
     people::{Person, Temper},
     shape::{Happening, SimulatedComplaint, SimulatedEvent},
-    story::Story,
+    story::{Reason, Story},
     world::World,
 };
 
@@ -30,6 +30,28 @@ pub(super) fn in_both_formats(world: &mut World) -> Vec<SimulatedEvent> {
     let people = complainer(world);
     let mut story = delivered(world, people.clone());
     story.complaint(Some("abuse"), &people).also_by_identity_notification();
+    story.end()
+}
+
+/// The complainer's mailbox is closed afterwards: the address is blocked for the complaint all the same.
+pub(super) fn then_gone(world: &mut World) -> Vec<SimulatedEvent> {
+    let people = complainer(world);
+    let mut story = delivered(world, people.clone());
+    story.complaint(Some("abuse"), &people);
+    story.later(SignedDuration::from_mins(2), SignedDuration::from_hours(20));
+    let reason = Reason::gone(story.world);
+    story.bounce(reason, &people).held_back();
+    story.end()
+}
+
+/// The same, but the complaint arrives last.
+pub(super) fn known_after_the_bounce(world: &mut World) -> Vec<SimulatedEvent> {
+    let people = complainer(world);
+    let mut story = delivered(world, people.clone());
+    story.complaint(Some("abuse"), &people).held_back();
+    story.later(SignedDuration::from_mins(2), SignedDuration::from_hours(20));
+    let reason = Reason::gone(story.world);
+    story.bounce(reason, &people);
     story.end()
 }
 

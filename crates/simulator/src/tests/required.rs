@@ -129,7 +129,13 @@ const BOUNCES: [Requirement; 17] = [
     }),
 ];
 
-const COMPLAINTS_AND_REFUSALS: [Requirement; 9] = [
+const COMPLAINTS_AND_REFUSALS: [Requirement; 11] = [
+    ("a complainer who is gone", |case| {
+        case.has_status(Status::Complaint) && case.bounced("Permanent").is_some_and(|event| event.held_back)
+    }),
+    ("a complaint known after the bounce", |case| {
+        case.has_status(Status::Complaint) && case.bounced("Permanent").is_some_and(|event| !event.held_back)
+    }),
     ("a complaint", |case| case.has_status(Status::Complaint) && case.mail.complained_at.is_some()),
     ("a complaint in both formats", |case| case.told_in_both_formats("complaint")),
     ("several possible complainers", |case| {

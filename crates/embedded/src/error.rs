@@ -166,7 +166,23 @@ pub enum StartError {
         output: String,
     },
 
-    /// The server did not come up.
+    /// The server ended instead of starting.
+    #[error(
+        "the server in {} did not start ({said}). The last lines of {}:\n{log_end}{}",
+        folder.display(), log.display(), advice_on(log_end)
+    )]
+    Failed {
+        /// The server's data folder.
+        folder: PathBuf,
+        /// What the starting program said.
+        said: String,
+        /// The log file.
+        log: PathBuf,
+        /// The last lines of this start.
+        log_end: String,
+    },
+
+    /// The server did not come up in time.
     #[error(
         "the server in {} was not ready after {waited_seconds} s ({said}). After a crash it first replays what it had not \
          yet written to its tables, which can take minutes: just try again. The last lines of {}:\n{log_end}{}",
@@ -183,6 +199,13 @@ pub enum StartError {
         log: PathBuf,
         /// Its last lines.
         log_end: String,
+    },
+
+    /// A server that was on its way out did not go.
+    #[error("before the server can be started anew, the old one has to go: {said}")]
+    NotLeaving {
+        /// Why it did not.
+        said: String,
     },
 
     /// A file operation failed.

@@ -145,7 +145,9 @@ fn usual_folders() -> Vec<PathBuf> {
         folders.extend(named.map(|child| child.join(end)));
     }
     folders.push("/usr/local/pgsql/bin".into());
-    folders.extend(find_on_path("postgres").and_then(|postgres| Some(postgres.parent()?.to_owned())));
+    // Resolved, since a link's neighbours need not be the server's other programs.
+    let on_path = find_on_path("postgres").and_then(|postgres| postgres.canonicalize().ok());
+    folders.extend(on_path.and_then(|postgres| Some(postgres.parent()?.to_owned())));
     folders.retain(|folder| folder.join("postgres").is_file());
     folders
 }
@@ -154,14 +156,10 @@ fn children(parent: &str) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(parent).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
 }
 
-/// A program on the `PATH`, links resolved: its neighbours are beside the file itself.
+/// A program on the `PATH`, its links not resolved: a program of many names goes by the one it is called by.
 pub(crate) fn find_on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())?
-        .canonicalize()
-        .ok()
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 fn os_release() -> String {

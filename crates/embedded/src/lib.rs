@@ -3,8 +3,10 @@
 mod error;
 mod find;
 mod initialise;
+mod log;
 mod place;
 mod postmaster;
+mod run;
 mod server;
 mod share;
 mod socket;

@@ -37,8 +37,7 @@ impl Place {
         let root = rustix::process::geteuid().is_root();
         // Root's folder must let the server's account through; what is private lies one level deeper, in a 0700 folder.
         let mode = if root { 0o755 } else { 0o700 };
-        let make = DirBuilder::new().recursive(true).mode(mode).create(data_dir);
-        make.map_err(StartError::io("create the folder", data_dir))?;
+        make_dirs(data_dir, mode).map_err(StartError::io("create the folder", data_dir))?;
         let data_dir = data_dir.canonicalize().map_err(StartError::io("find", data_dir))?;
         let mut place = Self { data_dir, drop_to: None };
         if root {
@@ -122,10 +121,12 @@ impl Place {
     /// Makes a folder that only the server's account may enter.
     pub(crate) fn make_private_dir(&self, folder: &Path) -> io::Result<()> {
         DirBuilder::new().mode(0o700).create(folder)?;
-        // `mkdir` takes the umask off, and one that closes folders to their owner would be met much later.
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        // By its descriptor and never by its name: where the folder above belongs to somebody else, a link could lie there now,
+        // and root would give away what it points to.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::DIRECTORY;
+        let made = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(folder)?;
         match &self.drop_to {
-            Some(account) => std::os::unix::fs::lchown(folder, Some(account.uid), Some(account.gid)),
+            Some(account) => std::os::unix::fs::fchown(&made, Some(account.uid), Some(account.gid)),
             None => Ok(()),
         }
     }
@@ -153,6 +154,26 @@ impl Place {
             std::os::unix::fs::fchown(&file, Some(uid), Some(gid))?;
         }
         Ok(file)
+    }
+}
+
+/// Makes a folder and what is missing of the folders above, with this mode whatever the umask is: under root's umask of 077
+/// the server's account could not enter the new folder.
+pub(crate) fn make_dirs(folder: &Path, mode: u32) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_dirs(parent, mode)?;
+    }
+    match DirBuilder::new().mode(mode).create(folder) {
+        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(mode)),
+        // Another program was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+        Err(error) => Err(error),
     }
 }
 

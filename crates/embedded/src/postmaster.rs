@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -89,27 +90,35 @@ fn silent(place: &Place, postmaster: Postmaster) -> State {
         Err(error) => error != rustix::io::Errno::SRCH && error != rustix::io::Errno::PERM,
         Ok(()) => true,
     });
-    if !lives {
+    // As root we see processes of every account; the server's own does not, and takes them for dead.
+    let process = PathBuf::from(format!("/proc/{}", postmaster.pid));
+    let strange = fs::metadata(&process).is_ok_and(|metadata| metadata.uid() != place.server_uid());
+    if !lives || strange {
         return State::Stopped;
     }
     // Every process of a server works in the data folder. Linux tells where a process works.
-    match fs::read_link(format!("/proc/{}/cwd", postmaster.pid)) {
+    match fs::read_link(process.join("cwd")) {
         Ok(folder) if folder == place.postgres_dir() => State::Leaving,
         _ => State::Doubtful(postmaster),
     }
 }
 
-/// Whether any process works in the server's data folder; `None` where the system does not tell.
+/// Whether any process works in the server's data folder; `None` where the system does not tell: it has no `/proc` like
+/// Linux's, or it keeps from us what other processes of the server's account do (root in a container may lack that right).
 pub(crate) fn any_process(place: &Place) -> Option<bool> {
     let folder = place.postgres_dir();
-    let processes = fs::read_dir("/proc").ok()?;
-    // `/proc/self` is missing where /proc is not Linux's.
     fs::read_link("/proc/self/cwd").ok()?;
-    Some(
-        processes.flatten().any(|process| {
-            fs::read_link(process.path().join("cwd")).is_ok_and(|worked_in| worked_in == folder)
-        }),
-    )
+    let mut hidden = false;
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        match fs::read_link(process.path().join("cwd")) {
+            Ok(worked_in) if worked_in == folder => return Some(true),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                hidden |= process.metadata().is_ok_and(|metadata| metadata.uid() == place.server_uid());
+            }
+            _ => {}
+        }
+    }
+    if hidden { None } else { Some(false) }
 }
 
 #[cfg(test)]

@@ -1,37 +1,22 @@
 //! Starting, joining and leaving the server.
 
-use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::error::{StartError, StopError};
 use crate::find::{Installation, Installations};
 use crate::initialise::{initialise, written_by};
-use crate::place::{FileOwner, LOG, POSTGRES_DIR, Place};
-use crate::postmaster::{Postmaster, State, any_process, look, pid_file};
-use crate::share::{Left, Lock, STOP_WAIT, Share, poll_until};
+use crate::place::Place;
+use crate::postmaster::{State, look};
+use crate::share::{Left, Lock, Share};
 use crate::socket::{self, PORT};
-use crate::tool::{output_end, shell_quoted};
+use crate::tool::shell_quoted;
+use crate::{log, run};
 
 /// The superuser, whom the program works as.
 pub(crate) const USER: &str = "aftersend";
 /// The database.
 pub(crate) const DATABASE: &str = "aftersend";
-
-/// How long the server is given to take connections. After a crash it replays its log first, which can take minutes.
-const START_WAIT: Duration = Duration::from_mins(5);
-
-/// After this time of starting a person is told what takes so long.
-const START_PATIENCE: Duration = Duration::from_secs(10);
-
-/// A log that is longer than this when a program starts or joins the server is emptied.
-pub(crate) const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
-
-/// How much of the log's end an error shows.
-const LOG_END_BYTES_MAX: u64 = 2048;
 
 /// Where the embedded database lies and what runs it.
 #[derive(Debug, Clone)]
@@ -114,14 +99,23 @@ impl Server {
             initialise(&place, &installation, &entered)?;
         }
         let user = share.join()?;
-        trim_log(&place)?;
+        log::trim(&place)?;
         // Before the start, so that at no time a kill of this program leaves a server that nobody will stop.
         share.ensure_keeper(&installation.program("pg_ctl"), &place.postgres_dir())?;
-        let socket_dir = running(&place, &installation, options, &entered, &user)?;
-        entered.release();
-        let psql = installation.program("psql");
-        let connection = Connection { socket_dir, port: PORT, user: USER, database: DATABASE, psql };
-        Ok(Self { place, installation, connection, user: Some(user) })
+        match run::ensure_running(&place, &installation, options.socket_dir.as_deref(), &entered, &user) {
+            Ok(socket_dir) => {
+                entered.release();
+                let psql = installation.program("psql");
+                let connection = Connection { socket_dir, port: PORT, user: USER, database: DATABASE, psql };
+                Ok(Self { place, installation, connection, user: Some(user) })
+            }
+            Err(error) => {
+                if let Err(error) = leave(&place, &installation, user) {
+                    tracing::warn!(%error, "the database server that did not start was not stopped in order");
+                }
+                Err(error)
+            }
+        }
     }
 
     /// How to connect.
@@ -139,14 +133,9 @@ impl Server {
 
     fn leave(&mut self) -> Result<(), StopError> {
         let Some(user) = self.user.take() else { return Ok(()) };
-        let share = Share::new(&self.place);
-        let entered = share.enter().map_err(StopError::Lock)?;
-        if let Left::Alone(alone) = share.leave(user).map_err(StopError::Lock)? {
-            if !matches!(look(&self.place).map_err(StopError::Lock)?, State::Stopped | State::Doubtful(_)) {
-                stop_server(&self.place, &self.installation)?;
-            }
-            alone.release();
-            share.await_keeper_end();
+        let entered = Share::new(&self.place).enter().map_err(StopError::Lock)?;
+        if leave(&self.place, &self.installation, user)? {
+            socket::tidy(&self.place, &self.connection.socket_dir);
         }
         entered.release();
         Ok(())
@@ -177,6 +166,18 @@ impl Connection {
     }
 }
 
+/// Gives up the use of the server and stops it if nobody else uses it, which it tells. The caller has entered.
+fn leave(place: &Place, installation: &Installation, user: Lock) -> Result<bool, StopError> {
+    let share = Share::new(place);
+    let Left::Alone(alone) = share.leave(user).map_err(StopError::Lock)? else { return Ok(false) };
+    if !matches!(look(place).map_err(StopError::Lock)?, State::Stopped | State::Doubtful(_)) {
+        run::stop(place, installation)?;
+    }
+    alone.release();
+    share.await_keeper_end();
+    Ok(true)
+}
+
 fn url_byte(byte: u8) -> String {
     match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
@@ -184,181 +185,4 @@ fn url_byte(byte: u8) -> String {
         }
         _ => format!("%{byte:02X}"),
     }
-}
-
-/// Sees to it that the server runs, and says where its socket is.
-fn running(
-    place: &Place,
-    installation: &Installation,
-    options: &Options,
-    entered: &Lock,
-    user: &Lock,
-) -> Result<PathBuf, StartError> {
-    let state = poll_until(START_WAIT, || {
-        let state = look(place)?;
-        Ok(if matches!(state, State::Starting) { None } else { Some(state) })
-    })?;
-    match state {
-        Some(State::Ready(postmaster)) => return Ok(postmaster.socket_dir),
-        Some(State::Stopped) => {}
-        Some(State::Leaving) => {
-            let refused = |error: StopError| not_ready(place, START_WAIT, error.to_string());
-            stop_server(place, installation).map_err(refused)?;
-        }
-        Some(State::Doubtful(postmaster)) => forget(place, &postmaster)?,
-        Some(State::Starting) | None => return Err(not_ready(place, START_WAIT, "still starting".into())),
-    }
-    let socket_dir = socket::prepare(place, options.socket_dir.as_deref())?;
-    start_server(place, installation, &socket_dir, entered, user)?;
-    Ok(socket_dir)
-}
-
-/// Removes the traces of a server that died with the machine, where the number in them is by now another process's (or a
-/// zombie's): PostgreSQL would refuse to start. They may go only when no process at all works on the data.
-fn forget(place: &Place, postmaster: &Postmaster) -> Result<(), StartError> {
-    let (file, pid) = (pid_file(place), postmaster.pid);
-    if any_process(place) != Some(false) {
-        return Err(StartError::Unreachable { file, pid });
-    }
-    tracing::warn!(
-        pid,
-        "removing postmaster.pid: its server died, and the process of that number is another one"
-    );
-    fs::remove_file(&file).map_err(StartError::io("remove", &file))?;
-    let lock = socket::lock_path(&postmaster.socket_dir, postmaster.port);
-    // In its second line the lock names the data it belongs to; another server's is not touched.
-    let ours = fs::read(&lock).is_ok_and(|text| {
-        text.split(|byte| *byte == b'\n').nth(1) == Some(place.postgres_dir().as_os_str().as_bytes())
-    });
-    if ours { fs::remove_file(&lock).map_err(StartError::io("remove", &lock)) } else { Ok(()) }
-}
-
-/// Settings that must hold, given on the command line because that wins over every file.
-/// <https://www.postgresql.org/docs/current/runtime-config.html>
-fn settings(socket_dir: &Path) -> String {
-    // The setting is a list: quoted, a path may hold commas and blanks.
-    let sockets = format!("\"{}\"", socket_dir.to_string_lossy().replace('"', "\"\""));
-    let port = PORT.to_string();
-    let settings = [
-        ("cluster_name", "aftersend"),
-        ("listen_addresses", ""),
-        ("port", &port),
-        ("unix_socket_directories", &sockets),
-        ("unix_socket_permissions", "0700"),
-        ("fsync", "on"),
-        ("full_page_writes", "on"),
-        // No address or body may reach the log. DETAIL lines hold key values ("Key (email)=(…) already exists"), statements
-        // hold everything, and even the message itself can hold a value ("invalid input syntax …"): errors go to the
-        // client, who can judge them, and the log keeps what concerns the server.
-        ("log_error_verbosity", "terse"),
-        ("log_min_error_statement", "panic"),
-        ("log_min_messages", "log"),
-        ("log_statement", "none"),
-        ("log_min_duration_statement", "-1"),
-        ("log_destination", "stderr"),
-        ("logging_collector", "off"),
-    ];
-    let words = settings.map(|(name, value)| format!("-c {}", shell_quoted(&format!("{name}={value}"))));
-    words.join(" ")
-}
-
-fn start_server(
-    place: &Place,
-    installation: &Installation,
-    socket_dir: &Path,
-    entered: &Lock,
-    user: &Lock,
-) -> Result<(), StartError> {
-    let folder = place.postgres_dir();
-    let handing = || StartError::io("hand a lock to pg_ctl for", &folder);
-    let mut command = place.command(&installation.program("pg_ctl"));
-    command
-        .args(["start", "-s", "-w", "-t"])
-        .arg(START_WAIT.as_secs().to_string())
-        .arg("-o")
-        .arg(settings(socket_dir));
-    // By names alone, from the folder they lie in: pg_ctl puts them into a shell's line, and quotes them too little for a
-    // path with a `$` or a quote in it.
-    command.args(["-D", POSTGRES_DIR, "-l", LOG]).current_dir(place.data_dir());
-    // While it starts the server, pg_ctl counts as a user: were this program killed now, the keeper would otherwise find no
-    // server yet and go. Both streams are free (it is silent, and reads nothing), and the server inherits neither.
-    command.stdin(entered.stdio().map_err(handing())?).stdout(user.stdio().map_err(handing())?);
-    command.stderr(Stdio::piped());
-    let began = Instant::now();
-    let mut child = command.spawn().map_err(StartError::io("run pg_ctl on", &folder))?;
-    wait_with_word(&mut child, began, place).map_err(StartError::io("wait for pg_ctl on", &folder))?;
-    let output = child.wait_with_output().map_err(StartError::io("wait for pg_ctl on", &folder))?;
-    if !output.status.success() {
-        return Err(not_ready(place, began.elapsed(), output_end(&output.stderr)));
-    }
-    tracing::debug!(folder = %folder.display(), major = installation.major, "started PostgreSQL");
-    Ok(())
-}
-
-/// Waits for the starting program, and says what takes so long when it does.
-fn wait_with_word(child: &mut Child, began: Instant, place: &Place) -> std::io::Result<()> {
-    let waited = poll_until(START_PATIENCE, || child.try_wait())?;
-    if waited.is_none() {
-        tracing::warn!(
-            log = %place.log().display(),
-            "the database server has been starting for {} s: after a crash it replays what it had not yet written",
-            began.elapsed().as_secs()
-        );
-        child.wait()?;
-    }
-    Ok(())
-}
-
-fn stop_server(place: &Place, installation: &Installation) -> Result<(), StopError> {
-    let folder = place.postgres_dir();
-    let mut command = place.command(&installation.program("pg_ctl"));
-    // Fast: it ends sessions instead of waiting for them, rolls back what they had open, and writes a checkpoint.
-    command
-        .args(["stop", "-s", "-w", "-m", "fast", "-t"])
-        .arg(STOP_WAIT.as_secs().to_string())
-        .arg("-D")
-        .arg(&folder);
-    let said = match command.output() {
-        Ok(output) if output.status.success() => return Ok(()),
-        Ok(output) => output_end(&output.stderr),
-        Err(error) => error.to_string(),
-    };
-    // It may have ended by itself between the look and the stop.
-    if matches!(look(place), Ok(State::Stopped)) {
-        return Ok(());
-    }
-    Err(StopError::Stays { folder, output: said })
-}
-
-/// Makes the log, which the server's account could not in root's folder, and empties one that is too long. The server
-/// appends, so this may happen under it.
-fn trim_log(place: &Place) -> Result<(), StartError> {
-    let log = place.log();
-    let trim = || {
-        let file = place.open_file(&log, FileOwner::Server)?;
-        if file.metadata()?.len() > LOG_BYTES_MAX { file.set_len(0) } else { Ok(()) }
-    };
-    trim().map_err(StartError::io("open the log", &log))
-}
-
-fn not_ready(place: &Place, waited: Duration, said: String) -> StartError {
-    let log = place.log();
-    let log_end = read_end(&log).unwrap_or_else(|error| format!("(can't be read: {error})"));
-    StartError::NotReady {
-        folder: place.postgres_dir(),
-        waited_seconds: waited.as_secs(),
-        said,
-        log,
-        log_end,
-    }
-}
-
-fn read_end(file: &Path) -> std::io::Result<String> {
-    let mut file = fs::File::open(file)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_END_BYTES_MAX)))?;
-    let mut bytes = Vec::new();
-    file.take(LOG_END_BYTES_MAX).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
 }

@@ -30,6 +30,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How long a joining or leaving program waits for others that start or stop the server: longer than they are given for it.
 const LOCK_WAIT: Duration = Duration::from_mins(7);
 
+/// After this time of waiting a person is told what takes so long.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
 /// How long the server is given to stop. It breaks off what it does and writes a checkpoint.
 pub(crate) const STOP_WAIT: Duration = Duration::from_mins(2);
 
@@ -96,7 +99,11 @@ impl<'a> Share<'a> {
     }
 
     fn lock(&self, name: &str, operation: FlockOperation) -> Result<Lock, StartError> {
-        let lock = poll_until(LOCK_WAIT, || self.try_lock(name, operation))?;
+        let mut lock = poll_until(LOCK_PATIENCE, || self.try_lock(name, operation))?;
+        if lock.is_none() {
+            tracing::info!("waiting for another program, which is starting or stopping the database server");
+            lock = poll_until(LOCK_WAIT, || self.try_lock(name, operation))?;
+        }
         lock.ok_or_else(|| StartError::Locked { path: self.path(name), waited_seconds: LOCK_WAIT.as_secs() })
     }
 

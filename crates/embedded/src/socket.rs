@@ -1,13 +1,13 @@
 //! The folder of the server's Unix socket. Who may enter it may use the database, so it is checked before every use.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
-use crate::place::Place;
+use crate::place::{Place, make_dirs};
 
 /// The port, which on a Unix socket is only a part of the file's name.
 pub(crate) const PORT: u16 = 5432;
@@ -42,6 +42,16 @@ pub(crate) fn prepare(place: &Place, told: Option<&Path>) -> Result<PathBuf, Sta
     }
     check(place, &folder)?;
     Ok(folder)
+}
+
+/// Removes the usual folder when its server has stopped, so that short-lived databases leave nothing behind.
+pub(crate) fn tidy(place: &Place, folder: &Path) {
+    if folder != usual_folder(place) {
+        return;
+    }
+    if let Err(error) = fs::remove_dir(folder) {
+        tracing::debug!(%error, folder = %folder.display(), "the socket's folder stays");
+    }
 }
 
 /// The socket's file in its folder.
@@ -91,11 +101,7 @@ fn usual_folder(place: &Place) -> PathBuf {
 /// `/run/aftersend`, root's own, which holds a folder for each database of this machine.
 fn make_shared_parent(folder: &Path) -> Result<(), StartError> {
     let Some(parent) = folder.parent() else { return Ok(()) };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(parent)
-        .map_err(StartError::io("create the folder", parent))?;
+    make_dirs(parent, 0o755).map_err(StartError::io("create the folder", parent))?;
     let metadata = fs::symlink_metadata(parent).map_err(StartError::io("look at", parent))?;
     if metadata.is_dir() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0 {
         return Ok(());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::place::Place;
-use crate::postmaster::{State, any_process, look};
+use crate::postmaster::{State, look};
 use crate::share::poll_until;
 use crate::{Connection, Installations, Options, Server, StartError};
 
@@ -58,24 +58,30 @@ fn kill(pid: u32) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
 }
 
-/// Waits until no process of the server is left.
-fn await_gone(root: &Path) {
-    let place = place(root);
-    let gone =
-        poll_until(DEADLINE, || Ok::<_, ()>((any_process(&place) == Some(false)).then_some(()))).unwrap();
-    assert!(gone.is_some(), "a server was left in {}", root.display());
+/// The processes with this test's folder in their command line: the server's first process and the keeper have it.
+fn processes(root: &Path, program: &str) -> Vec<u32> {
+    let folder = root.to_str().unwrap();
+    let found = fs::read_dir("/proc").unwrap().flatten().filter_map(|process| {
+        let command_line = fs::read(process.path().join("cmdline")).ok()?;
+        let command_line = String::from_utf8_lossy(&command_line).into_owned();
+        let ours = command_line.contains(folder) && command_line.contains(program);
+        if ours { process.file_name().to_str()?.parse().ok() } else { None }
+    });
+    found.collect()
 }
 
-/// The keeper's number, by the data folder in its command line.
+fn server_runs(root: &Path) -> bool {
+    !processes(root, "bin/postgres\0").is_empty()
+}
+
 fn keeper(root: &Path) -> Option<u32> {
-    let folder = place(root).postgres_dir();
-    fs::read_dir("/proc").unwrap().flatten().find_map(|process| {
-        let command_line = fs::read(process.path().join("cmdline")).ok()?;
-        let words: Vec<&[u8]> = command_line.split(|byte| *byte == 0).collect();
-        let ours = words.contains(&b"aftersend-keeper".as_slice())
-            && words.contains(&folder.as_os_str().as_encoded_bytes());
-        if ours { process.file_name().to_str()?.parse().ok() } else { None }
-    })
+    processes(root, "aftersend-keeper").first().copied()
+}
+
+/// Waits until the server is gone.
+fn await_gone(root: &Path) {
+    let gone = poll_until(DEADLINE, || Ok::<_, ()>((!server_runs(root)).then_some(()))).unwrap();
+    assert!(gone.is_some(), "a server was left in {}", root.display());
 }
 
 /// This test binary as another program that uses the server until it is told to leave, or killed.
@@ -129,9 +135,10 @@ fn data_and_settings_survive_a_restart() {
     let root = folder();
     let server = Server::start(&options(root.path())).unwrap();
     let ask = |sql: &str| psql(server.connection(), sql);
+    assert!(server_runs(root.path()));
     ask("CREATE EXTENSION pg_trgm; CREATE TABLE t AS SELECT 42 AS answer");
     server.stop().unwrap();
-    assert_eq!((postmaster(root.path()), any_process(&place(root.path()))), (None, Some(false)));
+    assert!(postmaster(root.path()).is_none() && !server_runs(root.path()));
 
     let server = Server::start(&options(root.path())).unwrap();
     let check = |sql: &str, expect: &str| assert_eq!(psql(server.connection(), sql), expect, "{sql}");
@@ -147,7 +154,7 @@ fn data_and_settings_survive_a_restart() {
     check("SELECT current_user, current_database()", "aftersend|aftersend");
     check("SELECT lower('ÄÖÜ'), 'ä' ~ '\\w'", "äöü|t");
     server.stop().unwrap();
-    assert_eq!(any_process(&place(root.path())), Some(false));
+    assert!(!server_runs(root.path()));
 }
 
 #[test]
@@ -162,7 +169,7 @@ fn the_last_one_out_stops_the_server() {
     assert!(running.is_some() && running == postmaster(root.path()));
     assert_eq!(psql(second.connection(), "SELECT 1"), "1");
     drop(second);
-    assert_eq!(any_process(&place(root.path())), Some(false));
+    assert!(!server_runs(root.path()));
     assert_eq!(keeper(root.path()), None);
 }
 
@@ -200,11 +207,7 @@ fn programs_that_start_at_once_share_one_new_server() {
     for thread in leaving {
         thread.join().unwrap();
     }
-    assert_eq!(
-        any_process(&place(root.path())),
-        Some(false),
-        "the last program returned before the server was gone"
-    );
+    assert!(!server_runs(root.path()), "the last program returned before the server was gone");
 }
 
 #[test]
@@ -229,7 +232,7 @@ fn without_a_keeper_the_last_program_stops_the_server() {
     let server = Server::start(&options(root.path())).unwrap();
     kill(keeper(root.path()).unwrap());
     server.stop().unwrap();
-    assert_eq!(any_process(&place(root.path())), Some(false));
+    assert!(!server_runs(root.path()));
 }
 
 #[test]
@@ -238,13 +241,12 @@ fn a_killed_server_is_started_anew() {
     let first = Server::start(&options(root.path())).unwrap();
     psql(first.connection(), "CREATE TABLE t AS SELECT 42 AS answer");
     kill(postmaster(root.path()).unwrap());
-    // Its other processes notice by themselves.
-    await_gone(root.path());
+    // Its other processes are still there for a moment.
     let second = Server::start(&options(root.path())).unwrap();
     assert_eq!(psql(first.connection(), "SELECT answer FROM t"), "42");
     second.stop().unwrap();
     first.stop().unwrap();
-    assert_eq!(any_process(&place(root.path())), Some(false));
+    assert!(!server_runs(root.path()));
 }
 
 #[test]
@@ -256,7 +258,10 @@ fn a_stale_pid_file_with_a_living_number_is_no_obstacle() {
     let socket = root.path().join("socket");
     let text = format!("{pid}\n{}\n1\n5432\n{}\n\n  1 1\nready   \n", folder.display(), socket.display());
     fs::write(folder.join("postmaster.pid"), text).unwrap();
-    assert!(matches!(look(&place).unwrap(), State::Doubtful(found) if found.pid == pid));
+    let state = look(&place).unwrap();
+    // As root the server's account sees that this process is not its own.
+    let strange = place.drop_to().is_some();
+    assert!(matches!(state, State::Stopped) && strange || matches!(state, State::Doubtful(_)) && !strange);
     Server::start(&options(root.path())).unwrap().stop().unwrap();
 }
 
@@ -306,7 +311,7 @@ fn a_server_that_cannot_start_shows_its_log() {
         .write_all(b"shared_buffers = 'nonsense'\n")
         .unwrap();
     let error = Server::start(&options(root.path())).unwrap_err();
-    assert!(matches!(error, StartError::NotReady { .. }), "{error}");
+    assert!(matches!(error, StartError::Failed { .. }), "{error}");
     assert!(error.to_string().contains("invalid value for parameter \"shared_buffers\""), "{error}");
 }
 
@@ -329,7 +334,7 @@ fn no_value_reaches_the_log_and_a_long_log_is_emptied() {
     let text = fs::read_to_string(&log).unwrap();
     assert!(text.contains("ready to accept connections") && !text.contains("ada@"), "{text}");
 
-    fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(crate::server::LOG_BYTES_MAX + 1).unwrap();
+    fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(crate::log::LOG_BYTES_MAX + 1).unwrap();
     let second = Server::start(&options(root.path())).unwrap();
     assert_eq!(fs::metadata(&log).unwrap().len(), 0);
     second.stop().unwrap();
@@ -350,7 +355,7 @@ fn the_usual_socket_folder_is_private_and_short() {
     );
     let folder = folder.clone();
     server.stop().unwrap();
-    fs::remove_dir(folder).unwrap();
+    assert!(!folder.exists());
 }
 
 #[test]

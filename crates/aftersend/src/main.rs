@@ -1,1 +1,90 @@
-fn main() {}
+//! The command line: what each command means in terms of the other rooms.
+#![doc = include_str!("../README.md")]
+
+mod cli;
+mod commands;
+mod database;
+mod output;
+
+use std::{io, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    cli::{Cli, Command},
+    database::Place,
+    output::Output,
+};
+
+/// What a command came to, as far as the exit code tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// It ran to its end, and what it was asked to find out is bad news.
+    Failed,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.global.version {
+        println!("aftersend {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    let Some(command) = &cli.command else {
+        eprintln!("{}", Cli::command().render_help());
+        return ExitCode::from(2);
+    };
+    log_to_stderr();
+    match run(&cli, command) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
+        // Whoever read our output has seen enough: `aftersend search … | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli, command: &Command) -> anyhow::Result<Outcome> {
+    let output = Output::new(cli.global.json);
+    // Before the runtime: starting the embedded server blocks, and stopping it must come after everything else.
+    let place = Place::open(&cli.global, command)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(commands::run(cli, command, &place, output));
+    drop(runtime);
+    let stopped = place.close();
+    let outcome = outcome?;
+    stopped?;
+    Ok(outcome)
+}
+
+/// Warnings and errors by default; `AFTERSEND_LOG=debug` tells more. Never an address, a subject or a body.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AFTERSEND_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .init();
+}
+
+/// The error and what caused it, without saying twice what an outer error repeats of an inner one.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+mod demo;
 mod error;
 mod ingest;
 mod mails;
@@ -12,6 +13,7 @@ mod tags;
 mod tls;
 
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
+pub use demo::{BLOCKS_MAX, Counts};
 pub use error::{IngestError, QueryError};
 pub use ingest::{Arrival, Batch, BatchReport, Poison, TagNames, BATCH_EVENTS_MAX};
 pub use mails::{

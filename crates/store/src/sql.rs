@@ -60,6 +60,10 @@ statements! {
     Timeline = "timeline.sql",
     /// How many rows of each kind the store holds.
     CountAll = "count_all.sql",
+    /// The blocked addresses.
+    ListBlocks = "list_blocks.sql",
+    /// Makes one mail's status wrong on purpose.
+    FalsifyMail = "falsify_mail.sql",
 }
 
 /// All statements for one prefix.

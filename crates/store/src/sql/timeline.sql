@@ -1,15 +1,24 @@
 -- $1 the mail, $2 rows at most. email_log_uuid_idx, and the primary key of folded events.
-SELECT uuid, event_type, occurred_at, false AS folded, bounce_type, aftersend_subtype AS subtype,
-       aftersend_bot_verdict AS bot_verdict, link_url, ip_address, user_agent, complaint_type, reject_reason,
-       delay_type, subscription_type, failure_reason, event_data::text AS event_data, inserted_at
-FROM "prefix".phoenix_kit_email_events
-WHERE email_log_uuid = $1
-UNION ALL
-SELECT uuid, event_type, occurred_at, true, bounce_type, subtype,
-       bot_verdict, link_url, ip_address, user_agent, complaint_type, reject_reason,
-       delay_type, subscription_type, failure_reason, event_data::text, inserted_at
-FROM "prefix".aftersend_folded_events
-WHERE email_log_uuid = $1
+SELECT *
+FROM (
+    SELECT uuid, event_type::text AS event_type, occurred_at, false AS folded, bounce_type,
+           aftersend_subtype AS subtype, aftersend_bot_verdict AS bot_verdict, link_url, ip_address, user_agent,
+           complaint_type, reject_reason, delay_type, subscription_type, failure_reason,
+           event_data::text AS event_data, inserted_at
+    FROM "prefix".phoenix_kit_email_events
+    WHERE email_log_uuid = $1
+    UNION ALL
+    SELECT uuid, event_type::text, occurred_at, true, bounce_type,
+           subtype, bot_verdict, link_url, ip_address, user_agent,
+           complaint_type, reject_reason, delay_type, subscription_type, failure_reason,
+           event_data::text, inserted_at
+    FROM "prefix".aftersend_folded_events
+    WHERE email_log_uuid = $1
+) AS occurrence
 -- What SES stamps with the same time happened in the order of these types.
-ORDER BY occurred_at, array_position(ARRAY['queued', 'send', 'rendering_failure', 'reject', 'delivery_delay', 'delivery'], event_type::text), uuid
+ORDER BY occurred_at,
+         array_position(
+             ARRAY['queued', 'send', 'rendering_failure', 'reject', 'delivery_delay', 'delivery'], event_type
+         ),
+         uuid
 LIMIT $2

@@ -1,0 +1,224 @@
+//! The words of the command line.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use aftersend_event::Status;
+use aftersend_store::{Prefix, schema::{Step, Target}};
+use clap::{Args, Parser, Subcommand};
+
+/// What became of the mail we sent through Amazon SES?
+#[derive(Debug, Parser)]
+#[command(
+    name = "aftersend",
+    disable_version_flag = true,
+    after_help = "Without --database-url, Aftersend runs a private PostgreSQL of its own and brings its schema up to date."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What every command takes, before its name or after.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The PostgreSQL database to use: postgres://user:password@host:5432/database?sslmode=require
+    /// (else $DATABASE_URL, else the embedded server)
+    #[arg(long, global = true, env = "AFTERSEND_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// The Postgres schema that holds the tables
+    #[arg(long, global = true, env = "AFTERSEND_PREFIX", default_value = "public", value_name = "SCHEMA")]
+    pub(crate) prefix: Prefix,
+    /// The folder of the embedded server [default: /var/lib/aftersend as root, else ~/.local/share/aftersend]
+    #[arg(long, global = true, env = "AFTERSEND_DATA_DIR", value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Answer in JSON, for machines
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print the version
+    #[arg(long, short = 'V', global = true)]
+    pub(crate) version: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Stream made-up SES traffic through the real pipeline, check the result, and show it
+    Demo(DemoArgs),
+    /// Serve the site on this machine
+    Serve(ServeArgs),
+    /// Move the database's schema along its steps: 136, 137, a1
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Take events in
+    #[command(subcommand)]
+    Ingest(IngestCommand),
+    /// List mails, newest first, by a part of the recipient, the subject or the campaign
+    Search(SearchArgs),
+    /// Tell the story of one mail
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Do not serve the site: stream, check and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Make one row wrong before the check, to show that the check can fail
+    #[arg(long = "break", requires = "once")]
+    pub(crate) breaking: bool,
+    /// How many mails to make up
+    #[arg(long, default_value_t = 400, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) mails: u32,
+    /// Which traffic to make up: the same number gives the same
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on, on this machine only
+    #[arg(long, default_value = "127.0.0.1:4100", value_name = "ADDRESS:PORT", value_parser = loopback)]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Take the schema up
+    Up {
+        /// The last step to take
+        #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
+        to: Step,
+    },
+    /// Take the schema down, by one step unless told otherwise
+    Down {
+        /// The step to come down to, which stays; 0 for none
+        #[arg(long, value_name = "STEP", value_parser = target)]
+        to: Option<Target>,
+        /// Lose rows that only Aftersend's own tables hold
+        #[arg(long)]
+        discard_own_data: bool,
+        /// Lose all mails and events, going below 136
+        #[arg(long)]
+        drop_data: bool,
+    },
+    /// Say where the schema stands
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IngestCommand {
+    /// From a file with one JSON document or many: SES events, SNS or EventBridge envelopes
+    File {
+        /// The file; - for standard input
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        /// Exit with 1 when a message went into quarantine
+        #[arg(long)]
+        strict: bool,
+    },
+    /// From an SQS queue
+    Sqs {
+        /// The queue's URL
+        #[arg(long, env = "AFTERSEND_QUEUE_URL", value_name = "URL")]
+        queue_url: String,
+        /// Where the service answers, if not at AWS
+        #[arg(long, env = "AFTERSEND_ENDPOINT_URL", value_name = "URL")]
+        endpoint_url: Option<String>,
+        /// The queue's region, if its URL does not tell
+        #[arg(long, env = "AFTERSEND_REGION", value_name = "REGION")]
+        region: Option<String>,
+        /// End when the queue is empty
+        #[arg(long)]
+        drain: bool,
+        /// Exit with 1 when a message went into quarantine
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// A part of the recipient, the subject or the campaign, in any case
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: String,
+    /// Only mails in this state: queued, sent, delayed, delivered, opened, clicked, bounced, soft_bounced,
+    /// hard_bounced, failed, rejected or complaint
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub(crate) status: Option<Status>,
+    /// How many mails to list
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Our uuid, the application's message id, or the id that SES gave the mail
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+fn step(text: &str) -> Result<Step, String> {
+    text.parse().map_err(|_| "the steps are 136, 137 and a1".to_owned())
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    if text == "0" {
+        return Ok(Target::Nothing);
+    }
+    text.parse().map(Target::Step).map_err(|_| "the steps are 136, 137 and a1, or 0 for none".to_owned())
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    Status::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = Status::ALL.into_iter().map(Status::name).collect();
+        format!("there is no such status; there are {}", names.join(", "))
+    })
+}
+
+/// The site shows everybody's mail and asks nobody who they are.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "an address looks like 127.0.0.1:4100 or [::1]:4100".to_owned())?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err("the site has no log-in yet, so it listens on this machine only: 127.0.0.1 or [::1]. From elsewhere, use a \
+         tunnel: ssh -L 4100:127.0.0.1:4100 this-machine"
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after() {
+        let before = Cli::parse_from(["aftersend", "--json", "--prefix", "own", "search", "jane"]);
+        let after = Cli::parse_from(["aftersend", "search", "jane", "--prefix", "own", "--json"]);
+        for cli in [before, after] {
+            assert!(cli.global.json);
+            assert_eq!(cli.global.prefix.raw(), "own");
+        }
+        assert!(Cli::parse_from(["aftersend", "serve", "--version"]).global.version);
+    }
+
+    #[test]
+    fn the_site_listens_on_this_machine_only() {
+        assert!(loopback("0.0.0.0:4100").unwrap_err().contains("this machine only"));
+        assert!(loopback("127.0.0.1:4100").is_ok());
+        assert!(loopback("[::1]:4100").is_ok());
+    }
+}

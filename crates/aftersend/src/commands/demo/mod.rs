@@ -1,0 +1,185 @@
+//! `aftersend demo`: made-up traffic through the real pipeline, held against the truth about it.
+
+mod check;
+mod feed;
+
+use std::fs::{File, TryLockError};
+
+use aftersend_ingest::{Patience, Pump, Shutdown, Tally};
+use aftersend_simulator::{Plan, Traffic, simulate};
+use aftersend_store::{
+    Store,
+    schema::{DownOptions, Migrator, Step, Target},
+};
+use anyhow::{Context, bail};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::serve;
+use crate::{Outcome, cli::DemoArgs, database::Place, output::Output};
+use check::Verdict;
+use feed::{Queue, SimulatedFeed};
+
+/// Pumps that race for the made-up messages, as several pollers would for a queue's.
+const PUMPS: usize = 4;
+
+/// How far back the made-up mail reaches.
+const SPAN: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+pub(crate) async fn run(args: &DemoArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+    // First of all: a demo whose site has no place should not have wiped the one that has it.
+    let listener = if args.once { None } else { Some(serve::listen(args.serve.listen).await?) };
+    let _alone = alone(place)?;
+    let store = empty_store(place).await?;
+
+    let traffic = simulate(&plan(args)?);
+    let truth = &traffic.truth;
+    output.progress(format!(
+        "sent         {:>7} messages: {} mails, {} distinct events with repeats in any order, {} malformed, {} control",
+        truth.messages,
+        truth.mails.len(),
+        truth.distinct_events,
+        truth.malformed,
+        truth.controls
+    ))?;
+    let tally = stream(&store, &traffic).await?;
+    print_tally(&tally, output)?;
+
+    if args.breaking {
+        let broken = break_one(&store, &traffic).await?;
+        output.progress(format!("broken on purpose: the status of mail {broken}"))?;
+    }
+    let verdict = check::run(&store, &traffic, &tally).await?;
+    report(&traffic, &tally, &verdict, output)?;
+    if let Some(listener) = listener {
+        hints(place, &traffic, output)?;
+        serve::announce(&listener, output)?;
+        serve::until_stopped(listener, store).await?;
+    }
+    Ok(if verdict.holds() { Outcome::Done } else { Outcome::Failed })
+}
+
+fn plan(args: &DemoArgs) -> anyhow::Result<Plan> {
+    // So that the newest mail on the site is some minutes old, whenever the demo runs.
+    let end = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60)?;
+    Ok(Plan { seed: args.seed, mails: args.mails as usize, start: end - SPAN, span: SPAN, ..Plan::default() })
+}
+
+/// A demo wipes what an earlier one left, which must not be one that still runs.
+fn alone(place: &Place) -> anyhow::Result<Option<File>> {
+    let Some(data_dir) = &place.data_dir else { return Ok(None) };
+    let path = data_dir.join("demo.lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another demo is running on {}; end it, or give this one a --data-dir of its own", data_dir.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+/// A store without a mail in it. The demo's own database is wiped; one given by URL must be empty.
+async fn empty_store(place: &Place) -> anyhow::Result<Store> {
+    let mut migrator = Migrator::open(&place.address, place.prefix.clone()).await?;
+    if place.is_embedded() {
+        migrator.down(Target::Nothing, DownOptions { discard_own_data: true, drop_data: true }).await?;
+    }
+    migrator.up(Step::LATEST).await?;
+    drop(migrator);
+    let store = place.store().await?;
+    if store.count_all().await? != aftersend_store::Counts::default() {
+        bail!(
+            "the schema {0} holds mail, and the demo wants an empty one: --prefix {0}_demo, or leave --database-url out",
+            place.prefix
+        );
+    }
+    Ok(store)
+}
+
+/// Has several pumps race for the messages.
+async fn stream(store: &Store, traffic: &Traffic) -> anyhow::Result<Tally> {
+    let queue = Queue::new(&traffic.messages);
+    let (_sender, shutdown) = Shutdown::channel();
+    let mut pumps = tokio::task::JoinSet::new();
+    for place in 0..PUMPS {
+        let store = store.clone();
+        let shutdown = shutdown.clone();
+        let mut feed = SimulatedFeed::new(queue.clone(), place);
+        pumps.spawn(async move {
+            let mut on_refused = |_: &aftersend_ingest::Refused| {};
+            let patience = Patience::Limited(std::time::Duration::from_secs(60));
+            Pump::new(&store, patience, shutdown, &mut on_refused).run(&mut feed).await
+        });
+    }
+    let mut tally = Tally::default();
+    while let Some(ended) = pumps.join_next().await {
+        let (part, result) = ended.context("a pump")?;
+        tally += part;
+        result?;
+    }
+    Ok(tally)
+}
+
+/// Makes one mail wrong: the last by id, whichever that is.
+async fn break_one(store: &Store, traffic: &Traffic) -> anyhow::Result<String> {
+    let id = traffic.truth.mails.keys().next_back().context("the plan has mails")?;
+    let story = store.find_story(id).await?.context("every mail of the truth should be in the database")?;
+    store.falsify_mail(story.mail.summary.uuid).await?;
+    Ok(id.clone())
+}
+
+fn print_tally(tally: &Tally, output: Output) -> anyhow::Result<()> {
+    for (name, count, meaning) in [
+        ("received", tally.received, "messages, each acknowledged after its commit"),
+        ("stored", tally.stored, "events"),
+        ("repeated", tally.repeated, "events that were known"),
+        ("folded", tally.folded, "events beside another that holds their place in V137's index"),
+        ("control", tally.control, "messages of SNS and SES that are no events"),
+        ("quarantined", tally.quarantined, "messages that can't be read"),
+    ] {
+        output.progress(format!("{name:<12} {count:>7} {meaning}"))?;
+    }
+    Ok(())
+}
+
+fn report(traffic: &Traffic, tally: &Tally, verdict: &Verdict, output: Output) -> anyhow::Result<()> {
+    if output.is_json() {
+        return output.json(&json!({
+            "sent": traffic.truth.messages,
+            "mails": traffic.truth.mails.len(),
+            "distinct_events": traffic.truth.distinct_events,
+            "tally": tally,
+            "equal": verdict.holds(),
+            "differences": verdict.differences,
+        }));
+    }
+    if verdict.holds() {
+        output.text(format!(
+            "equal: {} mails and {} occurrences are as the simulator says, status, times and all",
+            verdict.mails, verdict.occurrences
+        ))?;
+    } else {
+        for difference in verdict.differences.iter().take(check::DIFFERENCES_SHOWN_MAX) {
+            output.text(format!("different: {difference}"))?;
+        }
+        output.text(format!("NOT EQUAL: {} differences", verdict.differences.len()))?;
+    }
+    Ok(())
+}
+
+fn hints(place: &Place, traffic: &Traffic, output: Output) -> anyhow::Result<()> {
+    let Some(data_dir) = &place.data_dir else { return Ok(()) };
+    output.progress("")?;
+    output.progress("While the demo runs, the same mail on the command line:")?;
+    let data_dir = data_dir.display();
+    output.progress(format!("  aftersend --data-dir {data_dir} search receipt"))?;
+    if let Some(id) = traffic.truth.mails.keys().next() {
+        output.progress(format!("  aftersend --data-dir {data_dir} show {id}"))?;
+    }
+    if let Some(psql) = place.psql() {
+        output.progress(format!("  {psql}"))?;
+    }
+    output.progress("")?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! `aftersend serve`.
+
+use std::net::SocketAddr;
+
+use aftersend_store::Store;
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::signals;
+use crate::{Outcome, cli::ServeArgs, database::Place, output::Output};
+
+pub(crate) async fn run(args: &ServeArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+    let store = place.store().await?;
+    let listener = listen(args.listen).await?;
+    announce(&listener, output)?;
+    until_stopped(listener, store).await?;
+    Ok(Outcome::Done)
+}
+
+/// Takes the address.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(4100));
+        format!("the site can't listen on {address}; another one: --listen {other}")
+    })
+}
+
+/// Says where the site is.
+pub(crate) fn announce(listener: &TcpListener, output: Output) -> anyhow::Result<()> {
+    let url = format!("http://{}", listener.local_addr()?);
+    if output.is_json() {
+        output.json(&serde_json::json!({ "listening": url }))
+    } else {
+        Ok(output.text(format!("The site is at {url} (Ctrl-C ends it)"))?)
+    }
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(crate) async fn until_stopped(listener: TcpListener, store: Store) -> anyhow::Result<()> {
+    let stop = async {
+        if let Err(error) = signals::requested().await {
+            tracing::error!(%error, "signals can't be received, so the site ends");
+        }
+    };
+    aftersend_web::serve(listener, store, stop).await.context("the site")
+}

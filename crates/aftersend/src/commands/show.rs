@@ -1,0 +1,129 @@
+//! `aftersend show`.
+
+use aftersend_store::{Occurrence, Story};
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::search::summary;
+use crate::{
+    Outcome,
+    cli::{Global, ShowArgs},
+    database::Place,
+    output::{Output, plain},
+};
+
+pub(crate) async fn run(args: &ShowArgs, global: &Global, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+    let store = place.store().await?;
+    let Some(story) = store.find_story(&args.id).await? else {
+        bail!(
+            "no mail has that id in the schema {}. It is our uuid, the application's message id or the SES id; \
+             `aftersend search` finds mails by recipient or subject",
+            global.prefix
+        );
+    };
+    if output.is_json() {
+        output.json(&story_json(&story))?;
+    } else {
+        print(&story, output)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn story_json(story: &Story) -> Value {
+    let mut mail = summary(&story.mail.summary);
+    let times: serde_json::Map<String, Value> =
+        story.mail.times.iter().map(|(status, at)| (status.name().to_owned(), json!(at.to_string()))).collect();
+    mail["configuration_set"] = json!(story.mail.configuration_set);
+    mail["tags"] = json!(story.mail.tags);
+    mail["first_times"] = Value::Object(times);
+    mail["known_from_events_only"] = json!(story.mail.derived);
+    mail["occurrences"] = story.occurrences.iter().map(occurrence_json).collect();
+    mail["truncated"] = json!(story.truncated);
+    mail
+}
+
+fn occurrence_json(occurrence: &Occurrence) -> Value {
+    json!({
+        "uuid": occurrence.uuid,
+        "event_type": occurrence.event_type,
+        "occurred_at": occurrence.occurred_at.to_string(),
+        "folded": occurrence.folded,
+        "recipients": occurrence.recipients,
+        "bounce_type": occurrence.bounce_type,
+        "subtype": occurrence.subtype,
+        "bot_verdict": occurrence.bot_verdict,
+        "link_url": occurrence.link_url,
+        "ip_address": occurrence.ip_address,
+        "user_agent": occurrence.user_agent,
+        "complaint_type": occurrence.complaint_type,
+        "reject_reason": occurrence.reject_reason,
+        "delay_type": occurrence.delay_type,
+        "subscription_type": occurrence.subscription_type,
+        "failure_reason": occurrence.failure_reason,
+        "diagnostics": occurrence.diagnostics,
+        "event_data": serde_json::from_str::<Value>(&occurrence.event_data).unwrap_or(Value::Null),
+    })
+}
+
+fn print(story: &Story, output: Output) -> anyhow::Result<()> {
+    let mail = &story.mail.summary;
+    output.text(format!("{}  {}", mail.status, plain(mail.subject.as_deref().unwrap_or("(no subject)"))))?;
+    let facts = [
+        ("to", Some(mail.to.as_str())),
+        ("from", Some(mail.from.as_str())),
+        ("template", mail.template_name.as_deref()),
+        ("campaign", mail.campaign_id.as_deref()),
+        ("message id", Some(mail.message_id.as_str())),
+        ("SES id", mail.aws_message_id.as_deref()),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            output.text(format!("  {name:<11} {}", plain(value)))?;
+        }
+    }
+    output.text(format!("  {:<11} {}", "uuid", mail.uuid))?;
+    output.text("")?;
+    for occurrence in &story.occurrences {
+        output.text(line(occurrence))?;
+    }
+    if story.truncated {
+        output.text(format!("… and more than these {}", story.occurrences.len()))?;
+    }
+    Ok(())
+}
+
+fn line(occurrence: &Occurrence) -> String {
+    let mut line = format!(
+        "  {}  {:<17}",
+        occurrence.occurred_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"),
+        plain(&occurrence.event_type)
+    );
+    let mut say = |text: &str| {
+        line.push(' ');
+        line.push_str(&plain(text));
+    };
+    let kinds = [
+        &occurrence.bounce_type,
+        &occurrence.subtype,
+        &occurrence.complaint_type,
+        &occurrence.reject_reason,
+        &occurrence.failure_reason,
+        &occurrence.link_url,
+    ];
+    for kind in kinds.into_iter().flatten() {
+        say(kind);
+    }
+    if !occurrence.recipients.is_empty() {
+        say(&format!("<{}>", occurrence.recipients.join(", ")));
+    }
+    for diagnostic in &occurrence.diagnostics {
+        say(&format!("“{diagnostic}”"));
+    }
+    if occurrence.bot_verdict.as_deref() == Some("Likely") {
+        say("(automated)");
+    }
+    if occurrence.folded {
+        say("(folded)");
+    }
+    line
+}

@@ -1,0 +1,296 @@
+//! Cutting a stream of bytes into messages.
+//!
+//! A stream holds JSON documents, one to a line, one over many lines, or one after the other without anything
+//! between (as Firehose writes them), and lines of plain text. A document that is broken ends where the next
+//! one plainly begins: one bad line must not swallow its neighbours.
+
+use aftersend_event::limits::MESSAGE_BYTES_MAX;
+
+/// How often the lines of one broken document are looked through again for whole ones.
+const RESCANS_MAX: usize = 16;
+
+/// A message cut from the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The line it begins in; the first is 1.
+    pub(crate) line: u64,
+    /// Its bytes, without the space around it; of an overlong one the first [`MESSAGE_BYTES_MAX`].
+    pub(crate) body: Vec<u8>,
+    /// How long it is, if it is longer than what was kept.
+    pub(crate) overlong_bytes: Option<u64>,
+}
+
+/// The cutter's state between two bytes.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    cuts: Vec<Cut>,
+    state: State,
+    body: Vec<u8>,
+    body_bytes: u64,
+    body_line: u64,
+    line: u64,
+    /// The last byte that is no space, within a document.
+    previous: u8,
+    at_line_start: bool,
+    rescans: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Between,
+    /// In a line that is no JSON.
+    Text,
+    /// In a document, outside its strings, so many brackets deep.
+    Json { depth: u64 },
+    /// In a string of a document; `escaped` after a backslash.
+    JsonString { depth: u64, escaped: bool },
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Self {
+            cuts: Vec::new(),
+            state: State::Between,
+            body: Vec::new(),
+            body_bytes: 0,
+            body_line: 1,
+            line: 1,
+            previous: 0,
+            at_line_start: true,
+            rescans: 0,
+        }
+    }
+}
+
+impl Splitter {
+    /// Takes the next bytes of the stream, and gives the messages that end in them.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Cut> {
+        for &byte in bytes {
+            self.push_byte(byte);
+        }
+        std::mem::take(&mut self.cuts)
+    }
+
+    /// Gives what is left at the stream's end.
+    pub(crate) fn finish(&mut self) -> Vec<Cut> {
+        match self.state {
+            State::Between => {}
+            State::Text => self.cut(),
+            State::Json { .. } | State::JsonString { .. } => self.give_up(),
+        }
+        std::mem::take(&mut self.cuts)
+    }
+
+    fn push_byte(&mut self, byte: u8) {
+        let begins_line = std::mem::replace(&mut self.at_line_start, byte == b'\n');
+        match self.state {
+            State::Between => self.between(byte),
+            State::Text if byte == b'\n' => self.cut(),
+            State::Text => self.keep(byte),
+            // A document that begins in the first column, where this one can't go on with one: this one is broken.
+            State::Json { .. } if begins_line && byte == b'{' && !matches!(self.previous, b':' | b',' | b'[') => {
+                self.give_up();
+                self.push_byte_again(byte);
+                return;
+            }
+            State::Json { depth } => self.outside_string(byte, depth),
+            // No JSON string holds a line's end: this document is broken.
+            State::JsonString { .. } if byte == b'\n' => self.give_up(),
+            State::JsonString { depth, escaped } => self.inside_string(byte, depth, escaped),
+        }
+        if byte == b'\n' {
+            self.line += 1;
+        }
+    }
+
+    fn push_byte_again(&mut self, byte: u8) {
+        self.at_line_start = true;
+        self.push_byte(byte);
+    }
+
+    fn between(&mut self, byte: u8) {
+        // The three bytes of a byte order mark count as space.
+        if byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF) {
+            return;
+        }
+        self.body_line = self.line;
+        self.state = if matches!(byte, b'{' | b'[') { State::Json { depth: 1 } } else { State::Text };
+        self.keep(byte);
+    }
+
+    fn outside_string(&mut self, byte: u8, depth: u64) {
+        self.keep(byte);
+        self.state = match byte {
+            b'"' => State::JsonString { depth, escaped: false },
+            b'{' | b'[' => State::Json { depth: depth + 1 },
+            b'}' | b']' if depth == 1 => return self.cut(),
+            b'}' | b']' => State::Json { depth: depth - 1 },
+            _ => State::Json { depth },
+        };
+    }
+
+    fn inside_string(&mut self, byte: u8, depth: u64, escaped: bool) {
+        self.keep(byte);
+        self.state = match byte {
+            b'"' if !escaped => State::Json { depth },
+            b'\\' => State::JsonString { depth, escaped: !escaped },
+            _ => State::JsonString { depth, escaped: false },
+        };
+    }
+
+    fn keep(&mut self, byte: u8) {
+        self.body_bytes += 1;
+        if self.body.len() < MESSAGE_BYTES_MAX {
+            self.body.push(byte);
+        }
+        if !byte.is_ascii_whitespace() {
+            self.previous = byte;
+        }
+    }
+
+    /// The message ends here.
+    fn cut(&mut self) {
+        let mut body = std::mem::take(&mut self.body);
+        let overlong_bytes = (self.body_bytes > body.len() as u64).then_some(self.body_bytes);
+        body.truncate(body.trim_ascii_end().len());
+        self.cuts.push(Cut { line: self.body_line, body, overlong_bytes });
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.state = State::Between;
+        self.body.clear();
+        self.body_bytes = 0;
+        self.previous = 0;
+        self.rescans = 0;
+    }
+
+    /// The document is broken. Its first line is what was broken as a rule; the others may be whole.
+    fn give_up(&mut self) {
+        let first_line_bytes = self.body.iter().position(|&byte| byte == b'\n');
+        let whole = self.body_bytes == self.body.len() as u64;
+        let rescans = self.rescans;
+        match first_line_bytes {
+            Some(end) if whole && rescans < RESCANS_MAX && holds_document(&self.body[end..]) => {
+                let rest = self.body.split_off(end);
+                let line_now = self.line;
+                self.body_bytes = end as u64;
+                self.cut();
+                self.line = self.cuts.last().expect("one was just cut").line;
+                self.rescans = rescans + 1;
+                for byte in rest {
+                    self.push_byte(byte);
+                }
+                // What the rest leaves open is broken, too.
+                if self.state != State::Between {
+                    self.rescans = rescans + 1;
+                    self.finish_open();
+                }
+                self.line = line_now;
+            }
+            _ => self.cut(),
+        }
+    }
+
+    fn finish_open(&mut self) {
+        if self.state == State::Text { self.cut() } else { self.give_up() }
+    }
+}
+
+/// Whether a line begins like a document in its first column. Where none does, the lines belong together.
+fn holds_document(lines: &[u8]) -> bool {
+    lines.windows(2).any(|pair| pair == b"\n{")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(stream: &str, expected: &[(u64, &str)]) {
+        // However the stream is cut into reads, the messages are the same.
+        for step in [1, 3, stream.len().max(1)] {
+            let mut splitter = Splitter::default();
+            let mut cuts: Vec<Cut> = stream.as_bytes().chunks(step).flat_map(|part| splitter.push(part)).collect();
+            cuts.extend(splitter.finish());
+            let got: Vec<(u64, &str)> =
+                cuts.iter().map(|cut| (cut.line, std::str::from_utf8(&cut.body).unwrap())).collect();
+            assert_eq!(got, expected, "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn lines_are_messages() {
+        check("{\"a\":1}\n{\"b\":2}\n", &[(1, "{\"a\":1}"), (2, "{\"b\":2}")]);
+        check("\u{feff}{\"a\":1}\r\n\r\n{\"b\":2}", &[(1, "{\"a\":1}"), (3, "{\"b\":2}")]);
+        check("Successfully validated\n{\"a\":1}", &[(1, "Successfully validated"), (2, "{\"a\":1}")]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn a_document_may_take_many_lines() {
+        check("{\n  \"a\": \"}\\\"{\",\n  \"b\": [\n{}\n]\n}\n{\"c\":1}\n", &[
+            (1, "{\n  \"a\": \"}\\\"{\",\n  \"b\": [\n{}\n]\n}"),
+            (7, "{\"c\":1}"),
+        ]);
+    }
+
+    #[test]
+    fn documents_may_stand_without_anything_between() {
+        check("{\"a\":1}{\"b\":{}}\n", &[(1, "{\"a\":1}"), (1, "{\"b\":{}}")]);
+    }
+
+    #[test]
+    fn a_broken_line_harms_no_other() {
+        check("{\"a\":{\n{\"b\":2}\n{\"c\":3}\n", &[(1, "{\"a\":{"), (2, "{\"b\":2}"), (3, "{\"c\":3}")]);
+        check("{\"a\":\"cut\n{\"b\":2}\n", &[(1, "{\"a\":\"cut"), (2, "{\"b\":2}")]);
+        // Broken off where a document could go on.
+        check("{\"a\":\n{\"b\":2}\n{\"c\":3}\n", &[(1, "{\"a\":"), (2, "{\"b\":2}"), (3, "{\"c\":3}")]);
+        check("{\"a\":1}}\n{\"b\":2}\n", &[(1, "{\"a\":1}"), (1, "}"), (2, "{\"b\":2}")]);
+        check("{\"a\":1}\n{\"b\":", &[(1, "{\"a\":1}"), (2, "{\"b\":")]);
+        check("{\"a\":1,\n\"b\":[\n1,", &[(1, "{\"a\":1,\n\"b\":[\n1,")]);
+    }
+
+    #[test]
+    fn an_overlong_message_is_cut_and_says_how_long_it_was() {
+        let long = format!("{{\"a\":\"{}\"}}\n{{\"b\":2}}\n", "x".repeat(MESSAGE_BYTES_MAX));
+        let mut splitter = Splitter::default();
+        let cuts = splitter.push(long.as_bytes());
+        assert_eq!(cuts.len(), 2);
+        assert_eq!(cuts[0].body.len(), MESSAGE_BYTES_MAX);
+        assert_eq!(cuts[0].overlong_bytes, Some(MESSAGE_BYTES_MAX as u64 + 8));
+        assert_eq!(cuts[1].body, b"{\"b\":2}");
+    }
+
+    proptest! {
+        /// Nothing is lost: whatever the stream, the messages hold all of it but space.
+        #[test]
+        fn every_byte_is_in_a_message(stream in "[{}\\[\\]\":,a\\\\\n ]{0,60}") {
+            let mut splitter = Splitter::default();
+            let mut cuts = splitter.push(stream.as_bytes());
+            cuts.extend(splitter.finish());
+            let solid = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<u8>>();
+            let kept: Vec<u8> = cuts.iter().flat_map(|cut| solid(&cut.body)).collect();
+            prop_assert_eq!(kept, solid(stream.as_bytes()));
+            prop_assert!(cuts.windows(2).all(|pair| pair[0].line <= pair[1].line));
+        }
+
+        /// Whole documents between broken lines come out whole.
+        #[test]
+        fn whole_lines_survive_broken_neighbours(broken in proptest::collection::vec("\\{\"[a-z]{1,3}\"[:,\\[]?[a-z\"\\{]{0,6}", 0..5)) {
+            let whole = "{\"eventType\":\"Send\",\"mail\":{\"a\":[1,2]}}";
+            let mut stream = String::new();
+            for line in &broken {
+                stream.push_str(line);
+                stream.push('\n');
+                stream.push_str(whole);
+                stream.push('\n');
+            }
+            let mut splitter = Splitter::default();
+            let mut cuts = splitter.push(stream.as_bytes());
+            cuts.extend(splitter.finish());
+            prop_assert_eq!(cuts.iter().filter(|cut| cut.body == whole.as_bytes()).count(), broken.len(), "{}", stream);
+        }
+    }
+}

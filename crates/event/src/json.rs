@@ -8,7 +8,9 @@ use crate::{ReadError, error::Within, limits};
 ///
 /// serde skips what it does not know without recursion, so it sets no such limit itself, while `jsonb`
 /// recurses and computes: without this check one record could pass here and fail in the database.
-pub(crate) fn check_limits(json: &str, text: Within) -> Result<(), ReadError> {
+///
+/// `json` begins at byte `start` of `text`.
+pub(crate) fn check_limits(json: &str, start: usize, text: Within) -> Result<(), ReadError> {
     let bytes = json.as_bytes();
     let (mut at, mut depth) = (0, 0_usize);
     while at < bytes.len() {
@@ -18,7 +20,7 @@ pub(crate) fn check_limits(json: &str, text: Within) -> Result<(), ReadError> {
                 depth += 1;
                 if depth > limits::JSON_DEPTH_MAX {
                     return Err(ReadError::over(
-                        format!("the nesting at byte {at} of {text} is"),
+                        format!("the nesting at byte {} of {text} is", start + at),
                         "JSON_DEPTH_MAX",
                         limits::JSON_DEPTH_MAX,
                     ));
@@ -29,7 +31,7 @@ pub(crate) fn check_limits(json: &str, text: Within) -> Result<(), ReadError> {
                 depth = depth.saturating_sub(1);
                 at += 1;
             }
-            b'-' | b'0'..=b'9' => at = number_end(bytes, at, text)?,
+            b'-' | b'0'..=b'9' => at = number_end(bytes, at, start, text)?,
             _ => at += 1,
         }
     }
@@ -50,12 +52,12 @@ fn string_end(bytes: &[u8], at: usize) -> usize {
 }
 
 /// The byte after the number that begins at `at`.
-fn number_end(bytes: &[u8], at: usize, text: Within) -> Result<usize, ReadError> {
+fn number_end(bytes: &[u8], at: usize, start: usize, text: Within) -> Result<usize, ReadError> {
     let length =
         bytes[at..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     let end = at + length.count();
     if end - at > limits::NUMBER_BYTES_MAX {
-        let what = format!("the number at byte {at} of {text} is");
+        let what = format!("the number at byte {} of {text} is", start + at);
         return Err(ReadError::over(what, "NUMBER_BYTES_MAX", limits::NUMBER_BYTES_MAX));
     }
     let exponent_digits = bytes[at..end]
@@ -63,7 +65,7 @@ fn number_end(bytes: &[u8], at: usize, text: Within) -> Result<usize, ReadError>
         .position(|byte| matches!(byte, b'e' | b'E'))
         .map_or(0, |e| bytes[at + e..end].iter().filter(|byte| byte.is_ascii_digit()).count());
     if exponent_digits > limits::EXPONENT_DIGITS_MAX {
-        let what = format!("the exponent of the number at byte {at} of {text} is");
+        let what = format!("the exponent of the number at byte {} of {text} is", start + at);
         return Err(ReadError::over(what, "EXPONENT_DIGITS_MAX", limits::EXPONENT_DIGITS_MAX));
     }
     Ok(end)
@@ -136,7 +138,10 @@ mod tests {
             (r#""a\\\u0000b""#, r#""a\\\ufffdb""#),
             (r#""\ud83d\ude00""#, r#""\ud83d\ude00""#),
             (r#""\uD83D\uDE00""#, r#""\uD83D\uDE00""#),
+            (r#""\ud800\udc00\udbff\udfff""#, r#""\ud800\udc00\udbff\udfff""#),
+            (r#""\ud7ff\ue000""#, r#""\ud7ff\ue000""#),
             (r#""\ud83d""#, r#""\ufffd""#),
+            (r#""\ud83d\ue000""#, r#""\ufffd\ue000""#),
             (r#""\ude00\ud83d""#, r#""\ufffd\ufffd""#),
             (r#""\ud83d\ud83d\ude00""#, r#""\ufffd\ud83d\ude00""#),
             (r#""é\u0000é\né""#, r#""é\ufffdé\né""#),
@@ -149,21 +154,21 @@ mod tests {
     #[test]
     fn depth_and_numbers_have_limits() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(check_limits(&nested(limits::JSON_DEPTH_MAX), Within::Message), Ok(()));
-        let error = check_limits(&nested(limits::JSON_DEPTH_MAX + 1), Within::Message).unwrap_err();
+        assert_eq!(check_limits(&nested(limits::JSON_DEPTH_MAX), 0, Within::Message), Ok(()));
+        let error = check_limits(&nested(limits::JSON_DEPTH_MAX + 1), 7, Within::Message).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the nesting at byte 100 of the message is over the limit JSON_DEPTH_MAX of 100"
+            "the nesting at byte 107 of the message is over the limit JSON_DEPTH_MAX of 100"
         );
         // Brackets in strings, and many beside each other, are no depth.
-        assert_eq!(check_limits(&format!("[\"{}\"]", "[\\\"".repeat(500)), Within::Message), Ok(()));
-        assert_eq!(check_limits(&format!("[{}1]", "[],".repeat(500)), Within::Message), Ok(()));
+        assert_eq!(check_limits(&format!("[\"{}\"]", "[\\\"".repeat(500)), 0, Within::Message), Ok(()));
+        assert_eq!(check_limits(&format!("[{}1]", "[],".repeat(500)), 0, Within::Message), Ok(()));
 
-        assert_eq!(check_limits("[-1.5e+0300,1E9999]", Within::Message), Ok(()));
-        let error = check_limits("[1e10000]", Within::SnsMessage).unwrap_err();
+        assert_eq!(check_limits("[-1.5e+0300,1E9999]", 0, Within::Message), Ok(()));
+        let error = check_limits("[1e10000]", 0, Within::SnsMessage).unwrap_err();
         assert!(matches!(error, ReadError::OverLimit { limit: "EXPONENT_DIGITS_MAX", .. }), "{error}");
-        assert_eq!(check_limits(&"9".repeat(limits::NUMBER_BYTES_MAX), Within::Message), Ok(()));
-        let error = check_limits(&"9".repeat(limits::NUMBER_BYTES_MAX + 1), Within::Message).unwrap_err();
+        assert_eq!(check_limits(&"9".repeat(limits::NUMBER_BYTES_MAX), 0, Within::Message), Ok(()));
+        let error = check_limits(&"9".repeat(limits::NUMBER_BYTES_MAX + 1), 0, Within::Message).unwrap_err();
         assert!(matches!(error, ReadError::OverLimit { limit: "NUMBER_BYTES_MAX", .. }), "{error}");
     }
 }

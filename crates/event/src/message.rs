@@ -167,7 +167,7 @@ impl<'a> Inner<'a> {
         let storable = json::storable(&inner.text);
         let top: Top<'_> = serde_json::from_str(&storable)
             .map_err(|error| json::read_error(&error, &storable, start, within))?;
-        json::check_limits(&storable, within)?;
+        json::check_limits(&storable, start, within)?;
 
         if top.event_type.json().is_some() || top.notification_type.json().is_some() {
             if top.notification_type.text().as_deref() == Some(TOPIC_SUBSCRIBED) {

@@ -121,12 +121,7 @@ impl Event<'_> {
     /// A server that forwards may name the forward's target, which is not in `mail.destination`: that
     /// belongs to the only recipient if there is one. Nothing where it can't be told.
     pub fn listed_recipient(&self, normalised: &str) -> Option<String> {
-        let mut destination = self.destination();
-        match destination.binary_search_by(|listed| listed.as_str().cmp(normalised)) {
-            Ok(found) => Some(destination.swap_remove(found)),
-            Err(_) if destination.len() == 1 => destination.pop(),
-            Err(_) => None,
-        }
+        listed(&self.destination(), normalised).map(str::to_owned)
     }
 
     /// The address for the column `to`, in its own spelling: the first of `commonHeaders.to`, else of
@@ -220,8 +215,10 @@ impl Event<'_> {
         }
         let (mut blocked, reason): (Vec<String>, _) = match &self.detail {
             Detail::Bounce(Bounce { bounce_type: BounceType::Permanent, .. }) => {
-                let listed = |address: String| self.listed_recipient(&address);
-                (self.recipients().into_iter().filter_map(listed).collect(), BlockReason::HardBounce)
+                // Made once: for each recipient anew, it would be work by the square of a list's length.
+                let destination = self.destination();
+                let listed = |address: &String| listed(&destination, address).map(str::to_owned);
+                (self.recipients().iter().filter_map(listed).collect(), BlockReason::HardBounce)
             }
             Detail::Complaint(complaint) if complaint.blocks() => (self.recipients(), BlockReason::Complaint),
             _ => return Vec::new(),
@@ -252,6 +249,15 @@ impl Complaint<'_> {
     /// forged mail.
     fn blocks(&self) -> bool {
         self.counts() && self.feedback_type.as_deref() != Some("auth-failure")
+    }
+}
+
+/// The entry of a sorted `destination` that an address stands for.
+fn listed<'d>(destination: &'d [String], normalised: &str) -> Option<&'d str> {
+    match (destination.binary_search_by(|entry| entry.as_str().cmp(normalised)), destination) {
+        (Ok(found), _) => Some(&destination[found]),
+        (Err(_), [only]) => Some(only),
+        (Err(_), _) => None,
     }
 }
 

@@ -155,6 +155,20 @@ fn blocks() {
 }
 
 #[test]
+fn a_bounced_address_stands_for_a_listed_one() {
+    for (destination, address, expected) in [
+        (&["A <A@x.org>", "b@x.org"][..], "a@x.org", Some("a@x.org")),
+        (&["a@x.org", "b@x.org"], "c@x.org", None),
+        (&["a@x.org"], "c@x.org", Some("a@x.org")),
+        (&[], "c@x.org", None),
+    ] {
+        with_event(&bounce(destination, &[address], ""), |event| {
+            assert_eq!(event.listed_recipient(address).as_deref(), expected, "{destination:?}");
+        });
+    }
+}
+
+#[test]
 fn the_stronger_reason_is_the_greater() {
     assert!(BlockReason::HardBounce < BlockReason::Complaint);
     assert_eq!([BlockReason::HardBounce.name(), BlockReason::Complaint.name()], ["hard_bounce", "complaint"]);

@@ -195,8 +195,10 @@ fn unknown_types_are_kept() {
     for (rest, expected) in [
         (String::new(), "00:00"),
         (format!(r#","mailboxMoved":{}"#, timed("5")), "05:00"),
-        (format!(r#","other":{},"mailboxMoved":{}"#, timed("6"), timed("5")), "05:00"),
-        (format!(r#","mailboxMoved":{},"other":{}"#, timed("5"), timed("6")), "05:00"),
+        (format!(r#","another":{},"mailboxMoved":{}"#, timed("6"), timed("5")), "05:00"),
+        (format!(r#","mailboxMoved":{},"another":{}"#, timed("5"), timed("6")), "05:00"),
+        // Not the mail's own time, though `mail` comes first by name.
+        (format!(r#","zone":{}"#, timed("5")), "05:00"),
         (format!(r#","b":{},"a":{}"#, timed("6"), timed("7")), "07:00"),
         (format!(r#","a":{},"b":{}"#, timed("7"), timed("6")), "07:00"),
         (format!(r#","mailboxMoved":{{"timestamp":"soon"}},"a":7,"b":{}"#, timed("6")), "06:00"),

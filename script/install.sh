@@ -176,7 +176,7 @@ check_apt_postgresql() {
 
 plan_apt() {
     local environment=(env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1)
-    local options=(-o Acquire::Retries=3)
+    local options=(-q -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
     # Package lists older than a day name files that mirrors may have removed.
     if [[ -z $(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -1 2>/dev/null) ]]; then
         plan_command apt-get "${options[@]}" update

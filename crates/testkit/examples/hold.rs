@@ -2,7 +2,8 @@
 //!
 //! Without it every process of a test runner would start the database server and stop it again.
 
-use std::process::{Command, ExitCode};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitCode, ExitStatus};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -12,7 +13,13 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     aftersend_testkit::queue::install();
-    let server = aftersend_testkit::database::start_server();
+    let server = match aftersend_testkit::database::start_server() {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("error: no database to test on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut command = Command::new(&program);
     command.args(arguments);
     let ran = tokio::task::spawn_blocking(move || command.status());
@@ -22,15 +29,21 @@ async fn main() -> ExitCode {
         () = ignore_interrupts() => unreachable!("it goes on for ever"),
     };
     if let Some(Err(error)) = server.map(aftersend_embedded::Server::stop) {
-        eprintln!("{error}");
+        eprintln!("error: {error}");
     }
     match ran {
-        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+        Ok(status) => exit_code(status),
         Err(error) => {
-            eprintln!("can't run {}: {error}", program.display());
+            eprintln!("error: can't run {}: {error}", program.display());
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command's own code, or what a shell makes of the signal that ended it.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 async fn ignore_interrupts() {

@@ -18,24 +18,26 @@ pub const URL_VARIABLE: &str = "AFTERSEND_TEST_DATABASE_URL";
 /// For a program that holds the server for a whole run of tests. Its data is kept in the system's folder for
 /// temporary files, where the account that the server runs as under root can get at it.
 ///
-/// # Panics
+/// # Errors
 /// If there is no PostgreSQL or it doesn't start; the message says what to do.
-pub fn start_server() -> Option<Server> {
+pub fn start_server() -> io::Result<Option<Server>> {
     if std::env::var_os(URL_VARIABLE).is_some() {
-        return None;
+        return Ok(None);
     }
-    let folder = data_dir().unwrap_or_else(|error| panic!("no folder for the tests' server: {error}"));
-    let server = Server::start(&Options::new(&folder));
-    Some(server.unwrap_or_else(|error| {
-        panic!("{error}\n({} holds nothing but tests' data and may be removed.)", folder.display())
-    }))
+    let folder = data_dir()?;
+    let server = Server::start(&Options::new(&folder)).map_err(|error| {
+        let place = folder.display();
+        io::Error::other(format!("{error}\n({place} holds nothing but tests' data and may be removed.)"))
+    })?;
+    Ok(Some(server))
 }
 
 /// The URL of the shared database. A server of our own is used until this process ends, which the kernel tells
 /// to those who remain, whatever way it ends.
 pub(super) fn shared_url() -> String {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    match SERVER.get_or_init(start_server) {
+    let started = || start_server().unwrap_or_else(|error| panic!("no database to test on: {error}"));
+    match SERVER.get_or_init(started) {
         Some(server) => server.connection().url(),
         None => std::env::var(URL_VARIABLE).expect("the database's URL is UTF-8"),
     }

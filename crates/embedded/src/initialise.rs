@@ -51,16 +51,28 @@ pub(crate) fn initialise(
         }
         _ => {}
     }
-    place.make_private_dir(&new).map_err(StartError::io("create the folder", &new))?;
     tracing::info!(folder = %folder.display(), major = installation.major, "making a new database");
-    run_initdb(place, installation, entered, &new)?;
-    append_conf(&new)?;
-    create_database(place, installation, &new)?;
+    if let Err(error) = make(place, installation, entered, &new) {
+        // On a full disk the half would take the room that a person makes. What stays is removed by the next start.
+        if let Err(error) = fs::remove_dir_all(&new) {
+            tracing::debug!(%error, folder = %new.display(), "a half-made folder stays");
+        }
+        return Err(error);
+    }
     fs::rename(&new, &folder).map_err(StartError::io("rename to its final name the folder", &new))?;
     let parent = place.data_dir();
     File::open(parent)
         .and_then(|parent| parent.sync_all())
         .map_err(StartError::io("write to disk the folder", parent))
+}
+
+fn make(place: &Place, installation: &Installation, entered: &Lock, new: &Path) -> Result<(), StartError> {
+    place.make_private_dir(new).map_err(StartError::io("create the folder", new))?;
+    run_initdb(place, installation, entered, new)?;
+    append_conf(new)?;
+    create_database(place, installation, new)?;
+    // Written to disk once, here, instead of by every step: until the renaming nothing depends on it.
+    run(initdb(place, installation, entered, new)?.arg("--sync-only"), new)
 }
 
 fn run_initdb(
@@ -69,36 +81,38 @@ fn run_initdb(
     entered: &Lock,
     new: &Path,
 ) -> Result<(), StartError> {
-    let initdb = |locale: &[&str]| -> Result<Command, StartError> {
-        let mut command = place.command(&installation.program("initdb"));
+    let with_locale = |locale| -> Result<(), StartError> {
+        let mut command = initdb(place, installation, entered, new)?;
         // `trust`: whoever can open the socket may do everything. The socket lies in a folder that only the server's account
         // (and root) may enter, so this grants what the folder's permissions already grant: access to all of the data.
-        command.args(["--auth-local=trust", "--auth-host=reject", "--username", USER]);
-        command
-            .args(["--encoding=UTF8", "--data-checksums", "--no-instructions"])
-            .args(locale)
-            .arg("-D")
-            .arg(new);
-        command.stdin(entered.stdio().map_err(StartError::io("hand a lock to initdb for", new))?);
-        Ok(command)
+        command.args(["--auth-local=trust", "--auth-host=reject", "--username", USER, locale]);
+        command.args(["--encoding=UTF8", "--data-checksums", "--no-instructions", "--no-sync"]);
+        run(&mut command, new)
     };
     // lower() and the trigrams' idea of a letter come from the locale; C knows ASCII only.
-    let output = run(initdb(&["--locale=C.UTF-8"])?, new)?;
-    if output.status.success() {
-        return Ok(());
+    match with_locale("--locale=C.UTF-8") {
+        Err(StartError::Tool { output, .. }) if output.contains("locale") => {
+            tracing::warn!(
+                "this system has no locale C.UTF-8: a search will tell É from é, though not E from e"
+            );
+            with_locale("--no-locale")
+        }
+        made => made,
     }
-    let said = output_end(&output.stderr);
-    if !said.contains("locale") {
-        return Err(StartError::Tool { tool: "initdb", folder: new.to_owned(), output: said });
-    }
-    tracing::warn!(
-        "this system has no locale C.UTF-8: searching will tell upper from lower case beyond ASCII"
-    );
-    let output = run(initdb(&["--no-locale"])?, new)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(StartError::Tool { tool: "initdb", folder: new.to_owned(), output: output_end(&output.stderr) })
+}
+
+fn initdb(
+    place: &Place,
+    installation: &Installation,
+    entered: &Lock,
+    new: &Path,
+) -> Result<Command, StartError> {
+    let mut command = place.command(&installation.program("initdb"));
+    command
+        .arg("-D")
+        .arg(new)
+        .stdin(entered.stdio().map_err(StartError::io("hand a lock to initdb for", new))?);
+    Ok(command)
 }
 
 fn append_conf(new: &Path) -> Result<(), StartError> {
@@ -116,7 +130,7 @@ fn append_conf(new: &Path) -> Result<(), StartError> {
 fn create_database(place: &Place, installation: &Installation, new: &Path) -> Result<(), StartError> {
     let failed = |output| StartError::Tool { tool: "creating the database", folder: new.to_owned(), output };
     let mut command = place.command(&installation.program("postgres"));
-    command.args(["--single", "-c", "exit_on_error=on", "-D"]).arg(new).arg("postgres");
+    command.args(["--single", "-c", "exit_on_error=on", "-c", "fsync=off", "-D"]).arg(new).arg("postgres");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(StartError::io("run `postgres --single` on", new))?;
     // Taken out, so that it is closed after the statement, which ends the server.
@@ -131,6 +145,10 @@ fn create_database(place: &Place, installation: &Installation, new: &Path) -> Re
     written.map_err(|error| failed(error.to_string()))
 }
 
-fn run(mut command: Command, folder: &Path) -> Result<std::process::Output, StartError> {
-    command.output().map_err(StartError::io("run initdb on", folder))
+fn run(initdb: &mut Command, new: &Path) -> Result<(), StartError> {
+    let output = initdb.output().map_err(StartError::io("run initdb on", new))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(StartError::Tool { tool: "initdb", folder: new.to_owned(), output: output_end(&output.stderr) })
 }

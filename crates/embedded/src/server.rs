@@ -105,7 +105,9 @@ impl Server {
         match run::ensure_running(&place, &installation, options.socket_dir.as_deref(), &entered, &user) {
             Ok(socket_dir) => {
                 entered.release();
-                let psql = installation.program("psql");
+                // Without one beside the server, the one on the reader's PATH is as good.
+                let psql = Some(installation.program("psql")).filter(|psql| psql.is_file());
+                let psql = psql.unwrap_or_else(|| "psql".into());
                 let connection = Connection { socket_dir, port: PORT, user: USER, database: DATABASE, psql };
                 Ok(Self { place, installation, connection, user: Some(user) })
             }

@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+
+mod assets;
+mod headers;
+mod json;
+mod pages;
+mod routes;
+#[cfg(test)]
+mod sample;
+mod sentence;
+mod server;
+mod text;
+mod times;
+mod words;
+
+pub use routes::router;
+pub use server::{SHUTDOWN_WAIT_MS_MAX, serve};

@@ -1,0 +1,121 @@
+//! What every answer carries, and which requests get one.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::pages::Problem;
+
+/// Headers of every answer. Pages load nothing from elsewhere, run nothing, and are framed by nobody.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Answers requests to this machine's own loopback names alone, and puts the headers of every answer on.
+///
+/// The site has no log-in; what guards it is that only this machine reaches it. A page elsewhere could still
+/// have a browser on this machine ask, by a name of its own that suddenly resolves to 127.0.0.1 (DNS
+/// rebinding). Such a request gives itself away by the host it names.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let mut response = if names_loopback(&request) {
+        next.run(request).await
+    } else {
+        Problem::foreign_host().into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Pages hold addresses: they are kept nowhere. Assets say otherwise for themselves.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether every host that the request names is this machine's loopback, and at least one is named.
+fn names_loopback(request: &Request) -> bool {
+    let target = request.uri().authority().map(Authority::as_str);
+    let named = hosts(request.headers()).chain(target.map(Some));
+    let mut any = false;
+    for host in named {
+        if !host.is_some_and(is_loopback) {
+            return false;
+        }
+        any = true;
+    }
+    any
+}
+
+fn hosts(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    headers.get_all(header::HOST).iter().map(|host| host.to_str().ok())
+}
+
+/// Whether `host[:port]` is `localhost` or a loopback address. The port may be any: tunnels change it.
+fn is_loopback(authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return false;
+    }
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback());
+    }
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_known_by_all_its_names() {
+        for host in [
+            "localhost",
+            "LocalHost:4100",
+            "127.0.0.1",
+            "127.0.0.1:4100",
+            "127.8.9.1:1",
+            "[::1]",
+            "[::1]:4100",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_hosts_are_not_taken_for_it() {
+        for host in [
+            "",
+            ":4100",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com:4100",
+            "10.0.0.1",
+            "0.0.0.0:4100",
+            "[::2]:4100",
+            "::1",
+            "user@127.0.0.1",
+            "127.0.0.1:port",
+            "127.0.0.1:99999",
+            "localhost:",
+            "2130706433",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

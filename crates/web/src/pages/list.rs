@@ -1,0 +1,277 @@
+//! The list of mails.
+
+use std::fmt;
+
+use aftersend_event::Status;
+use aftersend_store::{Cursor, MailPage, MailQuery, MailSummary, PageStart, SEARCH_TEXT_CHARS_MAX};
+use askama::Template;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::Frame;
+use crate::{
+    text, times,
+    words::{Label, status_label, status_word},
+};
+
+/// Mails on one page.
+const PAGE_MAILS: usize = 50;
+
+/// The query of the URL, as it came.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Params {
+    q: Option<String>,
+    status: Option<String>,
+    older: Option<String>,
+    newer: Option<String>,
+}
+
+/// What to list. The URL holds all of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ListRequest {
+    text: Option<String>,
+    status: Option<Status>,
+    page: PageStart,
+}
+
+/// Why a request can't be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadRequest {
+    Query,
+    TextTooLong,
+    Status,
+    Cursor,
+    TwoCursors,
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query => f.write_str("The part of the address after the question mark can’t be read."),
+            Self::TextTooLong => {
+                write!(f, "The search text may have {SEARCH_TEXT_CHARS_MAX} characters at most; shorten it.")
+            }
+            Self::Status => f.write_str("No mail can have the status that the address asks for; choose one."),
+            Self::Cursor => f.write_str(
+                "The address names a place in the list that does not exist; it may have been cut off on its way. \
+                 Start at the newest mails.",
+            ),
+            Self::TwoCursors => {
+                f.write_str("A page is either older or newer than a place in the list; the address says both.")
+            }
+        }
+    }
+}
+
+impl ListRequest {
+    /// What the URL asks for. Fields left empty, as forms send them, ask for nothing.
+    pub(crate) fn parse(params: Params) -> Result<Self, BadRequest> {
+        let given = |param: Option<String>| {
+            param.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        let text = given(params.q);
+        if text.as_ref().is_some_and(|text| text.chars().count() > SEARCH_TEXT_CHARS_MAX) {
+            return Err(BadRequest::TextTooLong);
+        }
+        let status = given(params.status)
+            .map(|name| Status::from_name(&name).ok_or(BadRequest::Status))
+            .transpose()?;
+        let cursor = |text: String| text.parse::<Cursor>().map_err(|_| BadRequest::Cursor);
+        let page = match (given(params.older), given(params.newer)) {
+            (None, None) => PageStart::Newest,
+            (Some(older), None) => PageStart::OlderThan(cursor(older)?),
+            (None, Some(newer)) => PageStart::NewerThan(cursor(newer)?),
+            (Some(_), Some(_)) => return Err(BadRequest::TwoCursors),
+        };
+        Ok(Self { text, status, page })
+    }
+
+    /// The search text where it may be a whole id: typed alone, in one piece, and long enough for one.
+    pub(crate) fn possible_id(&self) -> Option<&str> {
+        const ID_BYTES_MIN: usize = 8;
+        let text =
+            self.text.as_deref().filter(|_| self.status.is_none() && self.page == PageStart::Newest)?;
+        let one_piece = !text.chars().any(|character| character.is_whitespace() || character.is_control());
+        (one_piece && text.len() >= ID_BYTES_MIN).then_some(text)
+    }
+
+    pub(crate) fn query(&self) -> MailQuery {
+        MailQuery { text: self.text.clone(), status: self.status, page: self.page, mails_max: PAGE_MAILS }
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.text.is_some() || self.status.is_some()
+    }
+
+    fn page_path(&self, page: PageStart) -> String {
+        list_path(self.text.as_deref(), self.status, page)
+    }
+}
+
+/// The path of a list; it holds all that the list depends on.
+fn list_path(text: Option<&str>, status: Option<Status>, page: PageStart) -> String {
+    let mut path = "/mails".to_owned();
+    let mut separator = '?';
+    let mut add = |name: &str, value: &str| {
+        path.push(separator);
+        path.push_str(name);
+        path.push('=');
+        path.push_str(&text::url_encoded(value));
+        separator = '&';
+    };
+    if let Some(text) = text {
+        add("q", text);
+    }
+    if let Some(status) = status {
+        add("status", status.name());
+    }
+    match page {
+        PageStart::Newest => {}
+        PageStart::OlderThan(cursor) => add("older", &cursor.to_string()),
+        PageStart::NewerThan(cursor) => add("newer", &cursor.to_string()),
+    }
+    path
+}
+
+/// `/mails` with a search for this text.
+pub(super) fn search_path(text: &str) -> String {
+    list_path(Some(text), None, PageStart::Newest)
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "list.html")]
+pub(crate) struct ListPage {
+    frame: Frame,
+    text: String,
+    text_chars_max: usize,
+    groups: Vec<StatusGroup>,
+    now: String,
+    is_filtered: bool,
+    content: Content,
+}
+
+/// Choices of the filter that belong together.
+struct StatusGroup {
+    name: &'static str,
+    choices: Vec<StatusChoice>,
+}
+
+struct StatusChoice {
+    name: &'static str,
+    word: &'static str,
+    selected: bool,
+}
+
+enum Content {
+    Mails {
+        rows: Vec<Row>,
+        newest: Option<String>,
+        newer: Option<String>,
+        older: Option<String>,
+    },
+    /// Nothing has ever been stored.
+    NoMails,
+    /// The filters leave nothing.
+    NothingFound {
+        without_text: Option<String>,
+        without_status: Option<String>,
+        status_word: Option<&'static str>,
+    },
+    /// The place in the list has no mails on its far side (any more).
+    EndOfList {
+        newest: String,
+    },
+}
+
+struct Row {
+    path: String,
+    status: Label,
+    to: String,
+    subject: Option<String>,
+    template: Option<String>,
+    campaign: Option<String>,
+    sent_ago: String,
+    sent_exact: String,
+    sent_machine: String,
+}
+
+impl Row {
+    fn new(mail: &MailSummary, now: Timestamp) -> Self {
+        let given =
+            |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(text::value);
+        Self {
+            path: format!("/mails/{}", mail.uuid),
+            status: status_label(&mail.status),
+            to: text::value(&mail.to),
+            subject: given(&mail.subject),
+            template: given(&mail.template_name),
+            campaign: given(&mail.campaign_id),
+            sent_ago: times::ago(mail.sent_at, now),
+            sent_exact: times::exact(mail.sent_at),
+            sent_machine: times::machine(mail.sent_at),
+        }
+    }
+}
+
+impl ListPage {
+    pub(crate) fn new(request: &ListRequest, page: &MailPage, now: Timestamp) -> Self {
+        Self {
+            frame: Frame::new(),
+            text: request.text.clone().unwrap_or_default(),
+            text_chars_max: SEARCH_TEXT_CHARS_MAX,
+            groups: status_groups(request.status),
+            now: times::exact(now),
+            is_filtered: request.is_filtered(),
+            content: content(request, page, now),
+        }
+    }
+}
+
+fn content(request: &ListRequest, page: &MailPage, now: Timestamp) -> Content {
+    if !page.mails.is_empty() {
+        return Content::Mails {
+            rows: page.mails.iter().map(|mail| Row::new(mail, now)).collect(),
+            newest: page.newer.map(|_| request.page_path(PageStart::Newest)),
+            newer: page.newer.map(|cursor| request.page_path(PageStart::NewerThan(cursor))),
+            older: page.older.map(|cursor| request.page_path(PageStart::OlderThan(cursor))),
+        };
+    }
+    if request.page != PageStart::Newest {
+        return Content::EndOfList { newest: request.page_path(PageStart::Newest) };
+    }
+    if !request.is_filtered() {
+        return Content::NoMails;
+    }
+    // Dropping the only filter is what "all mails" does.
+    let both = request.text.is_some() && request.status.is_some();
+    Content::NothingFound {
+        without_text: both.then(|| list_path(None, request.status, PageStart::Newest)),
+        without_status: both.then(|| list_path(request.text.as_deref(), None, PageStart::Newest)),
+        status_word: request.status.map(status_word),
+    }
+}
+
+fn status_groups(selected: Option<Status>) -> Vec<StatusGroup> {
+    let group = |name, statuses: &[Status]| StatusGroup {
+        name,
+        choices: statuses
+            .iter()
+            .map(|&status| StatusChoice {
+                name: status.name(),
+                word: status_word(status),
+                selected: selected == Some(status),
+            })
+            .collect(),
+    };
+    vec![
+        group("Arrived", &[Status::Delivered, Status::Opened, Status::Clicked]),
+        group("Came back", &[Status::HardBounced, Status::SoftBounced, Status::Bounced]),
+        group("Reported as spam", &[Status::Complaint]),
+        group("On its way", &[Status::Queued, Status::Sent, Status::Delayed]),
+        group("Never sent", &[Status::Rejected, Status::Failed]),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

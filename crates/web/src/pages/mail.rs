@@ -1,0 +1,307 @@
+//! One mail and what became of it.
+
+use aftersend_event::Status;
+use aftersend_store::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
+use askama::Template;
+use jiff::Timestamp;
+
+use super::{Frame, list::search_path};
+use crate::{
+    json, sentence, text,
+    times::{self, Gap},
+    words::{self, Label, automated, event_label, reason, status_label},
+};
+
+/// Bytes of raw JSON on one page at most. Events have 1 to 15 KB; a mail with a thousand opens would else
+/// make a page of many megabytes.
+const PAGE_JSON_BYTES_MAX: usize = 512 * 1024;
+
+/// Recipients named for one occurrence at most. SES allows 50 in a message.
+const RECIPIENTS_MAX: usize = 50;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "mail.html")]
+pub(crate) struct MailPage {
+    frame: Frame,
+    title: String,
+    subject: Option<String>,
+    status: Label,
+    sentence: String,
+    to: String,
+    from: String,
+    facts: Vec<Fact>,
+    tags: Vec<Tag>,
+    body_preview: Option<String>,
+    error_message: Option<String>,
+    days: Vec<Day>,
+    any_folded: bool,
+    any_automated: bool,
+    occurrences_max: Option<usize>,
+}
+
+/// Something known of the mail.
+struct Fact {
+    name: &'static str,
+    value: String,
+    kind: FactKind,
+}
+
+enum FactKind {
+    Text,
+    /// An id: for machines, to be copied.
+    Id,
+    /// A text that other mails may share, with the path that finds them.
+    Search(String),
+    Time {
+        machine: String,
+    },
+}
+
+struct Tag {
+    name: String,
+    values: Vec<String>,
+}
+
+/// What happened on one day.
+struct Day {
+    date: String,
+    /// How long nothing happened before, where that is a day or more.
+    pause: Option<String>,
+    moments: Vec<Moment>,
+}
+
+/// One occurrence on the timeline.
+struct Moment {
+    label: Label,
+    /// The time since the moment before, where that is less than a day.
+    step: Option<String>,
+    clock: String,
+    exact: String,
+    machine: String,
+    automated: bool,
+    folded: bool,
+    whom: Vec<String>,
+    whom_more: usize,
+    reason: Option<String>,
+    said: Vec<String>,
+    link: Option<Link>,
+    details: Vec<Detail>,
+    json: Option<RawJson>,
+}
+
+/// A link that was followed.
+struct Link {
+    text: String,
+    /// Only for http and https: what runs or opens something else must never be one click away.
+    target: Option<String>,
+}
+
+struct Detail {
+    name: &'static str,
+    value: String,
+}
+
+enum RawJson {
+    Whole { text: String, size: String },
+    LeftOff { size: String },
+}
+
+impl MailPage {
+    pub(crate) fn new(story: &Story) -> Self {
+        let mail = &story.mail;
+        let summary = &mail.summary;
+        let subject = given(summary.subject.as_deref());
+        Self {
+            frame: Frame::new(),
+            title: subject.clone().unwrap_or_else(|| text::value(&summary.to)),
+            subject,
+            status: status_label(&summary.status),
+            sentence: sentence::sentence(story),
+            to: text::value(&summary.to),
+            from: text::value(&summary.from),
+            facts: facts(mail),
+            tags: tags(mail),
+            body_preview: given(mail.body_preview.as_deref()),
+            error_message: given(mail.error_message.as_deref()),
+            days: days(&story.occurrences),
+            any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
+            any_automated: story.occurrences.iter().any(automated),
+            occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
+        }
+    }
+}
+
+fn given(value: Option<&str>) -> Option<String> {
+    value.filter(|value| !value.trim().is_empty()).map(text::value)
+}
+
+fn facts(mail: &Mail) -> Vec<Fact> {
+    let summary = &mail.summary;
+    let search = |name, value: &str| Fact {
+        name,
+        value: text::value(value),
+        kind: FactKind::Search(search_path(value)),
+    };
+    let plain = |name, value: &str| Fact { name, value: text::value(value), kind: FactKind::Text };
+    let id = |name, value: &str| Fact { name, value: text::value(value), kind: FactKind::Id };
+
+    let mut facts = vec![search("To", &summary.to), plain("From", &summary.from)];
+    let time = |name, time: Timestamp| Fact {
+        name,
+        value: times::exact(time),
+        kind: FactKind::Time { machine: times::machine(time) },
+    };
+    facts.push(time("Sent", summary.sent_at));
+    let others = mail.times.iter().filter(|(status, _)| *status != Status::Sent);
+    facts.extend(others.map(|&(status, at)| time(time_name(status), at)));
+    facts.extend(summary.campaign_id.as_deref().map(|campaign| search("Campaign", campaign)));
+    facts.extend(summary.template_name.as_deref().map(|template| plain("Template", template)));
+    facts.extend(mail.configuration_set.as_deref().map(|set| plain("Configuration set", set)));
+    facts.extend(summary.aws_message_id.as_deref().map(|ses| id("SES id", ses)));
+    if summary.aws_message_id.as_ref() != Some(&summary.message_id) {
+        facts.push(id("Message id", &summary.message_id));
+    }
+    facts.push(id("Aftersend’s id", &summary.uuid.to_string()));
+    if mail.derived {
+        facts.push(plain("Known from", "its events alone; no application has logged it"));
+    }
+    facts
+}
+
+fn time_name(status: Status) -> &'static str {
+    match status {
+        Status::Queued => "Queued",
+        Status::Sent => "Sent",
+        Status::Delayed => "First delayed",
+        Status::SoftBounced | Status::Bounced | Status::HardBounced => "First bounced",
+        Status::Delivered => "First delivered",
+        Status::Opened => "First opened",
+        Status::Clicked => "First clicked",
+        Status::Failed => "Failed",
+        Status::Rejected => "Rejected",
+        Status::Complaint => "First complaint",
+    }
+}
+
+fn tags(mail: &Mail) -> Vec<Tag> {
+    let tag = |(name, values): (&String, &Vec<String>)| Tag {
+        name: text::value(name),
+        values: values.iter().map(|value| text::value(value)).collect(),
+    };
+    mail.tags.iter().map(tag).collect()
+}
+
+fn days(occurrences: &[Occurrence]) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    let mut before: Option<Timestamp> = None;
+    let mut json_bytes_left = PAGE_JSON_BYTES_MAX;
+    for occurrence in occurrences {
+        let time = occurrence.occurred_at;
+        let (step, pause) = match before.and_then(|before| times::gap(before, time)) {
+            None => (None, None),
+            Some(Gap::Step(text)) => (Some(text), None),
+            Some(Gap::Pause(text)) => (None, Some(text)),
+        };
+        let moment = Moment::new(occurrence, step, &mut json_bytes_left);
+        before = Some(time);
+        let date = times::day(time);
+        match days.last_mut() {
+            Some(day) if day.date == date => day.moments.push(moment),
+            _ => days.push(Day { date, pause, moments: vec![moment] }),
+        }
+    }
+    days
+}
+
+impl Moment {
+    fn new(occurrence: &Occurrence, step: Option<String>, json_bytes_left: &mut usize) -> Self {
+        let time = occurrence.occurred_at;
+        let whom = occurrence.recipients.iter().take(RECIPIENTS_MAX);
+        Self {
+            label: event_label(occurrence),
+            step,
+            clock: times::clock(time),
+            exact: times::exact(time),
+            machine: times::machine(time),
+            automated: automated(occurrence),
+            folded: occurrence.folded,
+            whom: whom.map(|recipient| text::value(recipient)).collect(),
+            whom_more: occurrence.recipients.len().saturating_sub(RECIPIENTS_MAX),
+            reason: reason(occurrence).map(capitalised),
+            said: occurrence.diagnostics.iter().take(RECIPIENTS_MAX).map(|said| text::value(said)).collect(),
+            link: occurrence.link_url.as_deref().map(Link::new),
+            details: details(occurrence),
+            json: raw_json(&occurrence.event_data, json_bytes_left),
+        }
+    }
+}
+
+impl Link {
+    fn new(url: &str) -> Self {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let harmless = matches!(scheme.as_deref(), Some("http" | "https"));
+        // A cut link would lead elsewhere, and one with hidden characters does not lead where it seems to.
+        let whole = text::value(url) == url;
+        Self { text: text::value(url), target: (harmless && whole).then(|| url.to_owned()) }
+    }
+}
+
+fn details(occurrence: &Occurrence) -> Vec<Detail> {
+    let verdict = occurrence.bot_verdict.as_deref().map(|verdict| match verdict {
+        "Likely" => "likely a machine",
+        "Unlikely" => "unlikely a machine",
+        other => other,
+    });
+    // The subtype's own name, beside the sentence that explains it, is what SES's documentation is searched for.
+    let name = match occurrence.event_type.as_str() {
+        "delivery_delay" => occurrence.delay_type.as_deref().or(occurrence.subtype.as_deref()),
+        "subscription" => None,
+        _ => occurrence.subtype.as_deref(),
+    };
+    [
+        ("SES’s term", name),
+        ("Feedback type", occurrence.complaint_type.as_deref()),
+        ("SES’s verdict", verdict),
+        ("Program", occurrence.user_agent.as_deref()),
+        ("IP address", occurrence.ip_address.as_deref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(Detail { name, value: given(value)? }))
+    .collect()
+}
+
+fn raw_json(event_data: &str, bytes_left: &mut usize) -> Option<RawJson> {
+    if matches!(event_data.trim(), "" | "{}" | "null") {
+        return None;
+    }
+    let size = size(event_data.len());
+    let laid_out = json::laid_out(event_data);
+    Some(match bytes_left.checked_sub(laid_out.len()) {
+        Some(left) => {
+            *bytes_left = left;
+            RawJson::Whole { text: laid_out, size }
+        }
+        None => RawJson::LeftOff { size },
+    })
+}
+
+/// `812 bytes`, `1.9 KB`
+fn size(bytes: usize) -> String {
+    if bytes < 1_000 {
+        words::counted(bytes, "byte")
+    } else {
+        format!("{}.{} KB", bytes / 1_000, bytes % 1_000 / 100)
+    }
+}
+
+fn capitalised(text: String) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

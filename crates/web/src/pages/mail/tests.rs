@@ -1,0 +1,140 @@
+use super::*;
+use crate::sample::{bounce, concerning, occurrence, story};
+
+fn rendered(story: &Story) -> String {
+    MailPage::new(story).render().unwrap()
+}
+
+fn click(url: &str) -> Occurrence {
+    Occurrence { link_url: Some(url.to_owned()), ..occurrence("click", "2016-10-19T23:30:00Z") }
+}
+
+#[test]
+fn the_timeline_has_days_steps_and_pauses() {
+    let html = rendered(&story(
+        "opened",
+        vec![
+            concerning("send", "2016-10-19T23:20:52.240Z", &["jane@example.com"]),
+            concerning("delivery", "2016-10-19T23:21:04.133Z", &["jane@example.com"]),
+            occurrence("open", "2016-10-22T08:00:00Z"),
+        ],
+    ));
+    for expected in [
+        "<h3 class=\"day\">Wednesday, 19 October 2016</h3>",
+        "<h3 class=\"day\">Saturday, 22 October 2016 <span class=\"pause\">2 days later</span></h3>",
+        "<span class=\"step\">+11.9\u{a0}s</span>",
+        "datetime=\"2016-10-19T23:21:04.133Z\" title=\"19 October 2016, 23:21:04.133 UTC\">23:21:04.133</time>",
+        "<p class=\"sentence tone-opened\">Delivered to jane@example.com on ",
+    ] {
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+    assert_eq!(html.matches("<ol ").count(), 2);
+    assert_eq!(html.matches("<li class=\"moment").count(), 3);
+}
+
+#[test]
+fn folded_and_automated_occurrences_are_marked_and_explained() {
+    let plain = rendered(&story("opened", vec![occurrence("open", "2016-10-19T23:30:00Z")]));
+    assert!(!plain.contains(">folded<") && !plain.contains(">automated<"), "{plain}");
+
+    let mut hard = bounce("hard", "NoEmail", "2016-10-19T23:30:00Z", &["jane@example.com"]);
+    hard.folded = true;
+    let mut open = occurrence("open", "2016-10-19T23:31:00Z");
+    open.bot_verdict = Some("Likely".into());
+    let html = rendered(&story("hard_bounced", vec![hard, open]));
+    assert!(html.contains("<abbr class=\"mark mark-folded\" title=\"Another event of this mail"), "{html}");
+    assert!(html.contains("moment tone-opened automated"), "{html}");
+    assert_eq!(html.matches("class=\"footnote\"").count(), 2);
+    assert!(html.contains("The mailbox does not exist") && html.contains("<bdi>NoEmail</bdi>"), "{html}");
+}
+
+#[test]
+fn only_web_links_can_be_followed() {
+    for url in ["http://example.com/a?b=c&d", "https://example.com/", "HTTPS://EXAMPLE.COM"] {
+        let html = rendered(&story("clicked", vec![click(url)]));
+        let target =
+            format!("<a href=\"{}\" rel=\"noopener noreferrer nofollow\">", url.replace('&', "&#38;"));
+        assert!(html.contains(&target), "{target} is not in {html}");
+    }
+    let cut = format!("https://example.com/{}", "x".repeat(text::VALUE_CHARS_MAX));
+    for url in [
+        "javascript:alert(1)",
+        "javascript://example.com/%0aalert(1)",
+        "JavaScript:alert(1)//https://",
+        " https://example.com",
+        "data:text/html,<script>alert(1)</script>",
+        "//example.com",
+        "https:example.com",
+        "https://example.com/\u{202E}gpj",
+        cut.as_str(),
+    ] {
+        let html = rendered(&story("clicked", vec![click(url)]));
+        assert!(!html.contains("rel=\"noopener"), "{url:?} can be followed");
+        assert!(html.contains("<p class=\"link\"><bdi>"), "{url:?} is not shown");
+    }
+}
+
+#[test]
+fn hostile_values_are_shown_as_text() {
+    let script = "\"><script>alert('x')</script>";
+    let mut hostile = bounce(script, script, "2016-10-19T23:30:00Z", &[script]);
+    hostile.diagnostics = vec![script.into(), format!("\u{1b}[31m{}", "y".repeat(10_000))];
+    hostile.link_url = Some(script.into());
+    hostile.user_agent = Some(format!("{script}{}", "z".repeat(10_000)));
+    hostile.ip_address = Some(script.into());
+    hostile.bot_verdict = Some(script.into());
+    hostile.complaint_type = Some(script.into());
+    hostile.event_data = format!("{{\"a\u{202E}\":\"</code></pre>{}\"}}", script.replace('"', "\\\""));
+    let mut other = occurrence(script, "2016-10-19T23:30:00Z");
+    other.event_data = script.into();
+    let mut story = story(script, vec![hostile, other]);
+    story.mail.summary.to = script.into();
+    story.mail.summary.from = script.into();
+    story.mail.summary.subject = Some(script.into());
+    story.mail.summary.message_id = script.into();
+    story.mail.summary.aws_message_id = Some(format!("{script}2"));
+    story.mail.summary.campaign_id = Some(script.into());
+    story.mail.summary.template_name = Some(script.into());
+    story.mail.configuration_set = Some(script.into());
+    story.mail.tags.insert(script.into(), vec![script.into()]);
+    story.mail.body_preview = Some(script.into());
+    story.mail.error_message = Some(script.into());
+    let html = rendered(&story);
+    assert!(!html.contains("<script"), "{html}");
+    assert!(!html.contains('\u{202E}') && !html.contains('\u{1b}'), "{html}");
+    assert!(html.matches("&#60;script&#62;").count() > 15, "{html}");
+    assert!(!html.contains(&"z".repeat(text::VALUE_CHARS_MAX)) && !html.contains(&"y".repeat(1_000)));
+    assert_eq!(html.matches("</pre>").count(), html.matches("<pre ").count());
+}
+
+#[test]
+fn raw_events_stop_where_the_page_gets_too_long() {
+    let large = format!("{{\"pad\":\"{}\"}}", "x".repeat(PAGE_JSON_BYTES_MAX * 2 / 5));
+    let occurrences = (0..5)
+        .map(|_| Occurrence { event_data: large.clone(), ..occurrence("open", "2016-10-19T23:30:00Z") })
+        .collect();
+    let html = rendered(&story("opened", occurrences));
+    assert_eq!(html.matches("<details").count(), 2);
+    assert_eq!(html.matches("left off").count(), 3);
+    assert!(html.len() < 2 * PAGE_JSON_BYTES_MAX);
+}
+
+#[test]
+fn facts_name_the_ids_and_find_others_alike() {
+    let mut story = story("sent", vec![]);
+    let html = rendered(&story);
+    assert!(html.contains("No event of this mail has been stored."), "{html}");
+    assert!(html.contains("<a href=\"/mails?q=jane%40example.com\""), "{html}");
+    assert!(html.contains("<a href=\"/mails?q=orders-2016\""), "{html}");
+    assert!(!html.contains("Message id"), "the same id twice helps nobody: {html}");
+    story.mail.summary.message_id = "pk_1".into();
+    story.truncated = true;
+    let html = rendered(&story);
+    assert!(html.contains("Message id") && html.contains("<code>pk_1</code>"), "{html}");
+    assert!(html.contains("these are the first 1000"), "{html}");
+}
+
+#[test]
+fn sizes_read_well() {
+    assert_eq!((size(1), size(812), size(1_950)), ("1 byte".into(), "812 bytes".into(), "1.9 KB".into()));
+}

@@ -1,0 +1,124 @@
+//! The page for what can't be shown: what is wrong, and what to do now.
+
+use aftersend_store::QueryError;
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::{Frame, answer, list::BadRequest};
+
+/// Something that can't be shown.
+pub(crate) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    sentences: Vec<String>,
+    way_out: Option<WayOut>,
+}
+
+struct WayOut {
+    path: &'static str,
+    text: &'static str,
+}
+
+const TO_LIST: Option<WayOut> = Some(WayOut { path: "/mails", text: "To the list of mails" });
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame,
+    problem: &'a Problem,
+}
+
+impl Problem {
+    /// 404 for a path that leads nowhere.
+    pub(crate) fn no_such_page() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            title: "There is no such page",
+            sentences: vec!["The address leads nowhere. Mails are found from the list.".to_owned()],
+            way_out: TO_LIST,
+        }
+    }
+
+    /// 404 for an id that no mail has.
+    pub(crate) fn no_such_mail() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            title: "No mail has this id",
+            sentences: vec![
+                "A mail is found by its uuid here, by its message id, or by the id that SES gave it; all of \
+                 them whole and to the letter."
+                    .to_owned(),
+                "If it was sent a moment ago, its first event may not have arrived. If it was archived or \
+                 erased, its story is gone from here. Its recipient or subject may still find others like it."
+                    .to_owned(),
+            ],
+            way_out: TO_LIST,
+        }
+    }
+
+    /// 400 for a request that makes no sense.
+    pub(crate) fn bad_request(why: BadRequest) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "This can’t be listed",
+            sentences: vec![why.to_string()],
+            way_out: TO_LIST,
+        }
+    }
+
+    /// 405 for anything but reading.
+    pub(crate) fn read_only() -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            title: "These pages can only be read",
+            sentences: vec!["Only GET and HEAD are answered here.".to_owned()],
+            way_out: TO_LIST,
+        }
+    }
+
+    /// 421 for a request that names another host.
+    pub(crate) fn foreign_host() -> Self {
+        Self {
+            status: StatusCode::MISDIRECTED_REQUEST,
+            title: "This site answers to its own machine only",
+            sentences: vec![
+                "The request names a host that is neither localhost nor a loopback address. Open the site as \
+                 http://127.0.0.1 with its port; from another machine, through a tunnel such as ssh -L."
+                    .to_owned(),
+            ],
+            // No link: it would lead back to the name that is refused.
+            way_out: None,
+        }
+    }
+
+    /// 503 for a question that the database did not answer. Logged here, and nowhere else.
+    pub(crate) fn store(error: &QueryError) -> Self {
+        // The error's own sentence holds no value of any row.
+        tracing::error!(%error, "a question to the database failed");
+        let (title, advice) = match error {
+            QueryError::TimedOut => ("The search took too long", "A status beside the text narrows it, too."),
+            QueryError::TextTooLong => ("The search text is too long", "Shorten it."),
+            QueryError::Schema(_) => (
+                "The database is not ready for this program",
+                "The command aftersend migrate status says what is missing, and aftersend migrate up builds it.",
+            ),
+            QueryError::Unreachable(_) | QueryError::Database(_) => (
+                "The database did not answer",
+                "Nothing is lost: events wait in their feed until they are stored. Try again in a moment; if it \
+                 stays like this, aftersend migrate status tells what is wrong.",
+            ),
+        };
+        let what = error.to_string().replace('`', "");
+        let sentences = vec![format!("What happened: {what}."), advice.to_owned()];
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, title, sentences, way_out: TO_LIST }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        answer(self.status, &ProblemPage { frame: Frame::new(), problem: &self })
+    }
+}

@@ -1,0 +1,338 @@
+use aftersend_event::Message;
+use aftersend_store::{
+    Arrival, Batch, DatabaseAddress, Prefix, Store, TagNames,
+    schema::{Migrator, Step},
+};
+use aftersend_testkit::database::{Database, TestSchema};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use tower::ServiceExt as _;
+
+use super::router;
+
+/// Bytes of an answer at most.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The site over a schema of the test's own.
+struct TestSite {
+    router: axum::Router,
+    store: Store,
+    // Dropped last: it takes the schema with it.
+    schema: TestSchema,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl TestSite {
+    async fn new() -> Self {
+        let site = Self::without_tables().await;
+        let address: DatabaseAddress = site.schema.url().parse().unwrap();
+        let prefix: Prefix = site.schema.prefix().parse().unwrap();
+        let mut migrator = Migrator::open(&address, prefix).await.unwrap();
+        migrator.up(Step::LATEST).await.unwrap();
+        site
+    }
+
+    async fn without_tables() -> Self {
+        let schema = Database::get().await.fresh_schema();
+        let address: DatabaseAddress = schema.url().parse().unwrap();
+        let prefix: Prefix = schema.prefix().parse().unwrap();
+        let store = Store::open(&address, prefix, TagNames::default()).await.unwrap();
+        Self { router: router(store.clone()), store, schema }
+    }
+
+    async fn ingest(&self, records: &[String]) {
+        let messages: Vec<_> =
+            records.iter().map(|json| aftersend_event::read(json.as_bytes()).unwrap()).collect();
+        let documents = messages.iter().map(|message| match message {
+            Message::Event(document) => document,
+            Message::Control(control) => panic!("{control:?} is no event"),
+        });
+        let documents: Vec<_> = documents.collect();
+        let events: Vec<_> = documents.iter().map(|document| document.event().unwrap()).collect();
+        let arrivals = events
+            .iter()
+            .zip(&documents)
+            .map(|(event, document)| Arrival { event, json: document.json() })
+            .collect();
+        self.store.ingest(&Batch { arrivals, poisons: Vec::new() }).await.unwrap();
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(request(Method::GET, path, "127.0.0.1:4100")).await
+    }
+
+    /// The path that this one redirects to.
+    async fn redirected(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert!(answer.status.is_redirection(), "{path}: {}", answer.status);
+        answer.headers[header::LOCATION].to_str().unwrap().to_owned()
+    }
+}
+
+fn request(method: Method, path: &str, host: &str) -> Request<Body> {
+    Request::builder().method(method).uri(path).header(header::HOST, host).body(Body::empty()).unwrap()
+}
+
+/// The `mail` object of a record.
+fn mail(id: &str, to: &str, subject: &str, minute: u32) -> String {
+    format!(
+        r#""mail":{{"timestamp":"2026-03-10T12:{minute:02}:00.000Z","messageId":"{id}","source":"shop@example.org",
+        "destination":["{to}"],"headersTruncated":false,"headers":[],
+        "commonHeaders":{{"from":["shop@example.org"],"to":["{to}"],"subject":"{subject}"}},
+        "tags":{{"campaign":["spring"],"ses:configuration-set":["main"]}}}}"#
+    )
+}
+
+fn sent(id: &str, to: &str, subject: &str, minute: u32) -> String {
+    format!(r#"{{"eventType":"Send",{},"send":{{}}}}"#, mail(id, to, subject, minute))
+}
+
+fn delivered(id: &str, to: &str, subject: &str, minute: u32) -> String {
+    format!(
+        r#"{{"eventType":"Delivery",{},"delivery":{{"timestamp":"2026-03-10T12:{minute:02}:11.893Z",
+        "processingTimeMillis":11893,"recipients":["{to}"],"smtpResponse":"250 2.6.0 Message received"}}}}"#,
+        mail(id, to, subject, minute)
+    )
+}
+
+fn clicked(id: &str, to: &str, link: &str) -> String {
+    format!(
+        r#"{{"eventType":"Click",{},"click":{{"timestamp":"2026-03-10T13:00:00.500Z","ipAddress":"192.0.2.1",
+        "userAgent":"Mozilla/5.0","link":"{link}","linkTags":null}}}}"#,
+        mail(id, to, "Hello", 1)
+    )
+}
+
+/// The paths of the mails on a page, in its order.
+fn rows(html: &str) -> Vec<&str> {
+    let links = html.split("class=\"what\"><a href=\"").skip(1);
+    links.map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+/// The link with this relation, as a browser reads it.
+fn link(html: &str, rel: &str) -> Option<String> {
+    let rest = html.split(&format!("<a rel=\"{rel}\" href=\"")).nth(1)?;
+    Some(rest.split('"').next()?.replace("&#38;", "&"))
+}
+
+#[tokio::test]
+async fn an_empty_database_says_how_to_get_events_in() {
+    let site = TestSite::new().await;
+    assert_eq!(site.redirected("/").await, "/mails");
+    let answer = site.get("/mails").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(
+        answer.body.contains("No mails yet") && answer.body.contains("aftersend demo"),
+        "{}",
+        answer.body
+    );
+}
+
+#[tokio::test]
+async fn a_mail_is_listed_found_and_told() {
+    let site = TestSite::new().await;
+    site.ingest(&[
+        sent("ses-id-1", "jane@example.com", "Your order", 1),
+        delivered("ses-id-1", "jane@example.com", "Your order", 1),
+        sent("ses-id-2", "tom@example.org", "Your invoice", 2),
+    ])
+    .await;
+
+    let all = site.get("/mails").await.body;
+    assert_eq!(rows(&all).len(), 2);
+    assert!(all.find("Your invoice").unwrap() < all.find("Your order").unwrap(), "newest first: {all}");
+    for query in ["q=JANE@exam", "q=r+order", "status=delivered", "q=order&status=delivered&older="] {
+        let found = site.get(&format!("/mails?{query}")).await.body;
+        assert_eq!(rows(&found), [rows(&all)[1]], "{query}");
+    }
+    assert_eq!(rows(&site.get("/mails?q=spring").await.body).len(), 2, "by campaign");
+    assert!(site.get("/mails?q=100%25").await.body.contains("Nothing found"), "a wildcard stands for itself");
+
+    let path = rows(&all)[1];
+    let story = site.get(path).await;
+    assert_eq!(story.status, StatusCode::OK);
+    let told =
+        "Delivered to jane@example.com on 10 March 2026 at 12:01:11 UTC, 11.9\u{a0}s after it was sent.";
+    for expected in [told, "250 2.6.0 Message received", "<code>ses-id-1</code>", ">spring<", ">main<"] {
+        assert!(story.body.contains(expected), "{expected} is not in {}", story.body);
+    }
+    assert_eq!(site.redirected("/mails/by-id/ses-id-1").await, path);
+    assert_eq!(site.redirected("/mails?q=ses-id-1").await, path);
+    assert_eq!(site.redirected(&format!("/mails?q={}", path.strip_prefix("/mails/").unwrap())).await, path);
+}
+
+#[tokio::test]
+async fn two_clicks_in_one_millisecond_are_both_told() {
+    let site = TestSite::new().await;
+    let to = "jane@example.com";
+    site.ingest(&[
+        clicked("ses-id-1", to, "https://example.com/a"),
+        clicked("ses-id-1", to, "javascript:alert(document.domain)"),
+    ])
+    .await;
+    let path = site.redirected("/mails/by-id/ses-id-1").await;
+    let body = site.get(&path).await.body;
+    assert!(body.contains("its links followed twice, first after"), "{body}");
+    assert_eq!(body.matches("<abbr class=\"mark mark-folded\"").count(), 1);
+    assert!(body.contains("<a href=\"https://example.com/a\" rel="), "{body}");
+    assert!(body.contains("<bdi>javascript:alert(document.domain)</bdi>"), "{body}");
+    assert!(!body.contains("href=\"javascript"), "{body}");
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gap_or_repeat() {
+    let site = TestSite::new().await;
+    // Several mails share a time, so that the time alone would not tell them apart.
+    let records: Vec<_> =
+        (0..120).map(|n| sent(&format!("ses-{n}"), "jane@example.com", "Hello", n / 7)).collect();
+    site.ingest(&records).await;
+
+    let mut pages = vec![site.get("/mails?q=jane&status=sent").await.body];
+    while let Some(older) = link(pages.last().unwrap(), "next") {
+        assert!(older.starts_with("/mails?q=jane&status=sent&older="), "{older}");
+        pages.push(site.get(&older).await.body);
+    }
+    let sizes: Vec<_> = pages.iter().map(|page| rows(page).len()).collect();
+    assert_eq!(sizes, [50, 50, 20]);
+    let mut seen: Vec<_> = pages.iter().flat_map(|page| rows(page)).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 120);
+
+    assert_eq!(link(&pages[0], "prev"), None);
+    for (newer, older) in pages.iter().zip(&pages[1..]) {
+        let back = site.get(&link(older, "prev").unwrap()).await.body;
+        assert_eq!(rows(&back), rows(newer));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_has_a_page_that_helps() {
+    let site = TestSite::new().await;
+    for path in [
+        "/mails/00000000-0000-7000-8000-000000000000",
+        "/mails/no-uuid",
+        "/mails/by-id/unknown",
+        "/mails/by-id/%00",
+        "/mails/%FF",
+        &format!("/mails/by-id/{}", "x".repeat(2_000)),
+    ] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(
+            answer.body.contains("No mail has this id") && answer.body.contains("href=\"/mails\""),
+            "{path}"
+        );
+    }
+    for path in ["/nowhere", "/assets/site.css", "/assets/..%2FCargo.toml"] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains("There is no such page"), "{path}");
+    }
+    for query in [
+        "older=1.2",
+        "newer=%00",
+        "status=nonsense",
+        "q=a&q=b",
+        "q=%FF%FE",
+        &format!("q={}", "x".repeat(201)),
+    ] {
+        let answer = site.get(&format!("/mails?{query}")).await;
+        let expected = if query.starts_with("q=%FF") { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!(answer.status, expected, "{query}");
+        assert!(answer.body.contains("href=\"/mails\""), "{query}");
+    }
+    assert_eq!(site.get("/mails?q=a%00b%07").await.status, StatusCode::OK);
+    let answer = site.ask(request(Method::POST, "/mails", "localhost")).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(answer.body.contains("can only be read"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_guard_it() {
+    let site = TestSite::new().await;
+    for path in ["/", "/mails", "/mails/no-uuid", "/nowhere", "/healthz", "/mails?older=x"] {
+        for host in ["127.0.0.1:4100", "evil.example"] {
+            let headers = site.ask(request(Method::GET, path, host)).await.headers;
+            assert_eq!(
+                headers[header::CONTENT_SECURITY_POLICY],
+                "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+                 frame-ancestors 'none'",
+                "{path}"
+            );
+            assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
+            assert_eq!(headers[header::REFERRER_POLICY], "no-referrer", "{path}");
+            assert_eq!(headers[header::CACHE_CONTROL], "no-store", "{path}");
+        }
+    }
+    let page = site.get("/mails").await.body;
+    for forbidden in ["<script", " style=", "<style", " onclick", "http://", "href=\"//"] {
+        assert!(!page.contains(forbidden), "the page holds {forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn other_hosts_are_refused() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("ses-id-1", "jane@example.com", "Your order", 1)]).await;
+    for host in ["evil.example", "evil.example:4100", "127.0.0.1.evil.example"] {
+        let answer = site.ask(request(Method::GET, "/mails", host)).await;
+        assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        assert!(!answer.body.contains("jane"), "{}", answer.body);
+    }
+    let nameless = Request::builder().uri("/mails").body(Body::empty()).unwrap();
+    assert_eq!(site.ask(nameless).await.status, StatusCode::MISDIRECTED_REQUEST);
+    let two_names = request(Method::GET, "http://evil.example/mails", "localhost");
+    assert_eq!(site.ask(two_names).await.status, StatusCode::MISDIRECTED_REQUEST);
+    for host in ["localhost:4100", "[::1]:4100", "127.0.0.1"] {
+        assert_eq!(site.ask(request(Method::GET, "/mails", host)).await.status, StatusCode::OK, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn pages_name_assets_that_are_there_and_may_be_kept() {
+    let site = TestSite::new().await;
+    let page = site.get("/mails").await.body;
+    let mut paths: Vec<_> =
+        page.split("=\"/assets/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    paths.dedup();
+    assert!(paths.len() >= 2, "{page}");
+    for name in paths {
+        let answer = site.get(&format!("/assets/{name}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}");
+        assert_eq!(answer.headers[header::CACHE_CONTROL], "public, max-age=31536000, immutable", "{name}");
+        let content_type =
+            if name.starts_with("site.") { "text/css; charset=utf-8" } else { "image/svg+xml" };
+        assert_eq!(answer.headers[header::CONTENT_TYPE], content_type, "{name}");
+    }
+    assert_eq!(site.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_ready_is_a_page_with_the_way_out() {
+    let site = TestSite::without_tables().await;
+    for path in ["/mails", "/mails/00000000-0000-7000-8000-000000000000", "/mails/by-id/ses-id-1"] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(answer.body.contains("aftersend migrate status"), "{}", answer.body);
+    }
+    assert_eq!(site.get("/healthz").await.status, StatusCode::OK, "the site itself is well");
+}

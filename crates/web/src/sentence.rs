@@ -1,0 +1,270 @@
+//! What became of a mail, in words that can be passed on as they are.
+
+use aftersend_event::Status;
+use aftersend_store::{Occurrence, Story};
+use jiff::Timestamp;
+
+use crate::{
+    text, times,
+    words::{automated, counted, listed, never_tried, reason, times_over},
+};
+
+/// Characters of what a server said that the sentence repeats; the timeline has more of it.
+const SAID_CHARS_MAX: usize = 160;
+
+/// The story in one to three sentences: first what the mail's state says, then what else happened.
+pub(crate) fn sentence(story: &Story) -> String {
+    let teller = Teller { story };
+    let status = Status::from_name(&story.mail.summary.status);
+    let mut sentences = Vec::new();
+    match status {
+        Some(Status::Delivered | Status::Opened | Status::Clicked) => {
+            sentences.push(teller.arrival());
+            sentences.extend(teller.bounces("Returned"));
+        }
+        Some(status) => {
+            sentences.push(teller.trouble(status));
+            if teller.arrived() {
+                sentences.push(teller.arrival());
+            }
+        }
+        None => {
+            sentences.push(format!(
+                "An application has set its status to “{}”",
+                text::clipped(&story.mail.summary.status, 60)
+            ));
+            if teller.arrived() {
+                sentences.push(teller.arrival());
+            }
+        }
+    }
+    // A reason in SES's own words may bring its full stop along.
+    let ended = sentences.iter().map(|sentence| format!("{}.", sentence.trim_end_matches('.')));
+    ended.collect::<Vec<_>>().join(" ")
+}
+
+struct Teller<'a> {
+    story: &'a Story,
+}
+
+impl<'a> Teller<'a> {
+    fn of_type(&self, event_type: &'a str) -> impl Iterator<Item = &'a Occurrence> {
+        self.story.occurrences.iter().filter(move |occurrence| occurrence.event_type == event_type)
+    }
+
+    fn sent_at(&self) -> Timestamp {
+        self.story.mail.summary.sent_at
+    }
+
+    fn time_of(&self, status: Status) -> Option<Timestamp> {
+        // All bounces share one column of the mail's row.
+        let status = match status {
+            Status::HardBounced | Status::SoftBounced => Status::Bounced,
+            other => other,
+        };
+        self.story.mail.times.iter().find(|(of, _)| *of == status).map(|(_, time)| *time)
+    }
+
+    /// Whether there is anything to say of an arrival: a delivery, or an opening that implies one.
+    fn arrived(&self) -> bool {
+        self.time_of(Status::Delivered).is_some()
+            || ["delivery", "open", "click"].into_iter().any(|of| self.of_type(of).next().is_some())
+    }
+
+    /// The recipients of these occurrences, each once; the mail's own where they name none.
+    fn whom(&self, occurrences: &[&'a Occurrence]) -> String {
+        let mut names = Vec::new();
+        for recipient in occurrences.iter().flat_map(|occurrence| &occurrence.recipients) {
+            if !names.contains(&recipient.as_str()) {
+                names.push(recipient.as_str());
+            }
+        }
+        if names.is_empty() {
+            names.push(self.story.mail.summary.to.as_str());
+        }
+        listed(&names)
+    }
+
+    /// `, 11.9 s after it was sent`
+    fn after_sending(&self, time: Timestamp) -> String {
+        times::spelled(self.sent_at(), time)
+            .map_or_else(String::new, |span| format!(", {span} after it was sent"))
+    }
+
+    /// `Delivered to … on …, … after it was sent; opened twice, first after 40 minutes`
+    fn arrival(&self) -> String {
+        let deliveries: Vec<_> = self.of_type("delivery").collect();
+        let time = deliveries.last().map(|delivery| delivery.occurred_at).or(self.time_of(Status::Delivered));
+        let mut told = match time {
+            Some(time) => {
+                let last = if deliveries.len() > 1 { " the last of them" } else { "" };
+                let comma = if last.is_empty() { "" } else { "," };
+                let whom = self.whom(&deliveries);
+                format!(
+                    "Delivered to {whom}{comma}{last} on {}{}",
+                    times::spoken(time),
+                    self.after_sending(time)
+                )
+            }
+            None => format!(
+                "Sent to {} on {}; no delivery was reported, yet it arrived",
+                self.whom(&[]),
+                times::spoken(self.sent_at())
+            ),
+        };
+        let delays = self.of_type("delivery_delay").count();
+        let put_off = (delays > 0).then(|| format!("put off {} on the way", times_over(delays)));
+        for clause in put_off.into_iter().chain(self.engagement()) {
+            told.push_str("; ");
+            told.push_str(&clause);
+        }
+        told
+    }
+
+    /// Opens and clicks; those of machines apart, and never among the others.
+    fn engagement(&self) -> Vec<String> {
+        let mut clauses = Vec::new();
+        for (event_type, verb, status) in
+            [("open", "opened", Status::Opened), ("click", "its links followed", Status::Clicked)]
+        {
+            let all: Vec<_> = self.of_type(event_type).collect();
+            let by_people: Vec<_> = all.iter().filter(|occurrence| !automated(occurrence)).collect();
+            // Where an application noted a time and no event is kept, the count is unknown, not zero.
+            let noted = self.time_of(status).filter(|_| all.is_empty());
+            let Some(first) = by_people.first().map(|occurrence| occurrence.occurred_at).or(noted) else {
+                continue;
+            };
+            let after = times::spelled(self.sent_at(), first);
+            clauses.push(match (by_people.len(), after) {
+                (0, None) => verb.to_owned(),
+                (0, Some(after)) => format!("{verb} after {after}"),
+                (count, None) => format!("{verb} {}", times_over(count)),
+                (1, Some(after)) => format!("{verb} once, after {after}"),
+                (count, Some(after)) => format!("{verb} {}, first after {after}", times_over(count)),
+            });
+        }
+        let machines = |event_type, noun| {
+            let count = self.of_type(event_type).filter(|occurrence| automated(occurrence)).count();
+            (count > 0).then(|| counted(count, noun))
+        };
+        let by_machines: Vec<_> = [machines("open", "automated open"), machines("click", "automated click")]
+            .into_iter()
+            .flatten()
+            .collect();
+        if !by_machines.is_empty() {
+            let besides = if clauses.is_empty() { "" } else { "besides, " };
+            clauses.push(format!("{besides}{}", by_machines.join(" and ")));
+        }
+        clauses
+    }
+
+    /// What a state says that is no arrival.
+    fn trouble(&self, status: Status) -> String {
+        let sent_at = times::spoken(self.sent_at());
+        match status {
+            Status::Queued => format!("Queued for {} on {sent_at} and not handed to SES yet", self.whom(&[])),
+            Status::HardBounced | Status::SoftBounced | Status::Bounced => {
+                self.bounces("Returned").unwrap_or_else(|| self.noted("Returned to sender", status))
+            }
+            Status::Delayed => self.delay().unwrap_or_else(|| self.noted("Put off", status)),
+            Status::Complaint => self.complaint().unwrap_or_else(|| self.noted("Reported as spam", status)),
+            Status::Rejected => self.refusal("Refused by SES and never sent to", "reject", status),
+            Status::Failed => {
+                self.refusal("Could not be made, and so never sent to", "rendering_failure", status)
+            }
+            Status::Sent | Status::Delivered | Status::Opened | Status::Clicked => {
+                format!(
+                    "Accepted by SES for {} on {sent_at}; nothing more has been reported since",
+                    self.whom(&[])
+                )
+            }
+        }
+    }
+
+    /// A state that is known from the mail's row alone.
+    fn noted(&self, verb: &str, status: Status) -> String {
+        let time = self.time_of(status).unwrap_or(self.sent_at());
+        let why = self.story.mail.error_message.as_deref();
+        let why = why.map_or_else(String::new, |why| format!(": {}", text::clipped(why, SAID_CHARS_MAX)));
+        format!("{verb}: the mail to {} on {}{why}", self.whom(&[]), times::spoken(time))
+    }
+
+    fn refusal(&self, verb: &str, event_type: &'a str, status: Status) -> String {
+        let Some(refused) = self.of_type(event_type).next() else {
+            return self.noted(verb.split(" and ").next().unwrap_or(verb), status);
+        };
+        let why = reason(refused)
+            .map_or_else(String::new, |why| format!(": {}", text::clipped(&why, SAID_CHARS_MAX)));
+        format!("{verb} {}, on {}{why}", self.whom(&[refused]), times::spoken(refused.occurred_at))
+    }
+
+    /// The bounces: the gravest with its time and reason, further recipients by name.
+    fn bounces(&self, verb: &str) -> Option<String> {
+        let bounces: Vec<_> = self.of_type("bounce").collect();
+        let gravity = |bounce: &Occurrence| match bounce.bounce_type.as_deref() {
+            Some("hard") => 0,
+            Some("undetermined") => 1,
+            _ => 2,
+        };
+        let worst = *bounces.iter().min_by_key(|bounce| gravity(bounce))?;
+        let like_it: Vec<_> =
+            bounces.iter().copied().filter(|bounce| gravity(bounce) == gravity(worst)).collect();
+        let whom = self.whom(&like_it);
+        let time = times::spoken(worst.occurred_at);
+        let why = because(worst);
+        if never_tried(worst) {
+            return Some(format!("Not sent to {whom}, by SES’s decision on {time}{why}"));
+        }
+        let kind = match worst.bounce_type.as_deref() {
+            Some("hard") => " as undeliverable",
+            Some("soft") => " as undeliverable for now",
+            _ => "",
+        };
+        Some(format!("{verb}{kind} for {whom} on {time}{}{why}", self.after_sending(worst.occurred_at)))
+    }
+
+    fn delay(&self) -> Option<String> {
+        let delays: Vec<_> = self.of_type("delivery_delay").collect();
+        let last = delays.last()?;
+        let time = times::spoken(last.occurred_at);
+        let often =
+            if delays.len() > 1 { format!("{}, last ", times_over(delays.len())) } else { String::new() };
+        Some(format!(
+            "Not delivered to {} yet: put off {often}on {time}{}. SES goes on trying",
+            self.whom(&delays),
+            because(last)
+        ))
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let complaint = self
+            .of_type("complaint")
+            .find(|complaint| complaint.complaint_type.as_deref() != Some("not-spam"))?;
+        let time = complaint.occurred_at;
+        // SES lists every recipient at the complainer's domain, not the complainer alone.
+        let whom = match complaint.recipients.len() {
+            0 | 1 => self.whom(&[complaint]),
+            _ => format!("one of {}", self.whom(&[complaint])),
+        };
+        let why = reason(complaint).map_or_else(String::new, |why| format!(" ({why})"));
+        Some(format!(
+            "Reported as spam by {whom} on {}{}{why}",
+            times::spoken(time),
+            self.after_sending(time)
+        ))
+    }
+}
+
+/// `: the mailbox is full (“smtp; 552 5.2.2 mailbox full”)`
+fn because(occurrence: &Occurrence) -> String {
+    let said = occurrence.diagnostics.first().map(|said| text::clipped(said, SAID_CHARS_MAX));
+    match (reason(occurrence), said) {
+        (None, None) => String::new(),
+        (Some(why), None) => format!(": {why}"),
+        (None, Some(said)) => format!(": “{said}”"),
+        (Some(why), Some(said)) => format!(": {why} (“{said}”)"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Text from outside, made safe to look at. Escaping for HTML is the templates' work; what is done here is
+//! about what an eye would be deceived by.
+
+use std::borrow::Cow;
+
+/// Characters of any one value shown on a page at most; the whole stands in the raw event.
+pub(crate) const VALUE_CHARS_MAX: usize = 400;
+
+/// The text with its invisible troublemakers named: control characters, and the marks that turn the
+/// direction of writing and so can show an address as another one. Line breaks and tabs become spaces.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|character| character.is_control() || turns_direction(character)) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' | '\t' => shown.push(' '),
+            _ if character.is_control() || turns_direction(character) => shown.push_str(&named(character)),
+            _ => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The text in one line of readable length: [`visible`], and cut at [`VALUE_CHARS_MAX`] with an ellipsis.
+pub(crate) fn value(text: &str) -> String {
+    clipped(text, VALUE_CHARS_MAX)
+}
+
+/// The text, [`visible`], cut after so many characters of it.
+pub(crate) fn clipped(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None => visible(text).into_owned(),
+        Some((end, _)) => format!("{}…", visible(&text[..end]).trim_end()),
+    }
+}
+
+/// `⟨U+202E⟩`
+pub(crate) fn named(character: char) -> String {
+    format!("⟨U+{:04X}⟩", u32::from(character))
+}
+
+/// Whether the character changes the order in which its neighbours are written.
+/// <https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>
+pub(crate) fn turns_direction(character: char) -> bool {
+    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text as a part of a URL's query or path, percent-encoded except for what RFC 3986 calls unreserved.
+pub(crate) fn url_encoded(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::with_capacity(text.len() + 16);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+            encoded.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_direction_marks_are_named() {
+        assert_eq!(visible("plain äöü שלום"), "plain äöü שלום");
+        assert_eq!(visible("a\u{202E}moc.elpmaxe"), "a⟨U+202E⟩moc.elpmaxe");
+        assert_eq!(
+            visible("bell\u{7}, escape\u{1b}[31m, del\u{7f}"),
+            "bell⟨U+0007⟩, escape⟨U+001B⟩[31m, del⟨U+007F⟩"
+        );
+        assert_eq!(visible("two\r\nlines\tand a tab"), "two  lines and a tab");
+    }
+
+    #[test]
+    fn long_values_are_cut_between_characters() {
+        let long = "ä".repeat(10_000);
+        let shown = value(&long);
+        assert_eq!(shown.chars().count(), VALUE_CHARS_MAX + 1);
+        assert!(shown.ends_with('…'));
+        assert_eq!(clipped("exactly", 7), "exactly");
+    }
+
+    #[test]
+    fn urls_keep_nothing_that_means_something_there() {
+        assert_eq!(url_encoded("a b&c=d/é<\"'>"), "a%20b%26c%3Dd%2F%C3%A9%3C%22%27%3E");
+        assert_eq!(url_encoded("A-z_0.9~"), "A-z_0.9~");
+    }
+}

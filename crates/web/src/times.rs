@@ -1,0 +1,179 @@
+//! Times and durations as people read them. All of them are UTC, and say so where they stand alone.
+
+use jiff::Timestamp;
+
+/// `Wednesday, 19 October 2016`
+pub(crate) fn day(time: Timestamp) -> String {
+    time.strftime("%A, %-d %B %Y").to_string()
+}
+
+/// `19 October 2016 at 23:21:04 UTC`, for a sentence.
+pub(crate) fn spoken(time: Timestamp) -> String {
+    time.strftime("%-d %B %Y at %H:%M:%S UTC").to_string()
+}
+
+/// `23:21:04.123`
+pub(crate) fn clock(time: Timestamp) -> String {
+    time.strftime("%H:%M:%S%.3f").to_string()
+}
+
+/// `19 October 2016, 23:21:04.123 UTC`, for a tooltip or a fact.
+pub(crate) fn exact(time: Timestamp) -> String {
+    time.strftime("%-d %B %Y, %H:%M:%S%.3f UTC").to_string()
+}
+
+/// For the attribute `datetime`: RFC 3339, as precise as it is known.
+pub(crate) fn machine(time: Timestamp) -> String {
+    time.to_string()
+}
+
+/// How long ago, roughly: `4 min ago`, `3 days ago`; a date once that says more.
+pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - time.as_second();
+    match seconds {
+        // Clocks differ a little between machines; a mail from the next minute is a mail of just now.
+        -60..10 => "just now".to_owned(),
+        10..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        86_400..172_800 => "1 day ago".to_owned(),
+        172_800..604_800 => format!("{} days ago", seconds / 86_400),
+        _ => time.strftime("%-d %b %Y").to_string(),
+    }
+}
+
+/// What lies between two occurrences on a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// Less than a day: `+11.9 s`
+    Step(String),
+    /// A day or more: `2 days later`
+    Pause(String),
+}
+
+const SECOND_MS: i64 = 1_000;
+const MINUTE_MS: i64 = 60 * SECOND_MS;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// What lies between two times in order; nothing where they are the same, or in the wrong order.
+pub(crate) fn gap(from: Timestamp, to: Timestamp) -> Option<Gap> {
+    let ms = to.as_millisecond() - from.as_millisecond();
+    Some(match ms {
+        ..=0 => return None,
+        1..SECOND_MS => Gap::Step(format!("+{ms} ms")),
+        _ if ms < ROUNDED_TO_MINUTE_MS => Gap::Step(format!("+{}", seconds(ms))),
+        _ if ms < HOUR_MS => {
+            let ms = ms.max(MINUTE_MS);
+            Gap::Step(format!("+{} min {:02} s", ms / MINUTE_MS, ms % MINUTE_MS / SECOND_MS))
+        }
+        HOUR_MS..DAY_MS => Gap::Step(format!("+{} h {:02} min", ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS)),
+        _ => Gap::Pause(format!("{} later", counted(ms / DAY_MS, "day"))),
+    })
+}
+
+/// A duration inside a sentence: `0.4 s`, `11.9 s`, `40 minutes`, `2 days`. Nothing for one that runs backwards.
+pub(crate) fn spelled(from: Timestamp, to: Timestamp) -> Option<String> {
+    let ms = to.as_millisecond() - from.as_millisecond();
+    Some(match ms {
+        ..0 => return None,
+        _ if ms < ROUNDED_TO_MINUTE_MS => seconds(ms),
+        _ if ms < HOUR_MS => counted(((ms + HALF_SECOND_MS) / MINUTE_MS).max(1), "minute"),
+        _ if ms < 2 * DAY_MS => counted(ms / HOUR_MS, "hour"),
+        _ => counted(ms / DAY_MS, "day"),
+    })
+}
+
+const HALF_SECOND_MS: i64 = SECOND_MS / 2;
+
+/// From here on tenths of a second round to a whole minute.
+const ROUNDED_TO_MINUTE_MS: i64 = MINUTE_MS - 50;
+
+/// Seconds, rounded to tenths, with a space that does not break.
+fn seconds(ms: i64) -> String {
+    let tenths = (ms + 50) / 100;
+    format!("{}.{}\u{a0}s", tenths / 10, tenths % 10)
+}
+
+fn counted(count: i64, unit: &str) -> String {
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn times_name_their_zone() {
+        let time = at("2016-10-19T23:21:04.133Z");
+        assert_eq!(spoken(time), "19 October 2016 at 23:21:04 UTC");
+        assert_eq!(exact(time), "19 October 2016, 23:21:04.133 UTC");
+        assert_eq!(clock(time), "23:21:04.133");
+        assert_eq!(day(time), "Wednesday, 19 October 2016");
+        assert_eq!(machine(time), "2016-10-19T23:21:04.133Z");
+    }
+
+    #[test]
+    fn ago_grows_coarser_with_distance() {
+        let now = at("2026-03-10T12:00:00Z");
+        for (time, expected) in [
+            ("2026-03-10T12:00:30Z", "just now"),
+            ("2026-03-10T12:05:00Z", "10 Mar 2026"),
+            ("2026-03-10T11:59:55Z", "just now"),
+            ("2026-03-10T11:59:15Z", "45 s ago"),
+            ("2026-03-10T11:57:59Z", "2 min ago"),
+            ("2026-03-10T09:01:00Z", "2 h ago"),
+            ("2026-03-09T11:00:00Z", "1 day ago"),
+            ("2026-03-04T12:00:00Z", "6 days ago"),
+            ("2026-03-03T12:00:00Z", "3 Mar 2026"),
+            ("-009999-01-02T01:59:59Z", "2 Jan -9999"),
+        ] {
+            assert_eq!(ago(at(time), now), expected, "{time}");
+        }
+    }
+
+    #[test]
+    fn gaps_have_the_unit_that_fits() {
+        let start = at("2026-03-10T12:00:00Z");
+        let step = |text: &str| Some(Gap::Step(text.to_owned()));
+        let pause = |text: &str| Some(Gap::Pause(text.to_owned()));
+        for (ms, expected) in [
+            (-5, None),
+            (0, None),
+            (1, step("+1 ms")),
+            (999, step("+999 ms")),
+            (11_893, step("+11.9\u{a0}s")),
+            (59_949, step("+59.9\u{a0}s")),
+            (60_000, step("+1 min 00 s")),
+            (252_000, step("+4 min 12 s")),
+            (3_900_000, step("+1 h 05 min")),
+            (86_399_999, step("+23 h 59 min")),
+            (86_400_000, pause("1 day later")),
+            (200_000_000, pause("2 days later")),
+        ] {
+            let end = Timestamp::from_millisecond(start.as_millisecond() + ms).unwrap();
+            assert_eq!(gap(start, end), expected, "{ms}");
+        }
+    }
+
+    #[test]
+    fn durations_are_spelled_for_sentences() {
+        let start = at("2026-03-10T12:00:00Z");
+        for (end, expected) in [
+            ("2026-03-10T12:00:00Z", Some("0.0\u{a0}s")),
+            ("2026-03-10T12:00:11.893Z", Some("11.9\u{a0}s")),
+            ("2026-03-10T12:00:59.960Z", Some("1 minute")),
+            ("2026-03-10T12:40:20Z", Some("40 minutes")),
+            ("2026-03-10T13:30:00Z", Some("1 hour")),
+            ("2026-03-11T13:00:00Z", Some("25 hours")),
+            ("2026-03-12T13:30:00Z", Some("2 days")),
+            ("2026-03-10T11:30:00Z", None),
+        ] {
+            assert_eq!(spelled(start, at(end)).as_deref(), expected, "{end}");
+        }
+    }
+}

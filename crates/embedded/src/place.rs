@@ -35,16 +35,21 @@ impl Place {
     /// Makes the data folder if need be, and checks that the server will be able to live in it.
     pub(crate) fn prepare(data_dir: &Path) -> Result<Self, StartError> {
         let root = rustix::process::geteuid().is_root();
-        // Root's folder must let the server's account through; what is private lies one level deeper, in a 0700 folder.
-        let mode = if root { 0o755 } else { 0o700 };
-        make_dirs(data_dir, mode).map_err(StartError::io("create the folder", data_dir))?;
-        let data_dir = data_dir.canonicalize().map_err(StartError::io("find", data_dir))?;
-        let mut place = Self { data_dir, drop_to: None };
+        let absolute = std::path::absolute(data_dir).map_err(StartError::io("find", data_dir))?;
+        let mut place = Self { data_dir: absolute, drop_to: None };
+        let advice = "use --data-dir /var/lib/aftersend, or open it with `chmod o+x`";
         if root {
             let account = place.account_to_drop_to()?;
-            let advice = "use --data-dir /var/lib/aftersend, or open it with `chmod o+x`";
+            // Before anything is made in a place that will not do.
             account.check_way_to(&place.data_dir, advice)?;
             place.drop_to = Some(account);
+        }
+        // Root's folder must let the server's account through; what is private lies one level deeper, in a 0700 folder.
+        let mode = if root { 0o755 } else { 0o700 };
+        make_dirs(&place.data_dir, mode).map_err(StartError::io("create the folder", data_dir))?;
+        place.data_dir = place.data_dir.canonicalize().map_err(StartError::io("find", data_dir))?;
+        if let Some(account) = &place.drop_to {
+            account.check_way_to(&place.data_dir, advice)?;
         }
         place.check_owner()?;
         Ok(place)
@@ -187,12 +192,16 @@ pub(crate) enum FileOwner {
 }
 
 impl Account {
-    /// Checks that this account may enter every folder on the way to a path, by the mode bits.
+    /// Checks that this account may enter every folder on the way to a path, as far as it exists, by the mode bits.
     pub(crate) fn check_way_to(&self, wanted: &Path, advice: &'static str) -> Result<(), StartError> {
         let mut ancestors: Vec<&Path> = wanted.ancestors().collect();
         ancestors.reverse();
         for folder in ancestors {
-            let metadata = fs::metadata(folder).map_err(StartError::io("look at", folder))?;
+            let metadata = match fs::metadata(folder) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(StartError::io("look at", folder)(error)),
+            };
             let bit = match () {
                 () if metadata.uid() == self.uid => 0o100,
                 () if metadata.gid() == self.gid => 0o010,
@@ -237,6 +246,7 @@ mod tests {
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
         let stranger = Account { name: "stranger".into(), uid: 4_000_000, gid: 4_000_000 };
         stranger.check_way_to(root.path(), "advice").unwrap();
+        stranger.check_way_to(&root.path().join("not/there"), "advice").unwrap();
         let text = stranger.check_way_to(&inner, "use --data-dir").unwrap_err().to_string();
         assert!(text.contains(&format!("`stranger`, who may not enter {},", closed.display())), "{text}");
         assert!(text.ends_with("use --data-dir"), "{text}");

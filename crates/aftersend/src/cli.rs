@@ -1,12 +1,12 @@
 //! The words of the command line.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use aftersend_event::Status;
-use aftersend_store::{Prefix, schema::{Step, Target}};
+use aftersend_store::{
+    Prefix,
+    schema::{Step, Target},
+};
 use clap::{Args, Parser, Subcommand};
 
 /// What became of the mail we sent through Amazon SES?

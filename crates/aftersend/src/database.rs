@@ -35,10 +35,15 @@ impl Place {
         if matches!(command, Command::Demo(_)) {
             data_dir.push("demo");
         }
-        let server = embedded::Server::start(&embedded::Options::new(&data_dir)).context("the embedded database")?;
+        let server =
+            embedded::Server::start(&embedded::Options::new(&data_dir)).context("the embedded database")?;
         let connection = server.connection();
-        let address =
-            DatabaseAddress::socket(&connection.socket_dir, connection.port, connection.user, connection.database);
+        let address = DatabaseAddress::socket(
+            &connection.socket_dir,
+            connection.port,
+            connection.user,
+            connection.database,
+        );
         Ok(Self { address, prefix, server: Some(server), data_dir: Some(data_dir) })
     }
 
@@ -80,6 +85,8 @@ fn database_url(global: &Global) -> Option<String> {
         return Some(url);
     }
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
-    eprintln!("note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another");
+    eprintln!(
+        "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
+    );
     Some(url)
 }

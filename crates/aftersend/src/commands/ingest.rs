@@ -2,9 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use aftersend_ingest::{
-    Feed, FileFeed, Patience, Pump, QueueOptions, Refused, Shutdown, SqsFeed, Tally,
-};
+use aftersend_ingest::{Feed, FileFeed, Patience, Pump, QueueOptions, Refused, Shutdown, SqsFeed, Tally};
 use aftersend_store::Store;
 use anyhow::Context;
 
@@ -40,7 +38,12 @@ async fn from_file(path: &Path, strict: bool, place: &Place, output: Output) -> 
     run.pump(&mut feed, shutdown).await
 }
 
-async fn from_queue(options: &QueueOptions, strict: bool, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+async fn from_queue(
+    options: &QueueOptions,
+    strict: bool,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     let mut feed = SqsFeed::open(options).await?;
     let store = place.store().await?;
     let patience = if options.drain { Patience::Limited(PATIENCE) } else { Patience::Endless };
@@ -79,7 +82,9 @@ impl Run<'_> {
         let (tally, result) = Pump::new(self.store, self.patience, shutdown, &mut on_refused).run(feed).await;
         // Also after an error: what was done is done.
         report(&tally, self.output)?;
-        result.with_context(|| format!("{name}: not everything was taken in; run it again, repeats do no harm"))?;
+        result.with_context(|| {
+            format!("{name}: not everything was taken in; run it again, repeats do no harm")
+        })?;
         Ok(if self.strict && tally.quarantined > 0 { Outcome::Failed } else { Outcome::Done })
     }
 }

@@ -52,7 +52,8 @@ fn print_reports(reports: &[StepReport], place: &Place, output: Output) -> anyho
         output.text(format!("The schema {} is there already; nothing to do", place.prefix))?;
     }
     for report in reports {
-        let mut line = format!("step {} {} ({} ms)", report.step, direction(report), report.duration.as_millis());
+        let mut line =
+            format!("step {} {} ({} ms)", report.step, direction(report), report.duration.as_millis());
         for note in &report.notes {
             line.push_str("; ");
             line.push_str(note);
@@ -88,7 +89,8 @@ fn print_status(status: &SchemaStatus, output: Output) -> anyhow::Result<()> {
             "steps": steps,
         }));
     }
-    let marker = status.marker.map_or("no version marker".to_owned(), |number| format!("PhoenixKit version {number}"));
+    let marker =
+        status.marker.map_or("no version marker".to_owned(), |number| format!("PhoenixKit version {number}"));
     output.text(format!("schema {}: {marker}", status.prefix))?;
     for step in &status.steps {
         let state = match (step.applied, step.applied_at) {

@@ -16,7 +16,12 @@ use crate::{
 };
 
 /// Runs a command to its end.
-pub(crate) async fn run(cli: &Cli, command: &Command, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(
+    cli: &Cli,
+    command: &Command,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     match command {
         Command::Demo(args) => demo::run(args, place, output).await,
         Command::Serve(args) => serve::run(args, place, output).await,

@@ -14,7 +14,8 @@ pub(crate) async fn run(args: &SearchArgs, place: &Place, output: Output) -> any
     let store = place.store().await?;
     let text = Some(args.text.trim().to_owned()).filter(|text| !text.is_empty());
     let mails_max = args.limit as usize;
-    let page = store.list_mails(&MailQuery { text, status: args.status, mails_max, ..MailQuery::default() }).await?;
+    let page =
+        store.list_mails(&MailQuery { text, status: args.status, mails_max, ..MailQuery::default() }).await?;
     if output.is_json() {
         for mail in &page.mails {
             output.json(&summary(mail))?;

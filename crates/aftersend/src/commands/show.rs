@@ -12,7 +12,12 @@ use crate::{
     output::{Output, plain},
 };
 
-pub(crate) async fn run(args: &ShowArgs, global: &Global, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(
+    args: &ShowArgs,
+    global: &Global,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     let store = place.store().await?;
     let Some(story) = store.find_story(&args.id).await? else {
         bail!(
@@ -31,8 +36,12 @@ pub(crate) async fn run(args: &ShowArgs, global: &Global, place: &Place, output:
 
 fn story_json(story: &Story) -> Value {
     let mut mail = summary(&story.mail.summary);
-    let times: serde_json::Map<String, Value> =
-        story.mail.times.iter().map(|(status, at)| (status.name().to_owned(), json!(at.to_string()))).collect();
+    let times: serde_json::Map<String, Value> = story
+        .mail
+        .times
+        .iter()
+        .map(|(status, at)| (status.name().to_owned(), json!(at.to_string())))
+        .collect();
     mail["configuration_set"] = json!(story.mail.configuration_set);
     mail["tags"] = json!(story.mail.tags);
     mail["first_times"] = Value::Object(times);

@@ -41,7 +41,11 @@ pub(super) async fn run(store: &Store, traffic: &Traffic, tally: &Tally) -> anyh
     verdict.expect("the number of received messages", &tally.received, &truth.messages);
     verdict.expect("the number of control messages", &tally.control, &truth.controls);
     verdict.expect("the number of quarantined messages", &tally.quarantined, &truth.malformed);
-    verdict.expect("stored and folded events together", &(tally.stored + tally.folded), &truth.distinct_events);
+    verdict.expect(
+        "stored and folded events together",
+        &(tally.stored + tally.folded),
+        &truth.distinct_events,
+    );
     let counts = store.count_all().await?;
     // Rows beyond the truth would show in no comparison of single mails.
     verdict.expect("the number of mails", &counts.mails, &(truth.mails.len() as u64));

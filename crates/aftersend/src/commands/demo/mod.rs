@@ -73,7 +73,10 @@ fn alone(place: &Place) -> anyhow::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => {
-            bail!("another demo is running on {}; end it, or give this one a --data-dir of its own", data_dir.display())
+            bail!(
+                "another demo is running on {}; end it, or give this one a --data-dir of its own",
+                data_dir.display()
+            )
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
     }

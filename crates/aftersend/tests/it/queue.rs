@@ -1,0 +1,70 @@
+//! `ingest sqs`, against a server that speaks the protocol.
+
+use std::process::{Child, Stdio};
+
+use aftersend_simulator::{Plan, simulate};
+use aftersend_testkit::QueueServer;
+
+use crate::program::{Setup, ended};
+
+fn start(setup: &Setup, queue_url: &str, endpoint_url: &str) -> Child {
+    setup
+        .program()
+        .args([
+            "ingest",
+            "sqs",
+            "--drain",
+            "--json",
+            "--queue-url",
+            queue_url,
+            "--endpoint-url",
+            endpoint_url,
+        ])
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn two_processes_on_one_queue_store_each_event_once() {
+    let traffic = simulate(&Plan { seed: 5, mails: 60, copies_max: 1, malformed: 0, ..Plan::default() });
+    let (alone, raced) = (Setup::migrated().await, Setup::migrated().await);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events");
+    std::fs::write(&path, traffic.messages.join(&b"\n"[..])).unwrap();
+    alone.run(&["ingest", "file", path.to_str().unwrap()]).ok();
+
+    let server = QueueServer::start().await;
+    let queue_url = server.create_queue("events").await;
+    for _ in 0..3 {
+        server.send_all(&queue_url, &traffic.messages).await;
+    }
+    let pollers =
+        [start(&raced, &queue_url, server.endpoint_url()), start(&raced, &queue_url, server.endpoint_url())];
+    let mut received = 0;
+    let mut new = 0;
+    for poller in pollers {
+        let tally = ended(poller.wait_with_output().unwrap()).json();
+        received += tally["received"].as_u64().unwrap();
+        new += tally["stored"].as_u64().unwrap() + tally["folded"].as_u64().unwrap();
+    }
+    assert_eq!(received, 3 * traffic.messages.len() as u64);
+    assert_eq!(new, traffic.truth.distinct_events as u64);
+    assert_eq!(raced.content().await, alone.content().await);
+    let counts = server.counts(&queue_url).await;
+    assert_eq!((counts.visible, counts.in_flight), (0, 0));
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_named() {
+    let setup = Setup::migrated().await;
+    let server = QueueServer::start().await;
+    let known = server.create_queue("known").await;
+    let unknown = known.replace("known", "unknown");
+    let run = ended(start(&setup, &unknown, server.endpoint_url()).wait_with_output().unwrap());
+    let said = run.fails(1);
+    assert!(said.contains("there is no such queue") && said.contains(&unknown), "{said}");
+}

@@ -20,10 +20,10 @@ pub(crate) fn sentence(story: &Story) -> String {
     match status {
         Some(Status::Delivered | Status::Opened | Status::Clicked) => {
             sentences.push(teller.arrival());
-            sentences.extend(teller.bounces("Returned"));
+            sentences.extend(teller.bounces());
         }
         Some(status) => {
-            sentences.push(teller.trouble(status));
+            sentences.extend(teller.trouble(status));
             if teller.arrived() {
                 sentences.push(teller.arrival());
             }
@@ -159,26 +159,35 @@ impl<'a> Teller<'a> {
     }
 
     /// What a state says that is no arrival.
-    fn trouble(&self, status: Status) -> String {
-        let sent_at = times::spoken(self.sent_at());
-        match status {
-            Status::Queued => format!("Queued for {} on {sent_at} and not handed to SES yet", self.whom(&[])),
+    fn trouble(&self, status: Status) -> Vec<String> {
+        let told = match status {
             Status::HardBounced | Status::SoftBounced | Status::Bounced => {
-                self.bounces("Returned").unwrap_or_else(|| self.noted("Returned to sender", status))
+                let bounces = self.bounces();
+                if !bounces.is_empty() {
+                    return bounces;
+                }
+                self.noted("Returned to sender", status)
             }
+            Status::Queued => format!(
+                "Queued for {} on {} and not handed to SES yet",
+                self.whom(&[]),
+                times::spoken(self.sent_at())
+            ),
             Status::Delayed => self.delay().unwrap_or_else(|| self.noted("Put off", status)),
             Status::Complaint => self.complaint().unwrap_or_else(|| self.noted("Reported as spam", status)),
-            Status::Rejected => self.refusal("Refused by SES and never sent to", "reject", status),
+            Status::Rejected => {
+                self.refusal("Refused by SES and never sent to", "Refused by SES", "reject", status)
+            }
             Status::Failed => {
-                self.refusal("Could not be made, and so never sent to", "rendering_failure", status)
+                self.refusal("Could not be made, and so never sent to", "Failed", "rendering_failure", status)
             }
-            Status::Sent | Status::Delivered | Status::Opened | Status::Clicked => {
-                format!(
-                    "Accepted by SES for {} on {sent_at}; nothing more has been reported since",
-                    self.whom(&[])
-                )
-            }
-        }
+            Status::Sent | Status::Delivered | Status::Opened | Status::Clicked => format!(
+                "Accepted by SES for {} on {}; no delivery has been reported yet",
+                self.whom(&[]),
+                times::spoken(self.sent_at())
+            ),
+        };
+        vec![told]
     }
 
     /// A state that is known from the mail's row alone.
@@ -189,38 +198,54 @@ impl<'a> Teller<'a> {
         format!("{verb}: the mail to {} on {}{why}", self.whom(&[]), times::spoken(time))
     }
 
-    fn refusal(&self, verb: &str, event_type: &'a str, status: Status) -> String {
+    fn refusal(&self, verb: &str, without_event: &str, event_type: &'a str, status: Status) -> String {
         let Some(refused) = self.of_type(event_type).next() else {
-            return self.noted(verb.split(" and ").next().unwrap_or(verb), status);
+            return self.noted(without_event, status);
         };
         let why = reason(refused)
             .map_or_else(String::new, |why| format!(": {}", text::clipped(&why, SAID_CHARS_MAX)));
         format!("{verb} {}, on {}{why}", self.whom(&[refused]), times::spoken(refused.occurred_at))
     }
 
-    /// The bounces: the gravest with its time and reason, further recipients by name.
-    fn bounces(&self, verb: &str) -> Option<String> {
-        let bounces: Vec<_> = self.of_type("bounce").collect();
+    /// The bounces, a sentence for those that SES tried and one for those that it did not.
+    fn bounces(&self) -> Vec<String> {
+        let (untried, tried): (Vec<_>, Vec<_>) =
+            self.of_type("bounce").partition(|bounce| never_tried(bounce));
+        self.returned(&tried).into_iter().chain(self.held_back(&untried)).collect()
+    }
+
+    /// The gravest of these bounces with its time and reason, and all recipients that bounced as gravely.
+    fn returned(&self, bounces: &[&'a Occurrence]) -> Option<String> {
         let gravity = |bounce: &Occurrence| match bounce.bounce_type.as_deref() {
             Some("hard") => 0,
             Some("undetermined") => 1,
             _ => 2,
         };
-        let worst = *bounces.iter().min_by_key(|bounce| gravity(bounce))?;
-        let like_it: Vec<_> =
+        let worst = bounces.iter().min_by_key(|bounce| gravity(bounce))?;
+        let as_grave: Vec<_> =
             bounces.iter().copied().filter(|bounce| gravity(bounce) == gravity(worst)).collect();
-        let whom = self.whom(&like_it);
-        let time = times::spoken(worst.occurred_at);
-        let why = because(worst);
-        if never_tried(worst) {
-            return Some(format!("Not sent to {whom}, by SES’s decision on {time}{why}"));
-        }
         let kind = match worst.bounce_type.as_deref() {
             Some("hard") => " as undeliverable",
             Some("soft") => " as undeliverable for now",
             _ => "",
         };
-        Some(format!("{verb}{kind} for {whom} on {time}{}{why}", self.after_sending(worst.occurred_at)))
+        Some(format!(
+            "Returned{kind} for {} on {}{}{}",
+            self.whom(&as_grave),
+            times::spoken(worst.occurred_at),
+            self.after_sending(worst.occurred_at),
+            because(worst)
+        ))
+    }
+
+    fn held_back(&self, bounces: &[&'a Occurrence]) -> Option<String> {
+        let first = bounces.first()?;
+        Some(format!(
+            "Not sent to {}, by SES’s decision on {}{}",
+            self.whom(bounces),
+            times::spoken(first.occurred_at),
+            because(first)
+        ))
     }
 
     fn delay(&self) -> Option<String> {
@@ -246,7 +271,9 @@ impl<'a> Teller<'a> {
             0 | 1 => self.whom(&[complaint]),
             _ => format!("one of {}", self.whom(&[complaint])),
         };
-        let why = reason(complaint).map_or_else(String::new, |why| format!(" ({why})"));
+        // That the mail was unwanted is what a report of spam says anyway.
+        let kind = complaint.complaint_type.as_deref().filter(|kind| *kind != "abuse");
+        let why = kind.and_then(|_| reason(complaint)).map_or_else(String::new, |why| format!(": {why}"));
         Some(format!(
             "Reported as spam by {whom} on {}{}{why}",
             times::spoken(time),

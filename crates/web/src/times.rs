@@ -17,9 +17,14 @@ pub(crate) fn clock(time: Timestamp) -> String {
     time.strftime("%H:%M:%S%.3f").to_string()
 }
 
-/// `19 October 2016, 23:21:04.123 UTC`, for a tooltip or a fact.
+/// `19 October 2016, 23:21:04.123 UTC`, for a tooltip.
 pub(crate) fn exact(time: Timestamp) -> String {
     time.strftime("%-d %B %Y, %H:%M:%S%.3f UTC").to_string()
+}
+
+/// `19 October 2016, 23:21:04 UTC`, for a fact that the timeline tells to the millisecond.
+pub(crate) fn to_the_second(time: Timestamp) -> String {
+    time.strftime("%-d %B %Y, %H:%M:%S UTC").to_string()
 }
 
 /// For the attribute `datetime`: RFC 3339, as precise as it is known.
@@ -112,6 +117,7 @@ mod tests {
         let time = at("2016-10-19T23:21:04.133Z");
         assert_eq!(spoken(time), "19 October 2016 at 23:21:04 UTC");
         assert_eq!(exact(time), "19 October 2016, 23:21:04.133 UTC");
+        assert_eq!(to_the_second(time), "19 October 2016, 23:21:04 UTC");
         assert_eq!(clock(time), "23:21:04.133");
         assert_eq!(day(time), "Wednesday, 19 October 2016");
         assert_eq!(machine(time), "2016-10-19T23:21:04.133Z");

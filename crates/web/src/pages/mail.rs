@@ -149,7 +149,7 @@ fn facts(mail: &Mail) -> Vec<Fact> {
     let mut facts = vec![search("To", &summary.to), plain("From", &summary.from)];
     let time = |name, time: Timestamp| Fact {
         name,
-        value: times::exact(time),
+        value: times::to_the_second(time),
         kind: FactKind::Time { machine: times::machine(time) },
     };
     facts.push(time("Sent", summary.sent_at));
@@ -229,12 +229,24 @@ impl Moment {
             whom: whom.map(|recipient| text::value(recipient)).collect(),
             whom_more: occurrence.recipients.len().saturating_sub(RECIPIENTS_MAX),
             reason: reason(occurrence).map(capitalised),
-            said: occurrence.diagnostics.iter().take(RECIPIENTS_MAX).map(|said| text::value(said)).collect(),
+            said: said(occurrence),
             link: occurrence.link_url.as_deref().map(Link::new),
             details: details(occurrence),
             json: raw_json(&occurrence.event_data, json_bytes_left),
         }
     }
+}
+
+/// What servers said, each answer once: several recipients often share one.
+fn said(occurrence: &Occurrence) -> Vec<String> {
+    let mut answers: Vec<String> = Vec::new();
+    for answer in occurrence.diagnostics.iter().take(RECIPIENTS_MAX) {
+        let answer = text::value(answer);
+        if !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+    answers
 }
 
 impl Link {

@@ -90,6 +90,11 @@ fn the_gravest_bounce_is_told_with_what_the_server_said() {
 #[test]
 fn what_was_never_tried_is_no_return() {
     let suppressed = bounce("hard", "OnAccountSuppressionList", "2016-10-19T23:20:53Z", &JANE);
+    let tried = bounce("hard", "NoEmail", "2016-10-19T23:20:55.440Z", &["tom@example.org"]);
+    assert!(told("hard_bounced", vec![suppressed.clone(), tried]).starts_with(
+        "Returned as undeliverable for tom@example.org on 19 October 2016 at 23:20:55 UTC, 3.2 s after it was \
+         sent: the mailbox does not exist. Not sent to jane@example.com, by SES’s decision on "
+    ));
     assert_eq!(
         told("hard_bounced", vec![suppressed]),
         "Not sent to jane@example.com, by SES’s decision on 19 October 2016 at 23:20:53 UTC: the address is on \
@@ -103,9 +108,10 @@ fn a_complaint_that_lists_several_accuses_none_of_them() {
     complaint.complaint_type = Some("abuse".into());
     assert_eq!(
         told("complaint", vec![complaint.clone()]),
-        "Reported as spam by jane@example.com on 21 October 2016 at 23:20:52 UTC, 2 days after it was sent \
-         (unwanted mail)."
+        "Reported as spam by jane@example.com on 21 October 2016 at 23:20:52 UTC, 2 days after it was sent."
     );
+    complaint.complaint_type = Some("fraud".into());
+    assert!(told("complaint", vec![complaint.clone()]).ends_with("after it was sent: fraud or phishing."));
     complaint.recipients.push("joe@example.com".into());
     assert!(
         told("complaint", vec![complaint])
@@ -117,8 +123,7 @@ fn a_complaint_that_lists_several_accuses_none_of_them() {
 fn mails_that_are_under_way_or_never_left() {
     assert_eq!(
         told("sent", vec![concerning("send", "2016-10-19T23:20:52.240Z", &JANE)]),
-        "Accepted by SES for jane@example.com on 19 October 2016 at 23:20:52 UTC; nothing more has been reported \
-         since."
+        "Accepted by SES for jane@example.com on 19 October 2016 at 23:20:52 UTC; no delivery has been reported yet."
     );
     assert_eq!(
         told("queued", vec![]),
@@ -155,6 +160,8 @@ fn a_state_without_its_event_is_told_from_the_mails_row() {
         sentence(&known),
         "Returned to sender: the mail to jane@example.com on 19 October 2016 at 23:25:00 UTC: 550 no such user."
     );
+    known.mail.summary.status = "failed".into();
+    assert!(sentence(&known).starts_with("Failed: the mail to jane@example.com on 19 October 2016"));
     let mut known = story("opened", vec![]);
     known.mail.times.push((Status::Opened, "2016-10-20T00:00:55Z".parse().unwrap()));
     assert_eq!(

@@ -24,7 +24,7 @@ impl Place {
     /// Finds the database, starting or joining the embedded server if none is given. Blocks meanwhile.
     pub(crate) fn open(global: &Global, command: &Command) -> anyhow::Result<Self> {
         let prefix = global.prefix.clone();
-        if let Some(url) = database_url(global) {
+        if let Some(url) = database_url(global, command) {
             return Ok(Self { address: url.parse()?, prefix, server: None, data_dir: None });
         }
         let mut data_dir = match &global.data_dir {
@@ -80,13 +80,17 @@ impl Place {
 }
 
 /// The flag or our own variable, which clap reads; else the variable that many programs share.
-fn database_url(global: &Global) -> Option<String> {
-    if let Some(url) = global.database_url.clone().filter(|url| !url.is_empty()) {
-        return Some(url);
+fn database_url(global: &Global, command: &Command) -> Option<String> {
+    let given = global.database_url.clone().filter(|url| !url.is_empty());
+    if matches!(command, Command::Demo(_)) {
+        // Made-up mail must not land in whatever database the surroundings happen to name.
+        let surroundings = std::env::var("AFTERSEND_DATABASE_URL").ok();
+        return given.filter(|url| Some(url) != surroundings.as_ref());
+    }
+    if given.is_some() {
+        return given;
     }
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
-    eprintln!(
-        "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
-    );
+    eprintln!("note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another");
     Some(url)
 }

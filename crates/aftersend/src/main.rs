@@ -8,6 +8,8 @@ mod output;
 
 use std::{io, process::ExitCode};
 
+use aftersend_ingest::QueueOptionsError;
+use aftersend_store::ConnectError;
 use clap::{CommandFactory, Parser};
 
 use crate::{
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", causes(&error));
-            ExitCode::FAILURE
+            if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -81,6 +83,12 @@ fn causes(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// Whether an argument was wrong in itself, as far as only the rooms behind the command line can tell.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<QueueOptionsError>().is_some()
+        || matches!(error.downcast_ref(), Some(ConnectError::Address(_)))
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

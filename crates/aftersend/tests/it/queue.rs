@@ -68,3 +68,10 @@ async fn a_queue_that_is_not_there_is_named() {
     let said = run.fails(1);
     assert!(said.contains("there is no such queue") && said.contains(&unknown), "{said}");
 }
+
+#[tokio::test]
+async fn a_url_that_is_none_is_wrong_usage() {
+    let setup = Setup::migrated().await;
+    let said = setup.run(&["ingest", "sqs", "--queue-url", "ses-events"]).fails(2);
+    assert!(said.contains("`ses-events` is no queue URL; it looks like https://"), "{said}");
+}

@@ -24,7 +24,7 @@ fn a_missing_server_is_named_with_the_way_out_and_without_the_password() {
     assert!(said.contains("no PostgreSQL server answers at 127.0.0.1, port 1"), "{said}");
     assert!(said.contains("private server"), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
-    let said = run(&["search", "jane", "--database-url", "postgres://h:port/"]).fails(1);
+    let said = run(&["search", "jane", "--database-url", "postgres://h:port/"]).fails(2);
     assert!(said.contains("can't be read") && said.contains("postgres://user:password@host"), "{said}");
 }
 

@@ -1,4 +1,5 @@
-//! The words of the command line.
+//! The words of the command line. The comments of fields and variants are the help that people read.
+#![expect(clippy::doc_markdown, reason = "a terminal shows back ticks and angle brackets as they are")]
 
 use std::{net::SocketAddr, path::PathBuf};
 

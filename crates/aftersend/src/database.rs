@@ -91,6 +91,8 @@ fn database_url(global: &Global, command: &Command) -> Option<String> {
         return given;
     }
     let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
-    eprintln!("note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another");
+    eprintln!(
+        "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
+    );
     Some(url)
 }

@@ -10,6 +10,7 @@ pub(crate) struct Output {
     json: bool,
 }
 
+#[expect(clippy::unused_self, reason = "whoever may write has been handed this")]
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         Self { json }

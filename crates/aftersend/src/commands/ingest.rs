@@ -22,7 +22,8 @@ pub(crate) async fn run(command: &IngestCommand, place: &Place, output: Output) 
                 region: region.clone(),
                 drain: *drain,
             };
-            from_queue(&options, *strict, place, output).await
+            // The SDK's futures are large.
+            Box::pin(from_queue(&options, *strict, place, output)).await
         }
     }
 }

@@ -9,7 +9,10 @@ use aftersend_ingest::{Feed, FeedError, Received};
 
 /// Messages that several pumps take from.
 #[derive(Clone)]
-pub(super) struct Queue(Arc<Mutex<VecDeque<(usize, Vec<u8>)>>>);
+pub(super) struct Queue(Arc<Mutex<VecDeque<Numbered>>>);
+
+/// A message and its place in the traffic.
+type Numbered = (usize, Vec<u8>);
 
 impl Queue {
     pub(super) fn new(messages: &[Vec<u8>]) -> Self {

@@ -111,7 +111,7 @@ async fn stream(store: &Store, traffic: &Traffic) -> anyhow::Result<Tally> {
         let mut feed = SimulatedFeed::new(queue.clone(), place);
         pumps.spawn(async move {
             let mut on_refused = |_: &aftersend_ingest::Refused| {};
-            let patience = Patience::Limited(std::time::Duration::from_secs(60));
+            let patience = Patience::Limited(std::time::Duration::from_mins(1));
             Pump::new(&store, patience, shutdown, &mut on_refused).run(&mut feed).await
         });
     }

@@ -51,8 +51,8 @@ impl Problem {
                 "A mail is found by its uuid here, by its message id, or by the id that SES gave it; all of \
                  them whole and to the letter."
                     .to_owned(),
-                "If it was sent a moment ago, its first event may not have arrived. If it was archived or \
-                 erased, its story is gone from here. Its recipient or subject may still find others like it."
+                "If it was sent a moment ago, its first event may not have arrived; if it was deleted, its story \
+                 is gone from here. Its recipient may still lead to it, or to others like it."
                     .to_owned(),
             ],
             way_out: TO_LIST,

@@ -2,7 +2,7 @@
 //!
 //! A message is acknowledged only after the transaction that stored it, or its quarantine, has committed.
 
-use std::{fmt, future::Future, io, ops::Range, time::Duration};
+use std::{fmt, future::Future, io, time::Duration};
 
 use aftersend_event::{Document, Event, Message};
 use aftersend_store::{Arrival, Batch, BatchReport, IngestError, Poison, Store};
@@ -15,6 +15,10 @@ const BATCH_MESSAGES_MAX: usize = 500;
 /// The first pause before a batch is tried again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a batch that is being stored may still take once a shutdown is requested. A database that does not
+/// answer would hold up the end for as long as a connection may take, or a statement.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// A message as a feed delivers it.
 #[derive(Clone, Debug)]
@@ -78,7 +82,7 @@ pub enum PumpError {
 /// What became of all messages of a run. The parts add up to `received`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// Messages that the feed delivered and that are done with.
+    /// Messages that the feed delivered and that are done with: stored, in the quarantine, or dropped.
     pub received: usize,
     /// Events that were new.
     pub stored: usize,
@@ -122,7 +126,13 @@ impl fmt::Display for Tally {
         write!(
             f,
             "{} received: {} stored, {} repeated, {} folded, {} parked, {} control, {} quarantined",
-            self.received, self.stored, self.repeated, self.folded, self.parked, self.control, self.quarantined
+            self.received,
+            self.stored,
+            self.repeated,
+            self.folded,
+            self.parked,
+            self.control,
+            self.quarantined
         )
     }
 }
@@ -162,6 +172,12 @@ impl Shutdown {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Waits until the wish is older than what is under way may still take.
+    async fn overdue(&mut self) {
+        self.requested().await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
+    }
 }
 
 /// Moves messages from a feed into the store.
@@ -190,10 +206,10 @@ impl<'a> Pump<'a> {
     }
 
     /// Pumps until the feed ends or a shutdown is requested; a batch that is being committed is finished and
-    /// acknowledged first.
+    /// acknowledged first, if that does not take longer than some seconds.
     ///
-    /// Returns what became of the messages, also when it ends with an error: the first of the feed, or the first
-    /// of the store that trying again does not mend.
+    /// Returns what became of the messages that were acknowledged, also when it ends with an error: the first of
+    /// the feed, or the first of the store that trying again does not mend.
     pub async fn run<F: Feed>(&mut self, feed: &mut F) -> (Tally, Result<(), PumpError>) {
         let mut tally = Tally::default();
         loop {
@@ -203,6 +219,7 @@ impl<'a> Pump<'a> {
                 received = feed.receive(BATCH_MESSAGES_MAX) => received,
             };
             let messages = match received {
+                Ok(Some(messages)) if messages.is_empty() => continue,
                 Ok(Some(messages)) => messages,
                 Ok(None) => return (tally, Ok(())),
                 Err(error) => return (tally, Err(error.into())),
@@ -221,59 +238,90 @@ impl<'a> Pump<'a> {
 
     /// Stores all of the messages, one way or the other.
     async fn store_messages<R>(&mut self, feed: &str, messages: &[Received<R>]) -> Result<Tally, Unstored> {
-        let mut tally = Tally::default();
+        let mut control = 0;
         let mut documents: Vec<(&Received<R>, Document<'_>)> = Vec::with_capacity(messages.len());
         let mut poisons: Vec<Poison<'_>> = Vec::new();
         for message in messages {
             match read(message) {
                 Ok(Message::Event(document)) => documents.push((message, document)),
-                Ok(Message::Control(_)) => {
-                    tally.control += 1;
-                    tally.received += 1;
-                }
+                Ok(Message::Control(_)) => control += 1,
                 Err(reason) => poisons.push(poison(feed, message, reason)),
             }
         }
-        let mut events: Vec<(&Received<R>, &Document<'_>, Event<'_>)> = Vec::with_capacity(documents.len());
+        let mut candidates: Vec<Candidate<'_, R>> = Vec::with_capacity(documents.len());
         for (message, document) in &documents {
             match document.event() {
-                Ok(event) => events.push((message, document, event)),
+                Ok(event) => candidates.push(Candidate { message, json: document.storable_json(), event }),
                 Err(error) => poisons.push(poison(feed, message, error.to_string())),
             }
         }
-        for poison in &poisons {
-            self.report(poison);
+        let mut tally = Tally { received: control, control, ..Tally::default() };
+        if candidates.is_empty() && poisons.is_empty() {
+            return Ok(tally);
         }
-
-        // Halves of a batch that holds something PostgreSQL can't, until what is left is that one event.
-        let mut parts: Vec<Range<usize>> = vec![0..events.len()];
-        while let Some(part) = parts.pop() {
-            let arrivals = events[part.clone()]
-                .iter()
-                .map(|(_, document, event)| Arrival { event, json: document.storable_json() })
-                .collect();
-            let batch = Batch { arrivals, poisons: std::mem::take(&mut poisons) };
-            match self.store_batch(&batch).await {
-                Ok(report) => tally.add(report),
-                Err(Unstored::Store(IngestError::Data(reason))) => {
-                    poisons = batch.poisons;
-                    if part.len() > 1 {
-                        let middle = part.start + part.len() / 2;
-                        parts.push(middle..part.end);
-                        parts.push(part.start..middle);
-                    } else {
-                        let (message, ..) = &events[part.start];
-                        let refused = poison(feed, message, format!("PostgreSQL can't hold it: {reason}"));
-                        self.report(&refused);
-                        poisons.push(refused);
-                        // What is left to store is the poison alone.
-                        parts.push(0..0);
-                    }
-                }
-                Err(error) => return Err(error),
+        let batch = Batch { arrivals: arrivals(&candidates), poisons };
+        match self.store_batch(&batch).await {
+            Err(Unstored::Store(IngestError::Data(_))) => {
+                tally += self.quarantine(batch.poisons).await?;
+                tally += self.store_by_halves(feed, &candidates).await?;
+            }
+            report => {
+                tally.add(report?);
+                self.report(&batch.poisons);
             }
         }
         Ok(tally)
+    }
+
+    /// Stores what PostgreSQL refused as a whole: halves of it, and halves of those that it refuses, too, until
+    /// what is refused is one event.
+    async fn store_by_halves<R>(
+        &mut self,
+        feed: &str,
+        candidates: &[Candidate<'_, R>],
+    ) -> Result<Tally, Unstored> {
+        let mut tally = Tally::default();
+        let (first, second) = candidates.split_at(candidates.len() / 2);
+        let mut parts = vec![second, first];
+        while let Some(part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let batch = Batch { arrivals: arrivals(part), poisons: Vec::new() };
+            match self.store_batch(&batch).await {
+                Err(Unstored::Store(IngestError::Data(reason))) if part.len() == 1 => {
+                    let reason = format!("PostgreSQL can't hold it: {reason}");
+                    tally += self.quarantine(vec![poison(feed, part[0].message, reason)]).await?;
+                }
+                Err(Unstored::Store(IngestError::Data(_))) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                report => tally.add(report?),
+            }
+        }
+        Ok(tally)
+    }
+
+    /// Puts messages into quarantine, without any event beside them that could be taken for the fault.
+    async fn quarantine(&mut self, poisons: Vec<Poison<'_>>) -> Result<Tally, Unstored> {
+        let mut tally = Tally::default();
+        if poisons.is_empty() {
+            return Ok(tally);
+        }
+        let batch = Batch { arrivals: Vec::new(), poisons };
+        match self.store_batch(&batch).await {
+            Err(Unstored::Store(IngestError::Data(reason))) => {
+                let sentence =
+                    format!("the quarantine refuses a message, so nothing was acknowledged: {reason}");
+                Err(Unstored::Store(IngestError::Blocked(sentence)))
+            }
+            report => {
+                tally.add(report?);
+                self.report(&batch.poisons);
+                Ok(tally)
+            }
+        }
     }
 
     /// Stores a batch, again and again while others stand in the way or the database is away.
@@ -281,9 +329,15 @@ impl<'a> Pump<'a> {
         let began = Instant::now();
         let mut pause = PAUSE_MIN;
         loop {
-            let reason = match self.store.ingest(batch).await {
+            let outcome = tokio::select! {
+                biased;
+                outcome = self.store.ingest(batch) => outcome,
+                // A commit on its way is not waited for: if it succeeds, the messages come again and are repeats.
+                () = self.shutdown.overdue() => return Err(Unstored::Shutdown),
+            };
+            let reason = match outcome {
                 Err(IngestError::Repeat(reason)) => reason,
-                result => return result.map_err(Unstored::Store),
+                outcome => return outcome.map_err(Unstored::Store),
             };
             if let Patience::Limited(patience) = self.patience
                 && began.elapsed() >= patience
@@ -296,31 +350,48 @@ impl<'a> Pump<'a> {
                 tracing::debug!(reason, "the batch is tried again");
             }
             tokio::select! {
-                () = tokio::time::sleep(jittered(pause)) => {}
+                biased;
                 () = self.shutdown.requested() => return Err(Unstored::Shutdown),
+                () = tokio::time::sleep(jittered(pause)) => {}
             }
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
-    fn report(&mut self, poison: &Poison<'_>) {
-        (self.on_refused)(&Refused { origin: poison.origin.to_string(), reason: poison.reason.clone() });
+    /// Tells of messages that are in the quarantine now.
+    fn report(&mut self, poisons: &[Poison<'_>]) {
+        for poison in poisons {
+            (self.on_refused)(&Refused { origin: poison.origin.to_string(), reason: poison.reason.clone() });
+        }
     }
+}
+
+/// An event on its way into the store.
+struct Candidate<'m, R> {
+    message: &'m Received<R>,
+    json: &'m str,
+    event: Event<'m>,
+}
+
+fn arrivals<'c, R>(candidates: &'c [Candidate<'_, R>]) -> Vec<Arrival<'c>> {
+    candidates.iter().map(|candidate| Arrival { event: &candidate.event, json: candidate.json }).collect()
 }
 
 /// Racing pollers that were put off together must not come back together.
 fn jittered(pause: Duration) -> Duration {
     // The low digits of the clock are random enough for this, and need no generator.
-    let nanos = std::time::SystemTime::now()
+    let micros = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_nanos() / 1_000 % 1_000);
-    pause / 2 + pause * nanos / 1_000
+        .map_or(0, |since| since.subsec_micros() % 1_000);
+    pause / 2 + pause / 2 * micros / 1_000
 }
 
 fn read<R>(message: &Received<R>) -> Result<Message<'_>, String> {
     if let Some(bytes) = message.overlong_bytes {
         let kept = message.body.len();
-        return Err(format!("it has {bytes} bytes, more than SES, SNS and SQS carry; the first {kept} are kept"));
+        return Err(format!(
+            "it has {bytes} bytes, more than SES, SNS and SQS carry; the first {kept} are kept"
+        ));
     }
     aftersend_event::read(&message.body).map_err(|error| error.to_string())
 }

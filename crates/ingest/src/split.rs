@@ -1,8 +1,9 @@
 //! Cutting a stream of bytes into messages.
 //!
 //! A stream holds JSON documents, one to a line, one over many lines, or one after the other without anything
-//! between (as Firehose writes them), and lines of plain text. A document that is broken ends where the next
-//! one plainly begins: one bad line must not swallow its neighbours.
+//! between (as Firehose writes them), and lines of plain text. A list of objects (as `jq -s` writes it) is the
+//! messages that it lists. A document that is broken ends where the next one plainly begins: one bad line must
+//! not swallow its neighbours.
 
 use aftersend_event::limits::MESSAGE_BYTES_MAX;
 
@@ -32,6 +33,8 @@ pub(crate) struct Splitter {
     /// The last byte that is no space, within a document.
     previous: u8,
     at_line_start: bool,
+    /// Between the elements of a list, which are messages.
+    in_list: bool,
     rescans: usize,
 }
 
@@ -40,10 +43,18 @@ enum State {
     Between,
     /// In a line that is no JSON.
     Text,
-    /// In a document, outside its strings, so many brackets deep.
-    Json { depth: u64 },
+    /// After a bracket that begins a list of messages if an object follows, and some other document if not.
+    Opening,
+    /// In a document, outside its strings, so many brackets deep; at none in an element of a list that is neither
+    /// object nor array.
+    Json {
+        depth: u64,
+    },
     /// In a string of a document; `escaped` after a backslash.
-    JsonString { depth: u64, escaped: bool },
+    JsonString {
+        depth: u64,
+        escaped: bool,
+    },
 }
 
 impl Default for Splitter {
@@ -57,6 +68,7 @@ impl Default for Splitter {
             line: 1,
             previous: 0,
             at_line_start: true,
+            in_list: false,
             rescans: 0,
         }
     }
@@ -75,7 +87,7 @@ impl Splitter {
     pub(crate) fn finish(&mut self) -> Vec<Cut> {
         match self.state {
             State::Between => {}
-            State::Text => self.cut(),
+            State::Text | State::Opening => self.cut(),
             State::Json { .. } | State::JsonString { .. } => self.give_up(),
         }
         std::mem::take(&mut self.cuts)
@@ -87,12 +99,16 @@ impl Splitter {
             State::Between => self.between(byte),
             State::Text if byte == b'\n' => self.cut(),
             State::Text => self.keep(byte),
+            State::Opening => self.opening(byte),
             // A document that begins in the first column, where this one can't go on with one: this one is broken.
-            State::Json { .. } if begins_line && byte == b'{' && !matches!(self.previous, b':' | b',' | b'[') => {
+            State::Json { .. }
+                if begins_line && byte == b'{' && !matches!(self.previous, b':' | b',' | b'[') =>
+            {
                 self.give_up();
                 self.push_byte_again(byte);
                 return;
             }
+            State::Json { depth: 0 } => self.scalar(byte),
             State::Json { depth } => self.outside_string(byte, depth),
             // No JSON string holds a line's end: this document is broken.
             State::JsonString { .. } if byte == b'\n' => self.give_up(),
@@ -113,18 +129,58 @@ impl Splitter {
         if byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF) {
             return;
         }
+        if self.in_list && matches!(byte, b',' | b']') {
+            self.in_list = byte == b',';
+            return;
+        }
         self.body_line = self.line;
-        self.state = if matches!(byte, b'{' | b'[') { State::Json { depth: 1 } } else { State::Text };
+        self.state = match byte {
+            b'[' if !self.in_list => State::Opening,
+            b'{' | b'[' => State::Json { depth: 1 },
+            b'"' if self.in_list => State::JsonString { depth: 0, escaped: false },
+            _ if self.in_list => State::Json { depth: 0 },
+            _ => State::Text,
+        };
         self.keep(byte);
     }
 
+    fn opening(&mut self, byte: u8) {
+        match byte {
+            b'{' => {
+                self.begin();
+                self.in_list = true;
+                self.between(byte);
+            }
+            // A list of nothing.
+            b']' => self.begin(),
+            _ if byte.is_ascii_whitespace() => self.keep(byte),
+            _ => self.outside_string(byte, 1),
+        }
+    }
+
+    fn scalar(&mut self, byte: u8) {
+        match byte {
+            b',' | b']' => {
+                self.cut();
+                self.between(byte);
+            }
+            b'\n' => self.cut(),
+            _ => self.outside_string(byte, 0),
+        }
+    }
+
     fn outside_string(&mut self, byte: u8, depth: u64) {
+        if depth == 1 && byte == b']' && self.in_list && self.body.first() == Some(&b'{') {
+            // It ends the list: this element is broken.
+            self.give_up();
+            return self.between(byte);
+        }
         self.keep(byte);
         self.state = match byte {
             b'"' => State::JsonString { depth, escaped: false },
             b'{' | b'[' => State::Json { depth: depth + 1 },
             b'}' | b']' if depth == 1 => return self.cut(),
-            b'}' | b']' => State::Json { depth: depth - 1 },
+            b'}' | b']' => State::Json { depth: depth.saturating_sub(1) },
             _ => State::Json { depth },
         };
     }
@@ -193,7 +249,7 @@ impl Splitter {
     }
 
     fn finish_open(&mut self) {
-        if self.state == State::Text { self.cut() } else { self.give_up() }
+        if matches!(self.state, State::Text | State::Opening) { self.cut() } else { self.give_up() }
     }
 }
 
@@ -212,7 +268,8 @@ mod tests {
         // However the stream is cut into reads, the messages are the same.
         for step in [1, 3, stream.len().max(1)] {
             let mut splitter = Splitter::default();
-            let mut cuts: Vec<Cut> = stream.as_bytes().chunks(step).flat_map(|part| splitter.push(part)).collect();
+            let mut cuts: Vec<Cut> =
+                stream.as_bytes().chunks(step).flat_map(|part| splitter.push(part)).collect();
             cuts.extend(splitter.finish());
             let got: Vec<(u64, &str)> =
                 cuts.iter().map(|cut| (cut.line, std::str::from_utf8(&cut.body).unwrap())).collect();
@@ -230,15 +287,48 @@ mod tests {
 
     #[test]
     fn a_document_may_take_many_lines() {
-        check("{\n  \"a\": \"}\\\"{\",\n  \"b\": [\n{}\n]\n}\n{\"c\":1}\n", &[
-            (1, "{\n  \"a\": \"}\\\"{\",\n  \"b\": [\n{}\n]\n}"),
-            (7, "{\"c\":1}"),
-        ]);
+        check(
+            "{\n  \"a\": \"}\\\"{\",\n  \"b\": [\n{}\n]\n}\n{\"c\":1}\n",
+            &[(1, "{\n  \"a\": \"}\\\"{\",\n  \"b\": [\n{}\n]\n}"), (7, "{\"c\":1}")],
+        );
     }
 
     #[test]
     fn documents_may_stand_without_anything_between() {
         check("{\"a\":1}{\"b\":{}}\n", &[(1, "{\"a\":1}"), (1, "{\"b\":{}}")]);
+    }
+
+    #[test]
+    fn a_list_of_objects_is_the_messages_it_lists() {
+        let pretty = "[\n  {\n    \"a\": [1, {}]\n  },\n  {\n    \"b\": 2\n  }\n]\n";
+        check(pretty, &[(2, "{\n    \"a\": [1, {}]\n  }"), (5, "{\n    \"b\": 2\n  }")]);
+        check("[{\"a\":1},{\"b\":2}]", &[(1, "{\"a\":1}"), (1, "{\"b\":2}")]);
+        check("\u{feff}[\r\n{\"a\":1},\r\n{\"b\":2}\r\n]\r\n", &[(2, "{\"a\":1}"), (3, "{\"b\":2}")]);
+        check(
+            "[{\"a\":1}][{\"b\":2}]\n{\"c\":3}\ntext, more",
+            &[(1, "{\"a\":1}"), (1, "{\"b\":2}"), (2, "{\"c\":3}"), (3, "text, more")],
+        );
+        check("[]\n[ \n ]{\"a\":1}", &[(3, "{\"a\":1}")]);
+    }
+
+    #[test]
+    fn what_else_a_list_holds_harms_no_other() {
+        check(
+            "[{\"a\":1}, 5, \"x,]\", [1,[2]], null , {\"b\":2}]",
+            &[(1, "{\"a\":1}"), (1, "5"), (1, "\"x,]\""), (1, "[1,[2]]"), (1, "null"), (1, "{\"b\":2}")],
+        );
+        // Broken off.
+        check("[{\"a\":1},\n{\"b\":", &[(1, "{\"a\":1}"), (2, "{\"b\":")]);
+        check(
+            "[{\"a\":1},\n{\"b\":\n{\"c\":3},\n{\"d\":4}]\n",
+            &[(1, "{\"a\":1}"), (2, "{\"b\":"), (3, "{\"c\":3}"), (4, "{\"d\":4}")],
+        );
+        check("[{\"a\":1},\noops\n{\"b\":2}]", &[(1, "{\"a\":1}"), (2, "oops"), (3, "{\"b\":2}")]);
+        // Other lists are no lists of messages.
+        check("[1,{\"a\":1}]", &[(1, "[1,{\"a\":1}]")]);
+        check("[[{\"a\":1}]]", &[(1, "[[{\"a\":1}]]")]);
+        check("[INFO] text", &[(1, "[INFO]"), (1, "text")]);
+        check("[ ", &[(1, "[")]);
     }
 
     #[test]
@@ -264,13 +354,15 @@ mod tests {
     }
 
     proptest! {
-        /// Nothing is lost: whatever the stream, the messages hold all of it but space.
+        /// Nothing is lost: whatever the stream, the messages hold all of it but space and what makes a list.
         #[test]
         fn every_byte_is_in_a_message(stream in "[{}\\[\\]\":,a\\\\\n ]{0,60}") {
             let mut splitter = Splitter::default();
             let mut cuts = splitter.push(stream.as_bytes());
             cuts.extend(splitter.finish());
-            let solid = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<u8>>();
+            let solid = |bytes: &[u8]| {
+                bytes.iter().copied().filter(|b| !b.is_ascii_whitespace() && !b"[],".contains(b)).collect::<Vec<u8>>()
+            };
             let kept: Vec<u8> = cuts.iter().flat_map(|cut| solid(&cut.body)).collect();
             prop_assert_eq!(kept, solid(stream.as_bytes()));
             prop_assert!(cuts.windows(2).all(|pair| pair[0].line <= pair[1].line));

@@ -59,7 +59,9 @@ pub struct QueueOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueueOptionsError {
     /// Not a URL.
-    #[error("`{0}` is no queue URL; it looks like https://sqs.eu-central-1.amazonaws.com/123456789012/ses-events")]
+    #[error(
+        "`{0}` is no queue URL; it looks like https://sqs.eu-central-1.amazonaws.com/123456789012/ses-events"
+    )]
     QueueUrl(String),
     /// Not a URL.
     #[error("`{0}` is no endpoint URL; it looks like http://127.0.0.1:4566")]
@@ -85,9 +87,7 @@ impl SqsFeed {
         let queue = Origin::of(&options.queue_url)
             .ok_or_else(|| QueueOptionsError::QueueUrl(options.queue_url.clone()))?;
         let endpoint = match &options.endpoint_url {
-            Some(url) => {
-                Some(Origin::of(url).ok_or_else(|| QueueOptionsError::EndpointUrl(url.clone()))?)
-            }
+            Some(url) => Some(Origin::of(url).ok_or_else(|| QueueOptionsError::EndpointUrl(url.clone()))?),
             // A queue that is not at AWS answers where its URL says.
             None => (!queue.is_aws()).then(|| queue.clone()),
         };
@@ -101,14 +101,19 @@ impl SqsFeed {
             loader = loader.endpoint_url(&endpoint.url);
             if endpoint.is_loopback() && !has_credentials() {
                 tracing::info!("no AWS credentials are set; a server on this machine gets made-up ones");
-                loader = loader.credentials_provider(Credentials::new("local", "local", None, None, "aftersend"));
+                loader =
+                    loader.credentials_provider(Credentials::new("local", "local", None, None, "aftersend"));
             }
         }
         let client = Client::new(&loader.load().await);
         Ok(Self { client, queue_url: options.queue_url.clone(), drain: options.drain, empty_polls: 0 })
     }
 
-    async fn receive_once(&self, messages_max: usize, wait_s: i32) -> Result<Vec<Received<String>>, FeedError> {
+    async fn receive_once(
+        &self,
+        messages_max: usize,
+        wait_s: i32,
+    ) -> Result<Vec<Received<String>>, FeedError> {
         let count = i32::try_from(messages_max.clamp(1, CALL_MESSAGES_MAX)).expect("between 1 and 10");
         let output = self
             .client
@@ -225,7 +230,10 @@ impl Feed for SqsFeed {
             }
         }
         // They are stored; they will come again and be known then.
-        tracing::warn!(messages = left.len(), "stored messages could not be deleted from the queue and will come again");
+        tracing::warn!(
+            messages = left.len(),
+            "stored messages could not be deleted from the queue and will come again"
+        );
         Ok(())
     }
 }

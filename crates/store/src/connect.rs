@@ -1,6 +1,6 @@
 //! Ways to the database: its address, its pools of connections.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio::task::JoinHandle;
@@ -15,6 +15,13 @@ use crate::{
 
 /// Connections for storing, and as many for reading, at most.
 const CONNECTIONS_MAX: usize = 8;
+
+/// Where a server of this machine listens unless it is told otherwise: Debian's and Fedora's place, which is libpq's
+/// there.
+const SOCKET_FOLDER: &str = "/var/run/postgresql";
+
+/// The port of a server that is not told otherwise.
+const PORT_DEFAULT: u16 = 5432;
 
 /// How long to try to reach a server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,8 +70,9 @@ impl DatabaseAddress {
                 Host::Unix(folder) => folder.display().to_string(),
             })
             .collect();
-        let host = if hosts.is_empty() { "localhost".to_owned() } else { hosts.join(",") };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let addresses = self.config.get_hostaddrs().iter().map(ToString::to_string);
+        let host = if hosts.is_empty() { addresses.collect::<Vec<_>>().join(",") } else { hosts.join(",") };
+        let port = self.config.get_ports().first().copied().unwrap_or(PORT_DEFAULT);
         format!("{host}, port {port}, database {}", self.config.get_dbname().unwrap_or("(the user's own)"))
     }
 }
@@ -82,15 +90,21 @@ impl FromStr for DatabaseAddress {
     /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
     fn from_str(text: &str) -> Result<Self, ConnectError> {
         // `require` checks what these two ask for (see `tls`); the driver does not know their names.
-        let known = text.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+        let known = text
+            .replace("sslmode=verify-full", "sslmode=require")
+            .replace("sslmode=verify-ca", "sslmode=require");
         let config: Config = known.parse().map_err(|error: tokio_postgres::Error| {
             // The driver's message names the key, never a value.
-            ConnectError::Address(std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string))
+            ConnectError::Address(
+                std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string),
+            )
         })?;
         Ok(Self { config: with_defaults(config) })
     }
 }
 
+/// What the address leaves open, as libpq fills it in: the server's socket where there is one, else this machine.
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-HOST>
 fn with_defaults(mut config: Config) -> Config {
     if config.get_application_name().is_none() {
         config.application_name("aftersend");
@@ -98,13 +112,14 @@ fn with_defaults(mut config: Config) -> Config {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }
-    config.keepalives_idle(Duration::from_secs(60));
-    if config.get_hosts().is_empty() {
-        config.host("localhost");
+    config.keepalives_idle(Duration::from_mins(1));
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        let port = config.get_ports().first().copied().unwrap_or(PORT_DEFAULT);
+        let has_socket = Path::new(SOCKET_FOLDER).join(format!(".s.PGSQL.{port}")).exists();
+        config.host(if has_socket { SOCKET_FOLDER } else { "localhost" });
     }
-    if config.get_user().is_none() {
-        config.user("postgres");
-    }
+    // Without a user the driver takes the name of this program's own, and the server that of the user for a
+    // database: as libpq has it.
     config
 }
 
@@ -126,7 +141,9 @@ pub enum ConnectError {
         reason: String,
     },
     /// The server does not let us in.
-    #[error("the server at {place} refuses the login: {reason}. Check user and password in the URL, and pg_hba.conf")]
+    #[error(
+        "the server at {place} refuses the login: {reason}. Check user and password in the URL, and pg_hba.conf"
+    )]
     Login {
         /// The server's address.
         place: String,
@@ -187,7 +204,10 @@ impl Connection {
     async fn require_version(&self) -> Result<(), ConnectError> {
         let row = self
             .client
-            .query_one("SELECT current_setting('server_version_num')::int, current_setting('server_version')", &[])
+            .query_one(
+                "SELECT current_setting('server_version_num')::int, current_setting('server_version')",
+                &[],
+            )
             .await
             .map_err(|error| explain(&error, self.place.clone()))?;
         if row.get::<_, i32>(0) < SERVER_VERSION_MIN {
@@ -225,7 +245,11 @@ impl Store {
     /// # Errors
     ///
     /// A [`ConnectError`] that says what to do.
-    pub async fn open(address: &DatabaseAddress, prefix: Prefix, tag_names: TagNames) -> Result<Self, ConnectError> {
+    pub async fn open(
+        address: &DatabaseAddress,
+        prefix: Prefix,
+        tag_names: TagNames,
+    ) -> Result<Self, ConnectError> {
         // A connection of its own first: what is wrong shows here, in a sentence, and not later in a pool.
         drop(Connection::open(address).await?);
         Ok(Self {

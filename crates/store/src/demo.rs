@@ -50,7 +50,10 @@ impl Store {
         let client = self.reader().await?;
         let statement = client.prepare_cached(self.sql(Statement::ListBlocks)).await?;
         let rows = client.query(&statement, &[&BLOCKS_MAX]).await?;
-        Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, tokio_postgres::Error>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
     /// Writes a falsehood into one mail: the demo shows with it that its check can fail.

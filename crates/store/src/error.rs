@@ -60,7 +60,9 @@ pub enum IngestError {
     #[error("the database's schema is not the one this program needs ({0}); run `aftersend migrate status`")]
     Schema(String),
     /// The parts of a batch do not add up to the whole: a fault of this program, and nothing was stored.
-    #[error("a fault of Aftersend: of {received} received events {accounted} are accounted for; nothing was stored")]
+    #[error(
+        "a fault of Aftersend: of {received} received events {accounted} are accounted for; nothing was stored"
+    )]
     Unaccounted {
         /// Events in the batch.
         received: usize,
@@ -86,11 +88,18 @@ impl From<PostgresError> for IngestError {
         } else if is_schema(state) {
             Self::Schema(sentence(&error))
         } else if *state == SqlState::READ_ONLY_SQL_TRANSACTION {
-            Self::Blocked("the database is read-only: a standby, or set so; give the primary's address".to_owned())
+            Self::Blocked(
+                "the database is read-only: a standby, or set so; give the primary's address".to_owned(),
+            )
         } else if *state == SqlState::DISK_FULL {
-            Self::Blocked("the database's disk is full: make room there; nothing is lost meanwhile".to_owned())
+            Self::Blocked(
+                "the database's disk is full: make room there; nothing is lost meanwhile".to_owned(),
+            )
         } else if *state == SqlState::INSUFFICIENT_PRIVILEGE {
-            Self::Blocked(format!("the database user may not write: {}; grant it the tables", sentence(&error)))
+            Self::Blocked(format!(
+                "the database user may not write: {}; grant it the tables",
+                sentence(&error)
+            ))
         } else if is_data(state) {
             Self::Data(sentence(&error))
         } else {

@@ -14,6 +14,10 @@ pub const PAGE_MAILS_MAX: usize = 500;
 /// Characters of a search text at most.
 pub const SEARCH_TEXT_CHARS_MAX: usize = 200;
 
+/// The earliest `timestamptz`, 24 November 4714 BC, in microseconds since 1970.
+/// <https://www.postgresql.org/docs/current/datatype-datetime.html>
+const TIMESTAMPTZ_MIN_MICROS: i64 = -210_866_803_200_000_000;
+
 /// Which mails to list, and which page of them.
 #[derive(Clone, Debug)]
 pub struct MailQuery {
@@ -70,9 +74,13 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, BadCursor> {
         let (micros, uuid) = text.split_once('.').ok_or(BadCursor)?;
-        let sent_at = Timestamp::from_microsecond(micros.parse().map_err(|_| BadCursor)?);
+        let micros: i64 = micros.parse().map_err(|_| BadCursor)?;
+        if micros < TIMESTAMPTZ_MIN_MICROS {
+            return Err(BadCursor);
+        }
+        let sent_at = Timestamp::from_microsecond(micros).map_err(|_| BadCursor)?;
         let uuid = Uuid::try_parse(uuid).map_err(|_| BadCursor)?;
-        Ok(Self { sent_at: sent_at.map_err(|_| BadCursor)?, uuid })
+        Ok(Self { sent_at, uuid })
     }
 }
 
@@ -145,11 +153,12 @@ impl Store {
         let pattern = query.text.as_deref().map(like_pattern).transpose()?;
         let status = query.status.map(Status::name);
         let mails_max = query.mails_max.clamp(1, PAGE_MAILS_MAX);
-        // One row more than the page holds tells whether another page follows.
-        let rows_max = i64::try_from(mails_max + 1).expect("a page is far smaller than 2^63");
+        let rows_max = rows_max(mails_max);
 
         let (statement, Cursor { sent_at, uuid }) = match query.page {
-            PageStart::Newest => (Statement::ListOlder, Cursor { sent_at: Timestamp::MAX, uuid: Uuid::max() }),
+            PageStart::Newest => {
+                (Statement::ListOlder, Cursor { sent_at: Timestamp::MAX, uuid: Uuid::max() })
+            }
             PageStart::OlderThan(cursor) => (Statement::ListOlder, cursor),
             PageStart::NewerThan(cursor) => (Statement::ListNewer, cursor),
         };
@@ -177,6 +186,11 @@ fn page_of(mut mails: Vec<MailSummary>, mails_max: usize, start: PageStart) -> M
     let older = mails.last().filter(|_| more_older).map(MailSummary::cursor);
     let newer = mails.first().filter(|_| more_newer).map(MailSummary::cursor);
     MailPage { mails, older, newer }
+}
+
+/// A limit as SQL takes it, for one row more: that one tells whether there are more.
+pub(crate) fn rows_max(shown_max: usize) -> i64 {
+    i64::try_from(shown_max).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 /// The text as a pattern for `ILIKE`: what LIKE gives a meaning of its own stands for itself.

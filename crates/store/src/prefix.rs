@@ -22,7 +22,9 @@ pub enum PrefixError {
     )]
     Form(String),
     /// Longer than PostgreSQL keeps.
-    #[error("the prefix has {0} bytes, and PostgreSQL keeps {IDENTIFIER_BYTES_MAX} of a name: choose a shorter one")]
+    #[error(
+        "the prefix has {0} bytes, and PostgreSQL keeps {IDENTIFIER_BYTES_MAX} of a name: choose a shorter one"
+    )]
     Length(usize),
     /// `pg_…` belongs to PostgreSQL itself.
     #[error("`{0}` is no usable prefix: names that begin with `pg_` belong to PostgreSQL")]

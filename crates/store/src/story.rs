@@ -6,7 +6,7 @@ use aftersend_event::{Detail, Message, Status, Text};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{MailSummary, QueryError, Store, sql::Statement, tags};
+use crate::{MailSummary, QueryError, Store, mails::rows_max, sql::Statement, tags};
 
 /// Occurrences that a story shows at most. A mail has a handful; one with more opens than this is shown by
 /// its first ones, and says so.
@@ -95,8 +95,7 @@ impl Store {
         let Some(mail) = self.find_mail(id.trim()).await? else { return Ok(None) };
         let client = self.reader().await?;
         let timeline = client.prepare_cached(self.sql(Statement::Timeline)).await?;
-        // One more than is shown tells whether there are more.
-        let rows_max = i64::try_from(STORY_OCCURRENCES_MAX + 1).expect("a thousand fits");
+        let rows_max = rows_max(STORY_OCCURRENCES_MAX);
         let rows = client.query(&timeline, &[&mail.summary.uuid, &rows_max]).await?;
         let truncated = rows.len() > STORY_OCCURRENCES_MAX;
         let occurrences = rows

@@ -113,12 +113,11 @@ pub(super) fn distinct<'a>(arrivals: &[Arrival<'a>]) -> Vec<Occurrence<'a>> {
     let mut occurrences: Vec<Occurrence<'a>> = Vec::with_capacity(arrivals.len());
     for arrival in arrivals {
         let occurrence = Occurrence::of(arrival);
-        match places.get(&occurrence.fingerprint) {
-            Some(&place) => occurrences[place].merge(&occurrence),
-            None => {
-                places.insert(occurrence.fingerprint, occurrences.len());
-                occurrences.push(occurrence);
-            }
+        if let Some(&place) = places.get(&occurrence.fingerprint) {
+            occurrences[place].merge(&occurrence);
+        } else {
+            places.insert(occurrence.fingerprint, occurrences.len());
+            occurrences.push(occurrence);
         }
     }
     occurrences

@@ -35,6 +35,7 @@ pub(super) struct Described {
 }
 
 /// The earliest time of each state that has a column.
+#[expect(clippy::struct_field_names, reason = "the columns' names")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) delayed_at: Option<Timestamp>,
@@ -165,7 +166,7 @@ pub(super) fn cut(text: &str) -> String {
 
 /// The text without U+0000, which JSON allows and PostgreSQL holds in no text.
 /// <https://www.postgresql.org/docs/current/datatype-character.html>
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

@@ -88,3 +88,6 @@ impl Store {
         transaction::run(self, batch).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,13 @@ use aftersend_event::{BlockReason, Status};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, error::SqlState};
 use uuid::Uuid;
 
 use super::{
     Batch, BatchReport, Poison,
     columns::{EventColumns, Occurrence, distinct, verdict_name},
-    facts::{Described, Facts, Times},
+    facts::{Described, Facts, Times, storable},
 };
 use crate::{IngestError, Store, sql::Statement, tags};
 
@@ -30,28 +30,36 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport,
     let facts = facts_by_mail(store, batch);
     let mails = writer.lock_mails(&facts).await?;
     let occurrences = distinct(&batch.arrivals);
-    let (stored, folded) = writer.store_occurrences(&occurrences, &mails).await?;
+    let fates = writer.store_occurrences(&occurrences, &mails).await?;
     writer.merge_mails(&facts, &mails).await?;
     writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
 
     let report = BatchReport {
-        stored,
-        folded,
-        repeated: batch.arrivals.len().saturating_sub(stored + folded),
+        stored: fates.stored,
+        folded: fates.folded,
+        // Known to the database, or several times in the batch.
+        repeated: fates.repeated + batch.arrivals.len() - occurrences.len(),
         parked: 0,
         quarantined: batch.poisons.len(),
     };
-    require_sum(batch, occurrences.len(), &report)?;
+    require_sum(batch, &report)?;
     writer.transaction.commit().await?;
     Ok(report)
 }
 
+/// What became of a batch's distinct occurrences, by what the statements themselves returned.
+struct Fates {
+    stored: usize,
+    folded: usize,
+    repeated: usize,
+}
+
 /// The last look before the commit: each event of the batch is accounted for once.
-fn require_sum(batch: &Batch<'_>, distinct: usize, report: &BatchReport) -> Result<(), IngestError> {
+fn require_sum(batch: &Batch<'_>, report: &BatchReport) -> Result<(), IngestError> {
     let received = batch.arrivals.len() + batch.poisons.len();
     let accounted = report.stored + report.repeated + report.folded + report.parked + report.quarantined;
-    if accounted == received && report.stored + report.folded <= distinct {
+    if accounted == received {
         return Ok(());
     }
     Err(IngestError::Unaccounted { received, accounted })
@@ -115,21 +123,44 @@ impl Writer<'_> {
         }
         let unknown: Vec<&str> = ids.iter().copied().filter(|id| !known.contains(*id)).collect();
         if !unknown.is_empty() {
-            let adopt = self.prepare(Statement::AdoptMails).await?;
-            self.transaction.execute(&adopt, &[&unknown]).await?;
+            self.adopt_mails(&unknown).await?;
             self.make_mails(facts, &unknown, |_, id| id.to_owned()).await?;
         }
         let mut mails = self.lock(&ids, &aliases).await?;
         let missing = without_mail(&ids, &mails);
         if !missing.is_empty() {
-            // Their SES ids are the own ids of other mails; these take one that nobody else can have.
+            let changed = || {
+                IngestError::Repeat("a mail was changed or removed while its events were stored".to_owned())
+            };
+            // Either their SES ids are the own ids of other mails; these take one that nobody else can have. Or
+            // somebody changed a row in the meantime, and the next try finds it as it is then.
+            if self.taken_message_ids(&missing).await? != missing.len() {
+                return Err(changed());
+            }
             self.make_mails(facts, &missing, |uuid, _| format!("aftersend:{uuid}")).await?;
             mails = self.lock(&ids, &aliases).await?;
-        }
-        if !without_mail(&ids, &mails).is_empty() {
-            return Err(IngestError::Repeat("a mail was changed or removed while its events were stored".to_owned()));
+            if !without_mail(&ids, &mails).is_empty() {
+                return Err(changed());
+            }
         }
         Ok(mails)
+    }
+
+    /// Gives rows that an application logged under their SES ids these ids in the column, too.
+    async fn adopt_mails(&self, ids: &[&str]) -> Result<(), IngestError> {
+        let adopt = self.prepare(Statement::AdoptMails).await?;
+        match self.transaction.execute(&adopt, &[&ids]).await {
+            // No row had the id when they were looked up: one has got it since.
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                Err(IngestError::Repeat("a mail got its SES id while its events were stored".to_owned()))
+            }
+            result => Ok(result.map(drop)?),
+        }
+    }
+
+    async fn taken_message_ids(&self, ids: &[&str]) -> Result<usize, IngestError> {
+        let taken = self.prepare(Statement::FindTakenMessageIds).await?;
+        Ok(self.transaction.query(&taken, &[&ids]).await?.len())
     }
 
     async fn make_mails(
@@ -152,9 +183,26 @@ impl Writer<'_> {
             .execute(
                 &make,
                 &[
-                    &c.uuid, &message_ids, &ids, &c.to, &c.from, &c.subject, &c.template_name, &c.campaign_id,
-                    &c.configuration_set, &c.message_tags, &c.status, &c.sent_at, &c.delayed_at, &c.delivered_at,
-                    &c.opened_at, &c.clicked_at, &c.bounced_at, &c.failed_at, &c.rejected_at, &c.complained_at,
+                    &c.uuid,
+                    &message_ids,
+                    &ids,
+                    &c.to,
+                    &c.from,
+                    &c.subject,
+                    &c.template_name,
+                    &c.campaign_id,
+                    &c.configuration_set,
+                    &c.message_tags,
+                    &c.status,
+                    &c.sent_at,
+                    &c.delayed_at,
+                    &c.delivered_at,
+                    &c.opened_at,
+                    &c.clicked_at,
+                    &c.bounced_at,
+                    &c.failed_at,
+                    &c.rejected_at,
+                    &c.complained_at,
                 ],
             )
             .await?;
@@ -166,16 +214,23 @@ impl Writer<'_> {
         let lock = self.prepare(Statement::LockMails).await?;
         let rows = self.transaction.query(&lock, &[&ids, &by_uuid]).await?;
         let wanted: HashSet<&str> = ids.iter().copied().collect();
-        Ok(rows.iter().map(|row| locked_mail(row, &wanted, aliases)).collect::<Result<_, _>>()?)
+        let mut mails: Vec<LockedMail> =
+            rows.iter().map(|row| locked_mail(row, &wanted)).collect::<Result<_, _>>()?;
+        // The column decides; only an id that no column holds is looked for beside it.
+        let in_columns: HashSet<String> = mails.iter().flat_map(|mail| mail.ids.iter().cloned()).collect();
+        for mail in &mut mails {
+            let beside = aliases.get(&mail.uuid).into_iter().flatten();
+            mail.ids.extend(beside.filter(|id| !in_columns.contains(*id)).cloned());
+        }
+        Ok(mails)
     }
 
     /// Stores what is new, folds what is new but has no place, and gives stored rows what repeats know better.
-    /// Returns how many were stored and how many folded.
     async fn store_occurrences(
         &self,
         occurrences: &[Occurrence<'_>],
         mails: &[LockedMail],
-    ) -> Result<(usize, usize), IngestError> {
+    ) -> Result<Fates, IngestError> {
         let mail_of: HashMap<&str, Uuid> =
             mails.iter().flat_map(|mail| mail.ids.iter().map(|id| (id.as_str(), mail.uuid))).collect();
         let mut single = EventColumns::default();
@@ -184,29 +239,47 @@ impl Writer<'_> {
             let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
             columns.push(occurrence, mail_of[occurrence.aws_message_id]);
         }
-        let mut taken: HashSet<Uuid> = self.insert(Statement::InsertSingleEvents, &single).await?;
-        taken.extend(self.insert(Statement::InsertRepeatableEvents, &repeatable).await?);
+        let mut stored: HashSet<Uuid> = self.insert(Statement::InsertSingleEvents, &single).await?;
+        stored.extend(self.insert(Statement::InsertRepeatableEvents, &repeatable).await?);
 
         let mut rest = EventColumns::default();
-        for occurrence in occurrences.iter().filter(|occurrence| !taken.contains(&occurrence.uuid)) {
+        for occurrence in occurrences.iter().filter(|occurrence| !stored.contains(&occurrence.uuid)) {
             rest.push(occurrence, mail_of[occurrence.aws_message_id]);
         }
-        let folded = self.insert(Statement::FoldEvents, &rest).await?;
-        let repeats: Vec<&Occurrence<'_>> = occurrences
-            .iter()
-            .filter(|occurrence| !taken.contains(&occurrence.uuid) && !folded.contains(&occurrence.uuid))
-            .collect();
+        let (folded, repeated) = self.fold(&rest).await?;
+        let repeats: Vec<&Occurrence<'_>> =
+            occurrences.iter().filter(|occurrence| repeated.contains(&occurrence.uuid)).collect();
         self.sharpen(&repeats, &mail_of).await?;
-        Ok((taken.len(), folded.len()))
+        Ok(Fates { stored: stored.len(), folded, repeated: repeated.len() })
     }
 
-    async fn insert(&self, statement: Statement, columns: &EventColumns<'_>) -> Result<HashSet<Uuid>, IngestError> {
+    async fn insert(
+        &self,
+        statement: Statement,
+        columns: &EventColumns<'_>,
+    ) -> Result<HashSet<Uuid>, IngestError> {
         if columns.is_empty() {
             return Ok(HashSet::new());
         }
         let insert = self.prepare(statement).await?;
         let rows = self.transaction.query(&insert, &columns.parameters()).await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// Returns how many were folded, and which were here already.
+    async fn fold(&self, columns: &EventColumns<'_>) -> Result<(usize, HashSet<Uuid>), IngestError> {
+        if columns.is_empty() {
+            return Ok((0, HashSet::new()));
+        }
+        let fold = self.prepare(Statement::FoldEvents).await?;
+        let rows = self.transaction.query(&fold, &columns.parameters()).await?;
+        let mut repeated = HashSet::with_capacity(rows.len());
+        for row in &rows {
+            if row.try_get("repeated")? {
+                repeated.insert(row.try_get("uuid")?);
+            }
+        }
+        Ok((rows.len() - repeated.len(), repeated))
     }
 
     async fn sharpen(
@@ -272,9 +345,24 @@ impl Writer<'_> {
             .execute(
                 &update,
                 &[
-                    &c.uuid, &c.to, &c.from, &c.subject, &c.template_name, &c.campaign_id, &c.configuration_set,
-                    &c.message_tags, &c.status, &c.sent_at, &c.delayed_at, &c.delivered_at, &c.opened_at,
-                    &c.clicked_at, &c.bounced_at, &c.failed_at, &c.rejected_at, &c.complained_at,
+                    &c.uuid,
+                    &c.to,
+                    &c.from,
+                    &c.subject,
+                    &c.template_name,
+                    &c.campaign_id,
+                    &c.configuration_set,
+                    &c.message_tags,
+                    &c.status,
+                    &c.sent_at,
+                    &c.delayed_at,
+                    &c.delivered_at,
+                    &c.opened_at,
+                    &c.clicked_at,
+                    &c.bounced_at,
+                    &c.failed_at,
+                    &c.rejected_at,
+                    &c.complained_at,
                 ],
             )
             .await?;
@@ -317,9 +405,10 @@ impl Writer<'_> {
         let hashes: Vec<&[u8]> = bodies.keys().map(<[u8; 32]>::as_slice).collect();
         let uuids: Vec<Uuid> = bodies.iter().map(|_| Uuid::now_v7()).collect();
         let contents: Vec<&[u8]> = bodies.values().map(|(poison, _)| poison.body).collect();
-        let reasons: Vec<&str> = bodies.values().map(|(poison, _)| poison.reason.as_str()).collect();
+        // Nothing that a message holds or is called may keep it out of here.
+        let reasons: Vec<String> = bodies.values().map(|(poison, _)| storable(&poison.reason)).collect();
         let feeds: Vec<&str> = bodies.values().map(|(poison, _)| poison.feed).collect();
-        let origins: Vec<&str> = bodies.values().map(|(poison, _)| &*poison.origin).collect();
+        let origins: Vec<String> = bodies.values().map(|(poison, _)| storable(&poison.origin)).collect();
         let times: Vec<i64> = bodies.values().map(|(_, times)| *times).collect();
         let quarantine = self.prepare(Statement::Quarantine).await?;
         self.transaction
@@ -348,16 +437,11 @@ fn changed(mail: &LockedMail, facts: &BTreeMap<String, Facts>) -> Option<(Uuid, 
     (merged != mail.facts).then_some((mail.uuid, merged, status))
 }
 
-fn locked_mail(
-    row: &Row,
-    wanted: &HashSet<&str>,
-    aliases: &Aliases,
-) -> Result<LockedMail, tokio_postgres::Error> {
+fn locked_mail(row: &Row, wanted: &HashSet<&str>) -> Result<LockedMail, tokio_postgres::Error> {
     let uuid: Uuid = row.try_get("uuid")?;
     // What the column holds now, under the lock: an application may have changed it since the row was found.
     let column: Option<String> = row.try_get("aws_message_id")?;
-    let mut ids: Vec<String> = aliases.get(&uuid).cloned().unwrap_or_default();
-    ids.extend(column.filter(|id| wanted.contains(id.as_str()) && !ids.contains(id)));
+    let ids: Vec<String> = column.into_iter().filter(|id| wanted.contains(id.as_str())).collect();
     let tags: Option<String> = row.try_get("message_tags")?;
     let status: String = row.try_get("status")?;
     Ok(LockedMail {

@@ -23,7 +23,8 @@ pub(super) async fn take(client: &Client, prefix: &Prefix) -> Result<(), Migrate
     let failed = |error: tokio_postgres::Error| MigrateError::database("taking the migrator's lock", &error);
     let began = Instant::now();
     loop {
-        let row = client.query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&key]).await.map_err(failed)?;
+        let row =
+            client.query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&key]).await.map_err(failed)?;
         if row.get(0) {
             return Ok(());
         }
@@ -41,16 +42,7 @@ fn key(prefix: &Prefix) -> i64 {
 }
 
 async fn holder(client: &Client, key: i64) -> Result<String, tokio_postgres::Error> {
-    let row = client
-        .query_opt(
-            "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'no name'), coalesce(host(a.client_addr), 'this machine') \
-             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
-               AND (l.classid::bigint << 32) | l.objid::bigint = $1",
-            &[&key],
-        )
-        .await?;
+    let row = client.query_opt(include_str!("sql/lock_holder.sql"), &[&key]).await?;
     Ok(row.map_or("which has just ended".to_owned(), |row| {
         let (pid, name, from): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
         format!("process {pid} of the server, {name}, from {from}")

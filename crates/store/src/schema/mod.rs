@@ -18,10 +18,6 @@ pub use state::{SchemaStatus, StepStatus};
 
 use crate::{ConnectError, Prefix, error::sentence};
 
-/// The tables that own steps make.
-pub(crate) const OWN_TABLES: &[&str] =
-    &["aftersend_steps", "aftersend_folded_events", "aftersend_ids", "aftersend_quarantine"];
-
 /// A step of the schema. The order of the variants is the order of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
@@ -106,7 +102,7 @@ pub enum MigrateError {
     /// The comment that tells the version can't be read.
     #[error(
         "the table {prefix}.phoenix_kit has {found}, where its version number should stand, so nobody can tell \
-         what this schema holds. If you know: COMMENT ON TABLE {prefix}.phoenix_kit IS '136';"
+         what this schema holds. If you know: COMMENT ON TABLE {}.phoenix_kit IS '136';", .prefix.quoted()
     )]
     Marker {
         /// The schema.
@@ -134,7 +130,9 @@ pub enum MigrateError {
         differences: Vec<String>,
     },
     /// Own steps of a newer program.
-    #[error("the schema {prefix} holds the step {step}, made by a newer Aftersend; use that one or a newer one")]
+    #[error(
+        "the schema {prefix} holds the step {step}, made by a newer Aftersend; use that one or a newer one"
+    )]
     TooNew {
         /// The schema.
         prefix: Prefix,
@@ -176,13 +174,17 @@ pub enum MigrateError {
         rows: String,
     },
     /// `down` below 136 drops the mails themselves.
-    #[error("going below 136 drops every mail and event in the schema {0}. To do that on purpose: --drop-data")]
+    #[error(
+        "going below 136 drops every mail and event in the schema {0}. To do that on purpose: --drop-data"
+    )]
     DropsData(Prefix),
     /// Tables that another program made.
     #[error("the tables in the schema {0} were not made by Aftersend, so it does not drop them")]
     NotOurs(Prefix),
     /// Another session holds a lock that a step needs.
-    #[error("step {step} needs a lock that another session holds for too long; nothing was changed by it. Run it again, or find that session in pg_stat_activity")]
+    #[error(
+        "step {step} needs a lock that another session holds for too long; nothing was changed by it. Run it again, or find that session in pg_stat_activity"
+    )]
     Locked {
         /// The step.
         step: Step,
@@ -206,7 +208,7 @@ pub enum MigrateError {
     /// An index that was left half built.
     #[error(
         "the index {prefix}.{index} is there but invalid, left by a build that failed; run \
-         DROP INDEX {prefix}.{index}; and then this again"
+         DROP INDEX {}.{index}; and then this again", .prefix.quoted()
     )]
     InvalidIndex {
         /// The schema.

@@ -92,7 +92,7 @@ impl Migrator {
         let mut reports = Vec::new();
         for step in Step::ALL {
             if step <= to && !status.has(step) {
-                reports.push(self.run(step, true, marker).await?);
+                reports.push(self.run(step, Way::Up, marker).await?);
             }
         }
         Ok(reports)
@@ -131,32 +131,50 @@ impl Migrator {
             }
         }
         let mut reports = Vec::new();
+        let way = Way::Down { keep_own_rows: !options.discard_own_data };
         for step in doomed {
-            reports.push(self.run(step, false, marker).await?);
+            reports.push(self.run(step, way, marker).await?);
         }
         Ok(reports)
     }
 
     /// One step in one transaction, its record included.
-    async fn run(&mut self, step: Step, up: bool, marker: u32) -> Result<StepReport, MigrateError> {
+    async fn run(&mut self, step: Step, way: Way, marker: u32) -> Result<StepReport, MigrateError> {
         let began = Instant::now();
-        if up && step == Step::V136 {
-            steps::make_schema(&self.connection.client, &self.prefix).await?;
+        match (step, way) {
+            (Step::V136, Way::Up) => steps::make_schema(&self.connection.client, &self.prefix).await?,
+            (Step::V137, Way::Up) => {
+                shape::require_valid_indexes(&self.connection.client, &self.prefix).await?;
+                steps::make_trigrams(&self.connection.client, &self.prefix).await?;
+            }
+            _ => {}
         }
-        if up && step == Step::V137 {
-            steps::make_trigrams(&self.connection.client, &self.prefix).await?;
+        let failed = |error: tokio_postgres::Error| failure(step, way, &error);
+        let transaction = self.connection.client.transaction().await.map_err(failed)?;
+        if let (Step::A1, Way::Down { keep_own_rows: true }) = (step, way) {
+            // Asked before, to refuse before anything is done; asked again, now that nobody can add to them.
+            steps::lock_own_tables(&transaction, &self.prefix).await.map_err(failed)?;
+            steps::refuse_to_lose_own_rows(&transaction, &self.prefix).await?;
         }
-        let transaction =
-            self.connection.client.transaction().await.map_err(|error| failure(step, up, &error))?;
-        let notes = steps::apply(&transaction, &self.prefix, step, up).await.map_err(|e| failure(step, up, &e))?;
-        record(&transaction, &self.prefix, step, up, marker, began.elapsed())
+        let notes = steps::apply(&transaction, &self.prefix, step, way.is_up()).await.map_err(failed)?;
+        record(&transaction, &self.prefix, step, way.is_up(), marker, began.elapsed())
             .await
-            .map_err(|error| failure(step, up, &error))?;
-        transaction.commit().await.map_err(|error| failure(step, up, &error))?;
-        if up && step == Step::V137 {
-            shape::require_valid_indexes(&self.connection.client, &self.prefix).await?;
-        }
-        Ok(StepReport { step, up, duration: began.elapsed(), notes })
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(StepReport { step, up: way.is_up(), duration: began.elapsed(), notes })
+    }
+}
+
+/// Which way a step goes.
+#[derive(Clone, Copy)]
+enum Way {
+    Up,
+    Down { keep_own_rows: bool },
+}
+
+impl Way {
+    const fn is_up(self) -> bool {
+        matches!(self, Self::Up)
     }
 }
 
@@ -169,28 +187,13 @@ async fn record(
     marker: u32,
     duration: Duration,
 ) -> Result<(), tokio_postgres::Error> {
-    let number = match (step, up) {
-        (Step::V136, true) => 136,
-        (Step::V137, true) => 137,
-        (Step::V137, false) => 136,
-        // Going below 136 has dropped the marker table.
-        (Step::V136, false) => return Ok(()),
-        (Step::A1, true) => {
-            let checksum = Sha256::digest(steps::template(step)).iter().fold(String::new(), |mut text, byte| {
-                use std::fmt::Write;
-                write!(text, "{byte:02x}").expect("a String takes any text");
-                text
-            });
-            let insert = format!(
-                "INSERT INTO {}.aftersend_steps (step, duration, checksum) \
-                 VALUES ($1, make_interval(secs => $2), $3)",
-                prefix.quoted()
-            );
-            transaction.execute(&insert, &[&step.name(), &duration.as_secs_f64(), &checksum]).await?;
-            return Ok(());
-        }
-        // a1 has dropped its ledger with the rest.
-        (Step::A1, false) => return Ok(()),
+    let number = match step {
+        Step::A1 if up => return record_own(transaction, prefix, step, duration).await,
+        // It has dropped its ledger with the rest; so has going below 136 the marker table.
+        Step::A1 => return Ok(()),
+        Step::V136 if !up => return Ok(()),
+        Step::V137 if up => 137,
+        Step::V136 | Step::V137 => 136,
     };
     // A marker above 137 tells of PhoenixKit's own steps, and is left alone.
     if marker <= 137 {
@@ -200,7 +203,26 @@ async fn record(
     Ok(())
 }
 
-fn failure(step: Step, up: bool, error: &tokio_postgres::Error) -> MigrateError {
+async fn record_own(
+    transaction: &Transaction<'_>,
+    prefix: &Prefix,
+    step: Step,
+    duration: Duration,
+) -> Result<(), tokio_postgres::Error> {
+    let checksum = Sha256::digest(steps::template(step)).iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write;
+        write!(text, "{byte:02x}").expect("a String takes any text");
+        text
+    });
+    let insert = format!(
+        "INSERT INTO {}.aftersend_steps (step, duration, checksum) VALUES ($1, make_interval(secs => $2), $3)",
+        prefix.quoted()
+    );
+    transaction.execute(&insert, &[&step.name(), &duration.as_secs_f64(), &checksum]).await?;
+    Ok(())
+}
+
+fn failure(step: Step, way: Way, error: &tokio_postgres::Error) -> MigrateError {
     match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => MigrateError::Locked { step },
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => MigrateError::Permission {
@@ -214,9 +236,13 @@ fn failure(step: Step, up: bool, error: &tokio_postgres::Error) -> MigrateError 
         },
         Some(&SqlState::DISK_FULL) => MigrateError::Database {
             doing: format!("step {step}"),
-            reason: "the database's disk is full: make room there and run this again; the step changed nothing"
-                .to_owned(),
+            reason:
+                "the database's disk is full: make room there and run this again; the step changed nothing"
+                    .to_owned(),
         },
-        _ => MigrateError::database(format!("step {step} {} failed and changed nothing", if up { "up" } else { "down" }), error),
+        _ => MigrateError::database(
+            format!("step {step} {} failed and changed nothing", if way.is_up() { "up" } else { "down" }),
+            error,
+        ),
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{MigrateError, state::V137_INDEXES};
+use super::{MigrateError, state::read_indexes};
 use crate::Prefix;
 
 /// The six tables of V136.
@@ -15,14 +15,28 @@ const TABLES: [&str; 6] = [
     "phoenix_kit_email_orphaned_events",
 ];
 
+/// The table whose comment tells the version.
+const MARKER_TABLE: &str = "phoenix_kit";
+
 /// Columns that steps and ingest rely on, with the types they may have (text in place of varchar is wider, and fine).
 const COLUMNS: &[(&str, &[&str], &[&str])] = &[
     ("phoenix_kit_email_logs", &["uuid"], &["uuid"]),
     (
         "phoenix_kit_email_logs",
         &[
-            "message_id", "to", "from", "subject", "template_name", "campaign_id", "status", "configuration_set",
-            "provider", "aws_message_id", "body_full", "body_preview", "error_message",
+            "message_id",
+            "to",
+            "from",
+            "subject",
+            "template_name",
+            "campaign_id",
+            "status",
+            "configuration_set",
+            "provider",
+            "aws_message_id",
+            "body_full",
+            "body_preview",
+            "error_message",
         ],
         &["character varying", "text"],
     ),
@@ -30,8 +44,18 @@ const COLUMNS: &[(&str, &[&str], &[&str])] = &[
     (
         "phoenix_kit_email_logs",
         &[
-            "sent_at", "delivered_at", "bounced_at", "complained_at", "opened_at", "clicked_at", "queued_at",
-            "rejected_at", "failed_at", "delayed_at", "inserted_at", "updated_at",
+            "sent_at",
+            "delivered_at",
+            "bounced_at",
+            "complained_at",
+            "opened_at",
+            "clicked_at",
+            "queued_at",
+            "rejected_at",
+            "failed_at",
+            "delayed_at",
+            "inserted_at",
+            "updated_at",
         ],
         &["timestamp with time zone"],
     ),
@@ -39,16 +63,32 @@ const COLUMNS: &[(&str, &[&str], &[&str])] = &[
     (
         "phoenix_kit_email_events",
         &[
-            "event_type", "ip_address", "user_agent", "link_url", "bounce_type", "complaint_type", "reject_reason",
-            "delay_type", "subscription_type", "failure_reason",
+            "event_type",
+            "ip_address",
+            "user_agent",
+            "link_url",
+            "bounce_type",
+            "complaint_type",
+            "reject_reason",
+            "delay_type",
+            "subscription_type",
+            "failure_reason",
         ],
         &["character varying", "text"],
     ),
     ("phoenix_kit_email_events", &["event_data"], &["jsonb"]),
-    ("phoenix_kit_email_events", &["occurred_at", "inserted_at", "updated_at"], &["timestamp with time zone"]),
+    (
+        "phoenix_kit_email_events",
+        &["occurred_at", "inserted_at", "updated_at"],
+        &["timestamp with time zone"],
+    ),
     ("phoenix_kit_email_blocklist", &["uuid"], &["uuid"]),
     ("phoenix_kit_email_blocklist", &["email", "reason"], &["character varying", "text"]),
-    ("phoenix_kit_email_blocklist", &["expires_at", "inserted_at", "updated_at"], &["timestamp with time zone"]),
+    (
+        "phoenix_kit_email_blocklist",
+        &["expires_at", "inserted_at", "updated_at"],
+        &["timestamp with time zone"],
+    ),
 ];
 
 /// Without a marker there must be no table of ours to be; with one, all of them as the contract says.
@@ -57,12 +97,16 @@ pub(super) async fn require(client: &Client, prefix: &Prefix, marker: u32) -> Re
     let has_table = |table: &str| found.iter().any(|(t, _, _)| t == table);
     let mut differences: Vec<String> = Vec::new();
     if marker == 0 {
+        if has_table(MARKER_TABLE) {
+            differences.push(format!("the marker table {MARKER_TABLE} is there and says 0"));
+        }
         differences.extend(TABLES.into_iter().filter(|table| has_table(table)).map(|table| {
             format!("the table {table} is there, but the marker table phoenix_kit, which tells its version, is not")
         }));
     } else {
-        differences
-            .extend(TABLES.into_iter().filter(|t| !has_table(t)).map(|t| format!("the table {t} is missing")));
+        differences.extend(
+            TABLES.into_iter().filter(|t| !has_table(t)).map(|t| format!("the table {t} is missing")),
+        );
         for (table, names, types) in COLUMNS {
             for name in names.iter().filter(|_| has_table(table)) {
                 match found.iter().find(|(t, c, _)| t == table && c == name) {
@@ -82,14 +126,9 @@ pub(super) async fn require(client: &Client, prefix: &Prefix, marker: u32) -> Re
 }
 
 async fn columns(client: &Client, prefix: &Prefix) -> Result<Vec<(String, String, String)>, MigrateError> {
+    let tables: Vec<&str> = TABLES.into_iter().chain([MARKER_TABLE]).collect();
     let rows = client
-        .query(
-            "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL) \
-             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = $1 AND c.relname = ANY($2) AND a.attnum > 0 AND NOT a.attisdropped",
-            &[&prefix.raw(), &TABLES.as_slice()],
-        )
+        .query(include_str!("sql/read_columns.sql"), &[&prefix.raw(), &tables])
         .await
         .map_err(|error| MigrateError::database("reading the tables' columns", &error))?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
@@ -98,31 +137,19 @@ async fn columns(client: &Client, prefix: &Prefix) -> Result<Vec<(String, String
 /// An index that a failed concurrent build left behind has the name, so that `IF NOT EXISTS` takes it for the
 /// real one, and refuses nothing.
 pub(super) async fn require_valid_indexes(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
-    let row = client
-        .query_opt(
-            "SELECT c.relname::text FROM pg_catalog.pg_index i \
-             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = $1 AND c.relname = ANY($2) AND NOT i.indisvalid LIMIT 1",
-            &[&prefix.raw(), &V137_INDEXES.as_slice()],
-        )
+    let indexes = read_indexes(client, prefix)
         .await
         .map_err(|error| MigrateError::database("checking the indexes", &error))?;
-    match row {
+    match indexes.into_iter().find(|(_, is_valid)| !is_valid) {
         None => Ok(()),
-        Some(row) => Err(MigrateError::InvalidIndex { prefix: prefix.clone(), index: row.get(0) }),
+        Some((index, _)) => Err(MigrateError::InvalidIndex { prefix: prefix.clone(), index }),
     }
 }
 
 /// Whether every one of the six tables carries the mark of step 136.
 pub(super) async fn made_by_us(client: &Client, prefix: &Prefix) -> Result<bool, MigrateError> {
     let row = client
-        .query_one(
-            "SELECT count(*) FILTER (WHERE pg_catalog.obj_description(c.oid, 'pg_class') = 'made by Aftersend') \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = $1 AND c.relname = ANY($2)",
-            &[&prefix.raw(), &TABLES.as_slice()],
-        )
+        .query_one(include_str!("sql/count_made_by_us.sql"), &[&prefix.raw(), &TABLES.as_slice()])
         .await
         .map_err(|error| MigrateError::database("asking who made the tables", &error))?;
     Ok(usize::try_from(row.get::<_, i64>(0)) == Ok(TABLES.len()))

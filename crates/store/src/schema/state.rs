@@ -54,20 +54,14 @@ impl SchemaStatus {
 
     /// Reads it from the catalog. Takes no lock that anybody could notice.
     pub(super) async fn read(client: &Client, prefix: &Prefix) -> Result<Self, MigrateError> {
-        let failed = |error: tokio_postgres::Error| MigrateError::database("reading the schema's version", &error);
+        let failed =
+            |error: tokio_postgres::Error| MigrateError::database("reading the schema's version", &error);
         let marker = read_marker(client, prefix).await?;
-        let present: Vec<String> = client
-            .query(
-                "SELECT c.relname::text FROM pg_catalog.pg_index i \
-                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE n.nspname = $1 AND c.relname = ANY($2) AND i.indisvalid",
-                &[&prefix.raw(), &V137_INDEXES.as_slice()],
-            )
+        let present: Vec<String> = read_indexes(client, prefix)
             .await
             .map_err(failed)?
-            .iter()
-            .map(|row| row.get(0))
+            .into_iter()
+            .filter_map(|(name, is_valid)| is_valid.then_some(name))
             .collect();
         let own = read_own_steps(client, prefix).await.map_err(failed)?;
         if let Some((step, _)) = own.iter().find(|(name, _)| name.parse::<Step>().is_err()) {
@@ -97,15 +91,20 @@ impl SchemaStatus {
     }
 }
 
+/// Which of V137's indexes are there, and whether each is valid.
+pub(super) async fn read_indexes(
+    client: &Client,
+    prefix: &Prefix,
+) -> Result<Vec<(String, bool)>, tokio_postgres::Error> {
+    let indexes = include_str!("sql/read_indexes.sql");
+    let rows = client.query(indexes, &[&prefix.raw(), &V137_INDEXES.as_slice()]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
 /// The comment of the marker table, which is all there is to tell a version by.
 async fn read_marker(client: &Client, prefix: &Prefix) -> Result<Option<u32>, MigrateError> {
     let row = client
-        .query_opt(
-            "SELECT pg_catalog.obj_description(c.oid, 'pg_class') FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = $1 AND c.relname = 'phoenix_kit' AND c.relkind IN ('r', 'p')",
-            &[&prefix.raw()],
-        )
+        .query_opt(include_str!("sql/read_marker.sql"), &[&prefix.raw()])
         .await
         .map_err(|error| MigrateError::database("reading the schema's version", &error))?;
     let Some(row) = row else { return Ok(None) };
@@ -124,13 +123,7 @@ async fn read_own_steps(
     client: &Client,
     prefix: &Prefix,
 ) -> Result<Vec<(String, Timestamp)>, tokio_postgres::Error> {
-    let ledger = client
-        .query_opt(
-            "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = $1 AND c.relname = 'aftersend_steps'",
-            &[&prefix.raw()],
-        )
-        .await?;
+    let ledger = client.query_opt(include_str!("sql/find_ledger.sql"), &[&prefix.raw()]).await?;
     if ledger.is_none() {
         return Ok(Vec::new());
     }

@@ -1,6 +1,6 @@
 //! What each step does.
 
-use tokio_postgres::{Client, Transaction, error::SqlState};
+use tokio_postgres::{Client, GenericClient, Transaction, error::SqlState};
 
 use super::{MigrateError, Step};
 use crate::{Prefix, error::sentence, sql::render};
@@ -52,20 +52,15 @@ async fn v137_up(
     transaction: &Transaction<'_>,
     prefix: &Prefix,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
-    let removed =
-        transaction.execute(&render(include_str!("sql/137_remove_duplicate_events.sql"), prefix), &[]).await?;
+    let removed = transaction
+        .execute(&render(include_str!("sql/137_remove_duplicate_events.sql"), prefix), &[])
+        .await?;
     transaction.batch_execute(&render(include_str!("sql/137_single_events_index.sql"), prefix)).await?;
     transaction.batch_execute(&render(include_str!("sql/137_repeatable_events_index.sql"), prefix)).await?;
-    let backfilled =
-        transaction.execute(&render(include_str!("sql/137_backfill_aws_message_id.sql"), prefix), &[]).await?;
-    let trigrams: String = transaction
-        .query_one(
-            "SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension e \
-             JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm'",
-            &[],
-        )
-        .await?
-        .get(0);
+    let backfilled = transaction
+        .execute(&render(include_str!("sql/137_backfill_aws_message_id.sql"), prefix), &[])
+        .await?;
+    let trigrams: String = transaction.query_one(include_str!("sql/find_trigrams.sql"), &[]).await?.get(0);
     let indexes = render(include_str!("sql/137_search_indexes.sql"), prefix).replace("\"trgm\"", &trigrams);
     transaction.batch_execute(&indexes).await?;
     let mut notes = Vec::new();
@@ -78,7 +73,10 @@ async fn v137_up(
     Ok(notes)
 }
 
-async fn make_uuid_function(transaction: &Transaction<'_>, prefix: &Prefix) -> Result<(), tokio_postgres::Error> {
+async fn make_uuid_function(
+    transaction: &Transaction<'_>,
+    prefix: &Prefix,
+) -> Result<(), tokio_postgres::Error> {
     // PhoenixKit's own function of that name may be there already, and is as good.
     if uuid_function_comment(transaction, prefix).await?.is_none() {
         transaction.batch_execute(&render(include_str!("sql/uuid_generate_v7.sql"), prefix)).await?;
@@ -86,7 +84,10 @@ async fn make_uuid_function(transaction: &Transaction<'_>, prefix: &Prefix) -> R
     Ok(())
 }
 
-async fn drop_uuid_function(transaction: &Transaction<'_>, prefix: &Prefix) -> Result<(), tokio_postgres::Error> {
+async fn drop_uuid_function(
+    transaction: &Transaction<'_>,
+    prefix: &Prefix,
+) -> Result<(), tokio_postgres::Error> {
     if uuid_function_comment(transaction, prefix).await?.as_deref() == Some("made by Aftersend") {
         transaction.batch_execute(&format!("DROP FUNCTION {}.uuid_generate_v7()", prefix.quoted())).await?;
     }
@@ -98,14 +99,7 @@ async fn uuid_function_comment(
     transaction: &Transaction<'_>,
     prefix: &Prefix,
 ) -> Result<Option<String>, tokio_postgres::Error> {
-    let row = transaction
-        .query_opt(
-            "SELECT coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '') FROM pg_catalog.pg_proc p \
-             JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-             WHERE n.nspname = $1 AND p.proname = 'uuid_generate_v7' AND p.pronargs = 0",
-            &[&prefix.raw()],
-        )
-        .await?;
+    let row = transaction.query_opt(include_str!("sql/find_uuid_function.sql"), &[&prefix.raw()]).await?;
     Ok(row.map(|row| row.get(0)))
 }
 
@@ -123,11 +117,13 @@ pub(super) async fn make_schema(client: &Client, prefix: &Prefix) -> Result<(), 
     match client.batch_execute(&format!("CREATE SCHEMA {}", prefix.quoted())).await {
         Ok(()) => Ok(()),
         Err(error) if error.code() == Some(&SqlState::DUPLICATE_SCHEMA) => Ok(()),
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Err(MigrateError::Permission {
-            step: Step::V136,
-            reason: sentence(&error),
-            hint: "Have the schema made for you: CREATE SCHEMA … AUTHORIZATION …",
-        }),
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Err(MigrateError::Permission {
+                step: Step::V136,
+                reason: sentence(&error),
+                hint: "Have the schema made for you: CREATE SCHEMA … AUTHORIZATION …",
+            })
+        }
         Err(error) => Err(failed(&error)),
     }
 }
@@ -136,7 +132,7 @@ pub(super) async fn make_schema(client: &Client, prefix: &Prefix) -> Result<(), 
 /// try at once, and the loser's error must not poison a step's transaction.
 pub(super) async fn make_trigrams(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
     let failed = |error: &tokio_postgres::Error| MigrateError::database("looking for pg_trgm", error);
-    let present = "SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'";
+    let present = include_str!("sql/find_trigrams.sql");
     if client.query_opt(present, &[]).await.map_err(|error| failed(&error))?.is_some() {
         return Ok(());
     }
@@ -146,7 +142,8 @@ pub(super) async fn make_trigrams(client: &Client, prefix: &Prefix) -> Result<()
         .await
         .map_err(|error| failed(&error))?;
     let schema = if public.is_some() { "\"public\"".to_owned() } else { prefix.quoted() };
-    let Err(error) = client.batch_execute(&format!("CREATE EXTENSION pg_trgm WITH SCHEMA {schema}")).await else {
+    let Err(error) = client.batch_execute(&format!("CREATE EXTENSION pg_trgm WITH SCHEMA {schema}")).await
+    else {
         return Ok(());
     };
     if client.query_opt(present, &[]).await.map_err(|error| failed(&error))?.is_some() {
@@ -163,15 +160,21 @@ pub(super) async fn make_trigrams(client: &Client, prefix: &Prefix) -> Result<()
     }
 }
 
+/// Keeps everybody else from the tables that step a1 made.
+pub(super) async fn lock_own_tables(
+    transaction: &Transaction<'_>,
+    prefix: &Prefix,
+) -> Result<(), tokio_postgres::Error> {
+    transaction.batch_execute(&render(include_str!("sql/lock_own_tables.sql"), prefix)).await
+}
+
 /// Refuses while tables of our own hold what no other table does.
-pub(super) async fn refuse_to_lose_own_rows(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
-    let statement = format!(
-        "SELECT (SELECT count(*) FROM {0}.aftersend_folded_events), (SELECT count(*) FROM {0}.aftersend_ids), \
-                (SELECT count(*) FROM {0}.aftersend_quarantine)",
-        prefix.quoted()
-    );
+pub(super) async fn refuse_to_lose_own_rows(
+    client: &impl GenericClient,
+    prefix: &Prefix,
+) -> Result<(), MigrateError> {
     let row = client
-        .query_one(&statement, &[])
+        .query_one(&render(include_str!("sql/count_own_rows.sql"), prefix), &[])
         .await
         .map_err(|error| MigrateError::database("counting rows of our own tables", &error))?;
     let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];

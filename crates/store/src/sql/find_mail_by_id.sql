@@ -1,4 +1,4 @@
--- $1 an id as somebody pasted it. Where two rows answer, the one that SES knows by it is meant.
+-- $1 an id as somebody pasted it. Where several rows answer, one that SES knows by it is meant.
 -- message_id_uidx, aws_message_id_uidx and the primary key, combined.
 SELECT uuid, message_id, aws_message_id, "to", "from", subject, template_name, campaign_id, status, sent_at,
        configuration_set, message_tags::text AS message_tags, body_preview, error_message,
@@ -8,5 +8,5 @@ FROM "prefix".phoenix_kit_email_logs
 WHERE message_id = $1
    OR aws_message_id = $1
    OR uuid = (SELECT email_log_uuid FROM "prefix".aftersend_ids WHERE aws_message_id = $1)
-ORDER BY aws_message_id IS NOT DISTINCT FROM $1 DESC
+ORDER BY aws_message_id IS NOT DISTINCT FROM $1 DESC, message_id = $1
 LIMIT 1

@@ -1,6 +1,15 @@
 -- Step a1: what ingest needs beyond V137. Only tables of our own and nullable columns without defaults,
 -- which PostgreSQL adds without touching a row; a PhoenixKit application writes on as before.
 
+-- What keeps mails and blocks from being doubled is V136's. A database that has drifted may lack it, and gets it
+-- back; where it is there, nothing happens.
+CREATE UNIQUE INDEX IF NOT EXISTS phoenix_kit_email_logs_message_id_uidx
+    ON "prefix".phoenix_kit_email_logs (message_id);
+CREATE UNIQUE INDEX IF NOT EXISTS phoenix_kit_email_logs_aws_message_id_uidx
+    ON "prefix".phoenix_kit_email_logs (aws_message_id) WHERE aws_message_id IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS phoenix_kit_email_blocklist_email_uidx
+    ON "prefix".phoenix_kit_email_blocklist (email);
+
 CREATE TABLE "prefix".aftersend_steps (
     step text PRIMARY KEY,
     applied_at timestamptz NOT NULL DEFAULT now(),

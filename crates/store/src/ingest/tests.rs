@@ -1,0 +1,7 @@
+//! Batches against a real database.
+
+mod cases;
+mod mails;
+mod plans;
+mod set_semantics;
+mod trouble;

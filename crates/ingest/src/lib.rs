@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod file;
+#[cfg(test)]
+mod fixture;
 mod pump;
 mod split;
 mod sqs;

@@ -99,3 +99,6 @@ impl From<Cut> for Received<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,9 +35,11 @@ const SERVER_VERSION_MIN: i32 = 150_000;
 /// What storing connections are set to.
 ///
 /// `lock_timeout` below `deadlock_timeout` (1 s): against an application's locks it is ingest that yields.
-/// Times travel in binary, JSON and text do not depend on a session's zone.
+/// Times travel in binary, JSON and text do not depend on a session's zone. Statements are planned each time they
+/// run: a plan that was kept from when the tables were empty reads them whole, ever slower as they grow, until
+/// somebody analyses them. Planning costs less than a millisecond.
 const WRITER_SETTINGS: &str = "SET lock_timeout = '500ms'; SET statement_timeout = '60s'; \
-     SET idle_in_transaction_session_timeout = '60s'; SET TimeZone = 'UTC'";
+     SET idle_in_transaction_session_timeout = '60s'; SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'";
 
 /// What reading connections are set to.
 ///

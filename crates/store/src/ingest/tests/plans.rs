@@ -1,1 +1,148 @@
-//!
+//! How PostgreSQL goes about the statements of a batch: by index, or they are of no use on ten million mails.
+
+use serde_json::Value;
+
+use crate::{sql::Statement, testing::Fixture};
+
+/// Mails in the tables. Enough that reading a table from end to end is dearer than what a batch of
+/// [`BATCH_ROWS`] takes by index.
+const MAILS: usize = 6_000;
+const BATCH_ROWS: usize = 5;
+
+async fn filled() -> Fixture {
+    let fixture = Fixture::new().await;
+    fixture
+        .run(&format!(
+            r#"
+            INSERT INTO "prefix".phoenix_kit_email_logs
+                (uuid, message_id, aws_message_id, "to", "from", inserted_at, updated_at)
+            SELECT md5('mail' || n)::uuid, 'm' || n, 'm' || n, 'to' || n || '@example.com', 'x@example.com', now(), now()
+            FROM generate_series(1, {MAILS}) AS n;
+            INSERT INTO "prefix".phoenix_kit_email_events
+                (uuid, email_log_uuid, event_type, occurred_at, aftersend_fingerprint, inserted_at, updated_at)
+            SELECT md5(type || n)::uuid, md5('mail' || n)::uuid, type, now(), md5(type || n)::uuid, now(), now()
+            FROM generate_series(1, {MAILS}) AS n, unnest(ARRAY['send', 'delivery', 'open', 'click']) AS type;
+            INSERT INTO "prefix".aftersend_folded_events
+                (email_log_uuid, fingerprint, uuid, event_type, event_data, occurred_at)
+            SELECT md5('mail' || n)::uuid, md5('folded' || n)::uuid, md5('folded' || n)::uuid, 'delivery', '{{}}', now()
+            FROM generate_series(1, {MAILS}) AS n;
+            INSERT INTO "prefix".aftersend_ids
+            SELECT 'alias' || n, md5('mail' || n)::uuid, 'alias' FROM generate_series(1, {MAILS}) AS n;
+            INSERT INTO "prefix".phoenix_kit_email_blocklist (email, reason)
+            SELECT 'to' || n || '@example.com', 'hard_bounce' FROM generate_series(1, {MAILS}) AS n;
+            ANALYZE "prefix".phoenix_kit_email_logs, "prefix".phoenix_kit_email_events,
+                "prefix".aftersend_folded_events, "prefix".aftersend_ids, "prefix".phoenix_kit_email_blocklist
+            "#
+        ))
+        .await;
+    fixture
+}
+
+/// An array of a parameter's type, from an expression over `n`.
+fn array(expression: &str, kind: &str) -> String {
+    let elements = (1..=BATCH_ROWS).map(|n| expression.replace("{n}", &(n * 7).to_string()));
+    let elements: Vec<String> = elements.collect();
+    format!("ARRAY[{}]::{kind}[]", elements.join(", "))
+}
+
+fn mail_uuids() -> String {
+    array("md5('mail{n}')::uuid", "uuid")
+}
+
+/// The nodes of a plan, each with the table or index it reads.
+fn nodes(plan: &Value, found: &mut Vec<(String, String)>) {
+    let name = |key: &str| plan[key].as_str().unwrap_or_default().to_owned();
+    let what = [name("Index Name"), name("Relation Name")].into_iter().find(|name| !name.is_empty());
+    found.push((name("Node Type"), what.unwrap_or_default()));
+    for inner in plan["Plans"].as_array().into_iter().flatten() {
+        nodes(inner, found);
+    }
+}
+
+async fn check(fixture: &Fixture, statement: Statement, arguments: &[String], indexes: &[&str]) {
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        let sql = format!(
+            "SET plan_cache_mode = {mode}; DEALLOCATE ALL; PREPARE question AS {}",
+            fixture.store.sql(statement)
+        );
+        fixture.client.batch_execute(&sql).await.unwrap();
+        let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE question({})", arguments.join(", "));
+        let rows = fixture.client.simple_query(&explain).await.unwrap_or_else(|e| panic!("{e:?}\n{explain}"));
+        let text: String = rows
+            .iter()
+            .filter_map(|row| match row {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            })
+            .collect();
+        let plan: Value = serde_json::from_str(&text).unwrap();
+        let mut found = Vec::new();
+        nodes(&plan[0]["Plan"], &mut found);
+        assert!(found.iter().all(|(node, _)| node != "Seq Scan"), "{statement:?}, {mode}: {text}");
+        for index in indexes {
+            let used = found.iter().any(|(_, name)| name.starts_with(index));
+            assert!(used, "{statement:?}, {mode}: no {index} in {found:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_look_up_goes_by_index() {
+    let fixture = filled().await;
+    let ids = array("'m{n}'", "text");
+    let events: Vec<String> =
+        [mail_uuids(), array("'delivery'", "text"), array("md5('delivery{n}')::uuid", "uuid")]
+            .into_iter()
+            .chain([array("now()", "timestamptz"), array("NULL", "text")])
+            .collect();
+
+    let own_ids = [array("'alias{n}'", "text")];
+    let by_column = ["phoenix_kit_email_logs_aws_message_id_", "aftersend_ids_pkey"];
+    check(&fixture, Statement::FindMails, &own_ids, &by_column).await;
+    let by_own_id = ["phoenix_kit_email_logs_message_id"];
+    check(&fixture, Statement::FindTakenMessageIds, std::slice::from_ref(&ids), &by_own_id).await;
+    check(&fixture, Statement::AdoptMails, std::slice::from_ref(&ids), &by_own_id).await;
+    check(&fixture, Statement::LockMails, &[ids, mail_uuids()], &by_column[..1]).await;
+
+    let single = "phoenix_kit_email_events_log_uuid_event_type_index";
+    let repeatable = "phoenix_kit_email_events_log_uuid_type_occurred_index";
+    let folded = "aftersend_folded_events_pkey";
+    let texts = array("NULL", "text");
+    let mut columns = vec![
+        array("md5('new{n}')::uuid", "uuid"),
+        mail_uuids(),
+        array("'delivery'", "text"),
+        array("'{}'", "text"),
+        array("now()", "timestamptz"),
+    ];
+    columns.extend(std::iter::repeat_n(texts, 11));
+    columns.push(array("md5('new{n}')::uuid", "uuid"));
+    check(&fixture, Statement::FoldEvents, &columns, &[single, repeatable, folded]).await;
+    check(&fixture, Statement::SharpenSingleEvents, &events, &[single]).await;
+    check(&fixture, Statement::SharpenRepeatableEvents, &events, &[repeatable]).await;
+    let [mails, _, fingerprints, times, none] = <[String; 5]>::try_from(events).unwrap();
+    check(
+        &fixture,
+        Statement::SharpenFoldedEvents,
+        &[mails, fingerprints, times, none.clone(), none],
+        &[folded],
+    )
+    .await;
+
+    let blocks = [
+        array("md5('block{n}')::uuid", "uuid"),
+        array("'to{n}@example.com'", "text"),
+        array("'complaint'", "text"),
+        array("2", "int"),
+    ];
+    check(&fixture, Statement::BlockAddresses, &blocks, &["phoenix_kit_email_blocklist_email"]).await;
+
+    // And those of a story.
+    let one = |text: &str| [text.to_owned()];
+    check(&fixture, Statement::FindMailByUuid, &one("md5('mail7')::uuid"), &[]).await;
+    let indexes =
+        ["phoenix_kit_email_logs_message_id", "phoenix_kit_email_logs_aws_message_id", "aftersend_ids_pkey"];
+    check(&fixture, Statement::FindMailById, &one("'m7'"), &indexes).await;
+    let story = ["md5('mail7')::uuid".to_owned(), "1001".to_owned()];
+    check(&fixture, Statement::Timeline, &story, &["aftersend_folded_events_pkey"]).await;
+}

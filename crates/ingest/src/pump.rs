@@ -18,7 +18,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How long a batch that is being stored may still take once a shutdown is requested. A database that does not
 /// answer would hold up the end for as long as a connection may take, or a statement.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// A message as a feed delivers it.
 #[derive(Clone, Debug)]

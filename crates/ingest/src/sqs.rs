@@ -1,18 +1,25 @@
 //! Events from an SQS queue.
 
+mod failure;
+mod origin;
+
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, meta::region::RegionProviderChain};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, timeout::TimeoutConfig,
+};
 use aws_sdk_sqs::{
     Client,
-    config::Credentials,
-    error::{DisplayErrorContext, ProvideErrorMetadata},
+    config::{Builder, Credentials, ProvideCredentials},
     types::{DeleteMessageBatchRequestEntry, Message},
 };
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::{Feed, FeedError, Received};
+use failure::{Failure, causes};
+use origin::Origin;
 
 /// Messages of one receive, and entries of one delete, at most: SQS's own limit.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
@@ -35,11 +42,23 @@ const CALLS_MAX: usize = 8;
 /// and within which the batch must be stored and deleted.
 const GATHER: Duration = Duration::from_secs(1);
 
+/// Bytes of a batch's bodies beyond which no more are gathered. Events have some KB each; messages that SQS may
+/// carry have up to 1 MiB, and hundreds of those at once would be much.
+const GATHER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long an answer may take, beyond the time that SQS may hold a receive open.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long credentials may take: a role's come over the network, a program's may ask another service.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// How often the deletes that failed are tried again, and the first pause before that.
 const DELETE_TRIES_MAX: u32 = 5;
 const DELETE_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a receive is tried while the queue is away, and the longest pause between.
+/// The first pause and the longest one before a receive is tried again. A queue that has never answered is given
+/// up when the longest is reached: its URL is wrong, as a rule.
+const RECEIVE_PAUSE_MIN: Duration = Duration::from_millis(500);
 const RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Which queue, and how to reach it.
@@ -51,7 +70,9 @@ pub struct QueueOptions {
     pub endpoint_url: Option<String>,
     /// The region, where it is not the one in the queue's URL.
     pub region: Option<String>,
-    /// End when the queue is empty.
+    /// End when the queue has nothing more to hand out: after two long polls without a message. Messages that are
+    /// in flight elsewhere, at another poller or at one that was killed, are not waited for; they come back to the
+    /// queue when their visibility timeout runs out.
     pub drain: bool,
 }
 
@@ -66,6 +87,17 @@ pub enum QueueOptionsError {
     /// Not a URL.
     #[error("`{0}` is no endpoint URL; it looks like http://127.0.0.1:4566")]
     EndpointUrl(String),
+    /// Nobody to ask as.
+    #[error(
+        "there are no AWS credentials for the queue {queue_url}: {reason}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or give this machine a role"
+    )]
+    Credentials {
+        /// The queue's URL.
+        queue_url: String,
+        /// What was tried.
+        reason: String,
+    },
 }
 
 /// An SQS queue.
@@ -73,29 +105,36 @@ pub struct SqsFeed {
     client: Client,
     queue_url: String,
     drain: bool,
+    poll_s: i32,
     empty_polls: u32,
+    /// Whether the queue ever gave an answer.
+    answered: bool,
 }
 
 impl SqsFeed {
     /// Makes the client. Credentials come from where every AWS program takes them: environment, profile,
-    /// container or instance. The queue is asked for the first time by the first receive.
+    /// container or instance; a server on this machine gets made-up ones if the environment has none. The queue is
+    /// asked for the first time by the first receive.
     ///
     /// # Errors
     ///
-    /// When a URL is none.
+    /// When a URL is none, or when there are no credentials.
     pub async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
         let queue = Origin::of(&options.queue_url)
             .ok_or_else(|| QueueOptionsError::QueueUrl(options.queue_url.clone()))?;
         let endpoint = match &options.endpoint_url {
             Some(url) => Some(Origin::of(url).ok_or_else(|| QueueOptionsError::EndpointUrl(url.clone()))?),
-            // A queue that is not at AWS answers where its URL says.
-            None => (!queue.is_aws()).then(|| queue.clone()),
+            None => queue.is_endpoint().then(|| queue.clone()),
         };
         let region = RegionProviderChain::first_try(options.region.clone().map(Region::new))
             .or_else(queue.region().map(Region::new))
-            .or_default_provider()
-            // A server that is not AWS does not care which.
-            .or_else(Region::new("us-east-1"));
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(ProfileFileRegionProvider::new());
+        let region = match &endpoint {
+            // A server that is not AWS does not care which, and is no reason to ask this machine's cloud.
+            Some(endpoint) if !endpoint.is_aws() => region.or_else(Region::new("us-east-1")),
+            _ => region.or_default_provider(),
+        };
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
         if let Some(endpoint) = &endpoint {
             loader = loader.endpoint_url(&endpoint.url);
@@ -105,59 +144,94 @@ impl SqsFeed {
                     loader.credentials_provider(Credentials::new("local", "local", None, None, "aftersend"));
             }
         }
-        let client = Client::new(&loader.load().await);
-        Ok(Self { client, queue_url: options.queue_url.clone(), drain: options.drain, empty_polls: 0 })
+        let config = loader.load().await;
+        require_credentials(&config).await.map_err(|reason| QueueOptionsError::Credentials {
+            queue_url: options.queue_url.clone(),
+            reason,
+        })?;
+        Ok(Self {
+            client: Client::new(&config),
+            queue_url: options.queue_url.clone(),
+            drain: options.drain,
+            poll_s: if options.drain { DRAIN_POLL_S } else { LONG_POLL_S },
+            empty_polls: 0,
+            answered: false,
+        })
     }
 
-    async fn receive_once(
-        &self,
-        messages_max: usize,
-        wait_s: i32,
-    ) -> Result<Vec<Received<String>>, FeedError> {
+    async fn receive_once(&self, messages_max: usize, wait_s: i32) -> Result<Vec<Received<String>>, Failure> {
         let count = i32::try_from(messages_max.clamp(1, CALL_MESSAGES_MAX)).expect("between 1 and 10");
+        let wait = Duration::from_secs(wait_s.unsigned_abs().into());
         let output = self
             .client
             .receive_message()
             .queue_url(&self.queue_url)
             .max_number_of_messages(count)
             .wait_time_seconds(wait_s)
+            .customize()
+            .config_override(answering_within(wait + ANSWER_TIMEOUT))
             .send()
             .await
-            .map_err(|error| FeedError::Queue(explain(&self.queue_url, &error)))?;
+            .map_err(|error| Failure::of(&self.queue_url, &error))?;
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(received).collect())
     }
 
-    /// The first receive of a batch. A poller outlives a queue that is away for a while; a drain says so and ends.
-    async fn first_receive(&self, messages_max: usize) -> Result<Vec<Received<String>>, FeedError> {
-        if self.drain {
-            return self.receive_once(messages_max, DRAIN_POLL_S).await;
-        }
-        let mut pause = Duration::from_millis(500);
+    /// The first receive of a batch. A poller outlives a queue that is away, if it was there before; a drain says
+    /// so and ends.
+    async fn first_receive(&mut self, messages_max: usize) -> Result<Vec<Received<String>>, FeedError> {
+        let mut pause = RECEIVE_PAUSE_MIN;
         loop {
-            match self.receive_once(messages_max, LONG_POLL_S).await {
-                Err(error) if pause < RECEIVE_PAUSE_MAX => {
-                    tracing::warn!(%error, "the queue does not answer; trying again");
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
+            let failure = match self.receive_once(messages_max, self.poll_s).await {
+                Ok(messages) => {
+                    self.answered = true;
+                    return Ok(messages);
                 }
-                result => return result,
+                Err(failure) => failure,
+            };
+            let given_up = !self.answered && pause >= RECEIVE_PAUSE_MAX;
+            if self.drain || failure.lasting || given_up {
+                return Err(FeedError::Queue(failure.sentence));
             }
+            tracing::warn!(error = failure.sentence, "the queue does not answer; trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RECEIVE_PAUSE_MAX);
         }
     }
 
-    /// Deletes messages and returns the receipts of those that are not deleted.
-    async fn delete(&self, receipts: Vec<String>) -> Vec<String> {
-        let mut left = Vec::new();
+    /// Adds what comes at once: a queue that has some messages has more, as a rule.
+    async fn gather(&self, messages: &mut Vec<Received<String>>, messages_max: usize) {
+        let began = Instant::now();
+        let mut bytes: usize = messages.iter().map(|message| message.body.len()).sum();
+        while messages.len() < messages_max && bytes < GATHER_BYTES_MAX && began.elapsed() < GATHER {
+            let wanted = messages_max - messages.len();
+            let calls = wanted.div_ceil(CALL_MESSAGES_MAX).min(CALLS_MAX);
+            let more = join_all((0..calls).map(|_| self.receive_once(wanted / calls, 0))).await;
+            let before = messages.len();
+            // What one call can't get, the next batch's will: the messages at hand are stored first.
+            messages.extend(more.into_iter().filter_map(Result::ok).flatten());
+            if messages.len() == before {
+                break;
+            }
+            bytes += messages[before..].iter().map(|message| message.body.len()).sum::<usize>();
+        }
+    }
+
+    /// Deletes messages and returns those that are not deleted.
+    async fn delete(&self, receipts: Vec<String>) -> Undeleted {
+        let mut left = Undeleted::default();
         for calls in receipts.chunks(CALL_MESSAGES_MAX * CALLS_MAX) {
             let failed = join_all(calls.chunks(CALL_MESSAGES_MAX).map(|call| self.delete_once(call))).await;
-            left.extend(failed.into_iter().flatten());
+            for undeleted in failed {
+                left.receipts.extend(undeleted.receipts);
+                left.failure = undeleted.failure.or(left.failure);
+            }
         }
         left
     }
 
     /// One `DeleteMessageBatch`. It answers 200 even when entries fail: those are named in the answer.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
-    async fn delete_once(&self, receipts: &[String]) -> Vec<String> {
+    async fn delete_once(&self, receipts: &[String]) -> Undeleted {
         let entries = receipts.iter().enumerate().map(|(place, receipt)| {
             DeleteMessageBatchRequestEntry::builder()
                 .id(place.to_string())
@@ -170,6 +244,8 @@ impl SqsFeed {
             .delete_message_batch()
             .queue_url(&self.queue_url)
             .set_entries(Some(entries.collect()))
+            .customize()
+            .config_override(answering_within(ANSWER_TIMEOUT))
             .send()
             .await;
         match output {
@@ -177,14 +253,30 @@ impl SqsFeed {
                 // What the answer names as deleted is deleted; whatever it leaves out is not.
                 let deleted: Vec<&str> = output.successful.iter().map(|entry| entry.id.as_str()).collect();
                 let kept = |place: &usize| !deleted.contains(&place.to_string().as_str());
-                (0..receipts.len()).filter(kept).map(|place| receipts[place].clone()).collect()
+                let receipts =
+                    (0..receipts.len()).filter(kept).map(|place| receipts[place].clone()).collect();
+                let failure = output.failed.first().map(|entry| Failure {
+                    sentence: format!(
+                        "the queue {}: it did not delete a message ({})",
+                        self.queue_url, entry.code
+                    ),
+                    lasting: false,
+                });
+                Undeleted { receipts, failure }
             }
             Err(error) => {
-                tracing::debug!(error = explain(&self.queue_url, &error), "a delete failed");
-                receipts.to_vec()
+                let failure = Failure::of(&self.queue_url, &error);
+                Undeleted { receipts: receipts.to_vec(), failure: Some(failure) }
             }
         }
     }
+}
+
+/// Messages that a delete has left in the queue, and why.
+#[derive(Default)]
+struct Undeleted {
+    receipts: Vec<String>,
+    failure: Option<Failure>,
 }
 
 impl Feed for SqsFeed {
@@ -200,29 +292,23 @@ impl Feed for SqsFeed {
             return Ok((!over).then_some(messages));
         }
         self.empty_polls = 0;
-        // A queue that has some has more, as a rule: what comes at once belongs to the same batch.
-        let began = Instant::now();
-        while messages.len() < messages_max && began.elapsed() < GATHER {
-            let wanted = messages_max - messages.len();
-            let calls = wanted.div_ceil(CALL_MESSAGES_MAX).min(CALLS_MAX);
-            let more = join_all((0..calls).map(|_| self.receive_once(wanted / calls, 0))).await;
-            let before = messages.len();
-            // What one call can't get, the next batch's will: the messages at hand are stored first.
-            messages.extend(more.into_iter().filter_map(Result::ok).flatten());
-            if messages.len() == before {
-                break;
-            }
-        }
+        self.gather(&mut messages, messages_max).await;
         Ok(Some(messages))
     }
 
     async fn acknowledge(&mut self, receipts: Vec<String>) -> Result<(), FeedError> {
-        let mut left = receipts;
+        let mut left = Undeleted { receipts, failure: None };
         let mut pause = DELETE_PAUSE;
         for attempt in 1..=DELETE_TRIES_MAX {
-            left = self.delete(left).await;
-            if left.is_empty() {
+            left = self.delete(left.receipts).await;
+            if left.receipts.is_empty() {
                 return Ok(());
+            }
+            // Going on would fetch the same messages for ever.
+            if let Some(Failure { sentence, lasting: true }) = left.failure {
+                return Err(FeedError::Queue(format!(
+                    "messages are stored and can't be deleted: {sentence}"
+                )));
             }
             if attempt < DELETE_TRIES_MAX {
                 tokio::time::sleep(pause).await;
@@ -231,10 +317,29 @@ impl Feed for SqsFeed {
         }
         // They are stored; they will come again and be known then.
         tracing::warn!(
-            messages = left.len(),
+            messages = left.receipts.len(),
+            error = left.failure.map(|failure| failure.sentence),
             "stored messages could not be deleted from the queue and will come again"
         );
         Ok(())
+    }
+}
+
+/// A setting for one call.
+fn answering_within(timeout: Duration) -> Builder {
+    aws_sdk_sqs::Config::builder()
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
+}
+
+/// Asks for credentials once, so that their absence is told as such. Without that it would show at the first
+/// receive only, as a queue that can't be reached.
+async fn require_credentials(config: &SdkConfig) -> Result<(), String> {
+    let Some(provider) = config.credentials_provider() else { return Ok(()) };
+    match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
+        Ok(Ok(_)) => Ok(()),
+        // The SDK lists what it has tried, a line each.
+        Ok(Err(error)) => Err(causes(&error).lines().map(str::trim).collect::<Vec<_>>().join("; ")),
+        Err(_) => Err(format!("none within {} s", CREDENTIALS_TIMEOUT.as_secs())),
     }
 }
 
@@ -249,78 +354,10 @@ fn received(message: Message) -> Option<Received<String>> {
     Some(Received { body, origin, overlong_bytes: None, receipt })
 }
 
-/// What a person can do about a failed call.
-fn explain<E, R>(queue_url: &str, error: &aws_sdk_sqs::error::SdkError<E, R>) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    let advice = match error.code().unwrap_or_default() {
-        code if code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist") => {
-            "there is no such queue; check the URL, its region and its account"
-        }
-        "AccessDenied" | "AccessDeniedException" => {
-            "the credentials may not use it; grant sqs:ReceiveMessage and sqs:DeleteMessage"
-        }
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" | "ExpiredToken" => {
-            "AWS does not know the credentials; check AWS_PROFILE or AWS_ACCESS_KEY_ID"
-        }
-        _ => match error {
-            aws_sdk_sqs::error::SdkError::DispatchFailure(_) => {
-                "it can't be reached, or there are no credentials; check the network, --endpoint-url and AWS_PROFILE"
-            }
-            aws_sdk_sqs::error::SdkError::TimeoutError(_) => "it does not answer in time",
-            _ => "it answered with an error",
-        },
-    };
-    format!("the queue {queue_url}: {advice} ({})", DisplayErrorContext(error))
-}
-
 fn has_credentials() -> bool {
     ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
-/// Scheme, host and port of a URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Origin {
-    url: String,
-    host: String,
-}
-
-impl Origin {
-    fn of(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        if !matches!(scheme, "http" | "https") {
-            return None;
-        }
-        let authority = rest.split(['/', '?', '#']).next().filter(|authority| !authority.is_empty())?;
-        let host = match authority.strip_prefix('[') {
-            Some(address) => address.split_once(']')?.0,
-            None => authority.split(':').next()?,
-        };
-        Some(Self { url: format!("{scheme}://{authority}"), host: host.to_ascii_lowercase() })
-    }
-
-    fn is_aws(&self) -> bool {
-        self.host.ends_with(".amazonaws.com") || self.host.ends_with(".amazonaws.com.cn")
-    }
-
-    fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
-
-    /// The region in a queue's URL: `sqs.<region>.amazonaws.com`, or the older `<region>.queue.amazonaws.com`.
-    fn region(&self) -> Option<String> {
-        let mut parts = self.host.split('.');
-        match (parts.next()?, parts.next()?) {
-            ("sqs" | "sqs-fips", region) if self.is_aws() => Some(region.to_owned()),
-            (region, "queue") if self.is_aws() => Some(region.to_owned()),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

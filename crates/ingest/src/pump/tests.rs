@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
+};
 
 use aftersend_simulator::TOPIC_VALIDATED;
 
@@ -140,6 +143,9 @@ async fn refuse_poisoned(ground: &Ground) {
         .await;
 }
 
+/// Makes a bad message that no other equals, from a name.
+type Maker<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
 #[tokio::test]
 async fn poisoned_messages_harm_no_other() {
     let ground = Ground::new().await;
@@ -148,27 +154,30 @@ async fn poisoned_messages_harm_no_other() {
     let huge_number = |id: &str| delivery(id).replacen('{', r#"{"ignored":1e400000,"#, 1).into_bytes();
     let no_id = |id: &str| delivery(id).replace("messageId", &format!("no{id}")).into_bytes();
     let no_text = |id: &str| [id.as_bytes(), b"\xff\xfe"].concat();
-    let makers: [(&dyn Fn(&str) -> Vec<u8>, &str); 5] = [
+    let makers: [(Maker<'_>, &str); 5] = [
         (&cut_off, "JSON"),
         (&huge_number, "EXPONENT_DIGITS_MAX"),
         (&no_id, "messageId"),
         (&no_text, "UTF-8"),
         (&refused, "PostgreSQL can't hold it: new row for relation"),
     ];
-    let cases: [(&str, usize, &[usize]); 7] = [
-        ("none", 500, &[]),
-        ("first", 500, &[0]),
-        ("middle", 500, &[250]),
-        ("last", 500, &[499]),
-        ("several", 500, &[0, 1, 2, 100, 101, 250, 333, 334, 335, 498, 499]),
-        ("over several batches", 1_100, &[0, 499, 500, 501, 999, 1_000, 1_099]),
-        ("alone", 1, &[0]),
+    let several: &[usize] = &[0, 1, 2, 100, 101, 250, 333, 334, 335, 498, 499];
+    let over_batches: &[usize] = &[0, 499, 500, 501, 1_000, 1_009];
+    let cases: [(&str, usize, &[usize], Range<usize>); 6] = [
+        // The first kind and the last: unreadable ones are known before the batch is stored, refused ones after.
+        ("several", 500, several, 0..1),
+        ("several", 500, several, 4..5),
+        ("over batches", 1_010, over_batches, 4..5),
+        ("first", 20, &[0], 0..5),
+        ("middle and last", 21, &[10, 20], 0..5),
+        ("alone", 1, &[0], 0..5),
     ];
-    for (case, count, places) in cases {
-        for (maker, (make, reason)) in makers.into_iter().enumerate() {
-            let mut messages = events(&format!("{case}-{maker}"), count);
+    for (case, count, places, kinds) in cases {
+        for kind in kinds {
+            let (make, reason) = makers[kind];
+            let mut messages = events(&format!("{case}-{kind}"), count);
             for &place in places {
-                messages[place] = (make(&format!("{case}-{maker}-bad-{place}")), Stands::InQuarantine);
+                messages[place] = (make(&format!("{case}-{kind}-bad-{place}")), Stands::InQuarantine);
             }
             check_poisons(&ground, messages, &|_| reason, &format!("{case}, {reason}")).await;
         }

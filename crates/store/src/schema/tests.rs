@@ -1,1 +1,75 @@
+//! The line of steps, walked on real databases.
 
+mod by_hand;
+mod refusals;
+mod walk;
+
+use crate::{
+    schema::{MigrateError, Migrator, SchemaStatus, Step, StepReport},
+    testing::Fixture,
+};
+
+/// Every object of the schema, a line each, the schema's own name left out.
+async fn catalog(fixture: &Fixture) -> Vec<String> {
+    let rows = fixture.rows(include_str!("../../test_data/catalog.sql")).await;
+    rows.iter().map(|row| row["line"].as_str().unwrap().replace(fixture.prefix.raw(), "…")).collect()
+}
+
+async fn marker(fixture: &Fixture) -> Option<String> {
+    let marker = r#"SELECT obj_description(to_regclass('"prefix".phoenix_kit'), 'pg_class') AS marker"#;
+    fixture.row(marker).await["marker"].as_str().map(str::to_owned)
+}
+
+async fn set_marker(fixture: &Fixture, marker: &str) {
+    fixture.run(&format!(r#"COMMENT ON TABLE "prefix".phoenix_kit IS {marker}"#)).await;
+}
+
+async fn status(fixture: &Fixture) -> Result<SchemaStatus, MigrateError> {
+    Migrator::status(&fixture.address, &fixture.prefix).await
+}
+
+fn names(reports: &[StepReport]) -> Vec<(&'static str, bool)> {
+    reports.iter().map(|report| (report.step.name(), report.up)).collect()
+}
+
+/// Says where two catalogs differ, line by line: a whole one on the screen helps nobody.
+fn assert_same_catalog(found: &[String], expected: &[String]) {
+    let surplus: Vec<_> = found.iter().filter(|line| !expected.contains(line)).collect();
+    let missing: Vec<_> = expected.iter().filter(|line| !found.contains(line)).collect();
+    assert!(surplus.is_empty() && missing.is_empty(), "surplus: {surplus:#?}\nmissing: {missing:#?}");
+    assert_eq!(found.len(), expected.len());
+}
+
+#[test]
+fn a_step_is_found_by_its_name() {
+    for step in Step::ALL {
+        assert_eq!(step.name().parse::<Step>().unwrap(), step);
+    }
+    assert_eq!("A1".parse::<Step>().unwrap(), Step::A1);
+    let message = "138".parse::<Step>().unwrap_err().to_string();
+    assert!(message.contains("`138`") && message.contains("136, 137 and a1"), "{message}");
+}
+
+/// Every file of a step, written out for a prefix, names all tables with their schema and keeps no placeholder.
+#[test]
+fn no_file_keeps_a_placeholder() {
+    let prefix: crate::Prefix = "own".parse().unwrap();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema/sql");
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let template = std::fs::read_to_string(&path).unwrap();
+        let text = crate::sql::render(&template, &prefix);
+        let place = path.display();
+        assert!(!text.contains("prefix"), "{place} keeps a placeholder");
+        for name in
+            ["phoenix_kit_email_logs ", "phoenix_kit_email_events ", "aftersend_steps ", "aftersend_ids "]
+        {
+            for (position, _) in text.match_indices(name) {
+                assert!(text[..position].ends_with("\"own\"."), "{place}: {}", &text[position..]);
+            }
+        }
+        files += 1;
+    }
+    assert!(files > 15, "{files} files");
+}

@@ -1,0 +1,159 @@
+//! Up and down, and what is there afterwards.
+
+use super::{assert_same_catalog, catalog, marker, names, set_marker, status};
+use crate::{
+    schema::{DownOptions, MigrateError, Migrator, Step, Target},
+    testing::{Fixture, delivery, send},
+};
+
+const LOSE_ALL: DownOptions = DownOptions { discard_own_data: true, drop_data: true };
+
+#[tokio::test]
+async fn every_step_goes_up_and_down_one_by_one() {
+    let fixture = Fixture::empty().await;
+    let mut migrator = fixture.migrator().await;
+    assert_eq!(status(&fixture).await.unwrap().reached(), None);
+    assert_eq!(marker(&fixture).await, None);
+
+    let mut catalogs = Vec::new();
+    for (step, marked) in [(Step::V136, "136"), (Step::V137, "137"), (Step::A1, "137")] {
+        assert_eq!(names(&migrator.up(step).await.unwrap()), [(step.name(), true)]);
+        assert_eq!(marker(&fixture).await.as_deref(), Some(marked));
+        let status = status(&fixture).await.unwrap();
+        assert_eq!(status.reached(), Some(step));
+        assert_eq!(status.marker, Some(marked.parse().unwrap()));
+        assert!(names(&migrator.up(step).await.unwrap()).is_empty(), "{step} twice");
+        catalogs.push(catalog(&fixture).await);
+    }
+    fixture.store.require_schema().await.unwrap();
+    let applied =
+        status(&fixture).await.unwrap().steps.iter().map(|s| s.applied_at.is_some()).collect::<Vec<_>>();
+    assert_eq!(applied, [false, false, true]);
+    let ledger = fixture
+        .row(r#"SELECT step, length(checksum) AS digits, duration >= interval '0' AS took FROM "prefix".aftersend_steps"#)
+        .await;
+    assert_eq!(ledger, serde_json::json!({ "step": "a1", "digits": 64, "took": true }));
+
+    for (gone, to, marked) in [
+        (Step::A1, Target::Step(Step::V137), Some("137")),
+        (Step::V137, Target::Step(Step::V136), Some("136")),
+        (Step::V136, Target::Nothing, None),
+    ] {
+        // What is not on the way down stays as it is.
+        assert!(migrator.down(Target::Step(gone), LOSE_ALL).await.unwrap().is_empty());
+        assert_same_catalog(&catalog(&fixture).await, &catalogs.pop().unwrap());
+        assert_eq!(names(&migrator.down(to, LOSE_ALL).await.unwrap()), [(gone.name(), false)]);
+        assert_eq!(marker(&fixture).await.as_deref(), marked);
+    }
+    assert_eq!(catalog(&fixture).await, Vec::<String>::new());
+    assert!(migrator.down(Target::Nothing, LOSE_ALL).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn up_down_up_gives_the_same_catalog() {
+    let fixture = Fixture::new().await;
+    let expected = catalog(&fixture).await;
+    assert!(expected.len() > 150, "{}", expected.len());
+    fixture.ingest(&[send("m1"), delivery("m1", "01:00")]).await;
+    let mut migrator = fixture.migrator().await;
+    let down = migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
+    assert_eq!(names(&down), [("a1", false), ("137", false)]);
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events"#).await, 2);
+    let up = migrator.up(Step::LATEST).await.unwrap();
+    assert_eq!(names(&up), [("137", true), ("a1", true)]);
+    assert_same_catalog(&catalog(&fixture).await, &expected);
+    // And from nothing.
+    migrator.down(Target::Nothing, LOSE_ALL).await.unwrap();
+    migrator.up(Step::LATEST).await.unwrap();
+    assert_same_catalog(&catalog(&fixture).await, &expected);
+}
+
+#[tokio::test]
+async fn two_prefixes_in_one_database_know_nothing_of_each_other() {
+    let (one, other) = (Fixture::new().await, Fixture::new().await);
+    one.ingest(&[send("m1")]).await;
+    let expected = catalog(&one).await;
+    assert_same_catalog(&catalog(&other).await, &expected);
+    other.migrator().await.down(Target::Nothing, LOSE_ALL).await.unwrap();
+    assert_same_catalog(&catalog(&one).await, &expected);
+    assert_eq!(marker(&one).await.as_deref(), Some("137"));
+    assert_eq!(one.store.count_all().await.unwrap().events, 1);
+    assert!(matches!(other.store.require_schema().await, Err(MigrateError::Behind { .. })));
+    other.migrator().await.up(Step::LATEST).await.unwrap();
+    assert_eq!(other.store.count_all().await.unwrap().events, 0);
+}
+
+#[tokio::test]
+async fn two_migrators_at_once_end_well() {
+    let fixture = Fixture::empty().await;
+    let migrate = || {
+        let (address, prefix) = (fixture.address.clone(), fixture.prefix.clone());
+        tokio::spawn(async move {
+            Migrator::open(&address, prefix).await.unwrap().up(Step::LATEST).await.unwrap()
+        })
+    };
+    let (one, other) = (migrate(), migrate());
+    let mut steps = names(&one.await.unwrap());
+    steps.extend(names(&other.await.unwrap()));
+    assert_eq!(steps, [("136", true), ("137", true), ("a1", true)]);
+    fixture.store.require_schema().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_marker_above_137_is_left_alone() {
+    let fixture = Fixture::new().await;
+    let expected = catalog(&fixture).await;
+    let with_marker = |catalog: Vec<String>| {
+        let is_marker = |line: &String| line.starts_with("table phoenix_kit p");
+        catalog.into_iter().filter(|line| !is_marker(line)).collect::<Vec<_>>()
+    };
+    let expected = with_marker(expected);
+    let mut migrator = fixture.migrator().await;
+    set_marker(&fixture, "'139'").await;
+    // All of V137 is there.
+    fixture.store.require_schema().await.unwrap();
+    assert!(migrator.up(Step::LATEST).await.unwrap().is_empty());
+
+    // Some of it is not.
+    fixture
+        .run(
+            r#"DROP INDEX "prefix".phoenix_kit_email_events_log_uuid_event_type_index,
+               "prefix".phoenix_kit_email_logs_subject_trgm_index"#,
+        )
+        .await;
+    let status = status(&fixture).await.unwrap();
+    assert_eq!(status.reached(), Some(Step::V136));
+    assert_eq!(
+        status.steps[1].lacks,
+        ["phoenix_kit_email_events_log_uuid_event_type_index", "phoenix_kit_email_logs_subject_trgm_index"]
+    );
+    assert_eq!(names(&migrator.up(Step::LATEST).await.unwrap()), [("137", true)]);
+    assert_eq!(marker(&fixture).await.as_deref(), Some("139"));
+    assert_same_catalog(&with_marker(catalog(&fixture).await), &expected);
+
+    // PhoenixKit's steps come down first, and nothing of ours goes before that is said.
+    for to in [Target::Step(Step::V136), Target::Nothing] {
+        let refused = migrator.down(to, LOSE_ALL).await;
+        assert!(matches!(refused, Err(MigrateError::AboveContract { found: 139, .. })), "{refused:?}");
+        assert_same_catalog(&with_marker(catalog(&fixture).await), &expected);
+    }
+    assert_eq!(names(&migrator.down(Target::Step(Step::V137), LOSE_ALL).await.unwrap()), [("a1", false)]);
+    assert_eq!(marker(&fixture).await.as_deref(), Some("139"));
+}
+
+#[tokio::test]
+async fn a_unique_index_of_v136_that_was_lost_comes_back() {
+    let fixture = Fixture::empty().await;
+    let mut migrator = fixture.migrator().await;
+    migrator.up(Step::LATEST).await.unwrap();
+    let expected = catalog(&fixture).await;
+    migrator.down(Target::Step(Step::V137), DownOptions::default()).await.unwrap();
+    fixture
+        .run(
+            r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx,
+               "prefix".phoenix_kit_email_logs_aws_message_id_uidx, "prefix".phoenix_kit_email_blocklist_email_uidx"#,
+        )
+        .await;
+    migrator.up(Step::LATEST).await.unwrap();
+    assert_same_catalog(&catalog(&fixture).await, &expected);
+}

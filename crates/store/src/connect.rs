@@ -310,3 +310,6 @@ fn explain(error: &tokio_postgres::Error, place: String) -> ConnectError {
         _ => ConnectError::Unreachable { place, reason },
     }
 }
+
+#[cfg(test)]
+mod tests;

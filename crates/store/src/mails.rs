@@ -209,3 +209,6 @@ fn like_pattern(text: &str) -> Result<String, QueryError> {
     pattern.push('%');
     Ok(pattern)
 }
+
+#[cfg(test)]
+mod tests;

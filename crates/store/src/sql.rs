@@ -124,11 +124,9 @@ mod tests {
             for (position, _) in text.match_indices("phoenix_kit_email_") {
                 assert!(text[..position].ends_with("\"own\"."), "{statement:?}: {}", &text[position..]);
             }
-            // Columns of our own are named so, too; a table stands behind these words, whatever its alias.
+            // Columns of our own are named so, too; behind these words stands a table.
             for word in ["FROM ", "JOIN ", "INTO ", "UPDATE "] {
-                for (position, _) in text.match_indices(&format!("{word}aftersend_")) {
-                    panic!("{statement:?}: {}", &text[position..]);
-                }
+                assert!(!text.contains(&format!("{word}aftersend_")), "{statement:?}: {text}");
             }
         }
     }

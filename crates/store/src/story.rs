@@ -201,3 +201,6 @@ fn told_by(event_data: &str) -> (Vec<String>, Vec<String>) {
     let diagnostics = answers.into_iter().flatten().map(|text| text.to_string()).collect();
     (event.recipients(), diagnostics)
 }
+
+#[cfg(test)]
+mod tests;

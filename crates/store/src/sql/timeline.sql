@@ -4,14 +4,14 @@ FROM (
     SELECT uuid, event_type::text AS event_type, occurred_at, false AS folded, bounce_type,
            aftersend_subtype AS subtype, aftersend_bot_verdict AS bot_verdict, link_url, ip_address, user_agent,
            complaint_type, reject_reason, delay_type, subscription_type, failure_reason,
-           event_data::text AS event_data, inserted_at
+           event_data::text AS event_data, inserted_at, aftersend_fingerprint AS fingerprint
     FROM "prefix".phoenix_kit_email_events
     WHERE email_log_uuid = $1
     UNION ALL
     SELECT uuid, event_type::text, occurred_at, true, bounce_type,
            subtype, bot_verdict, link_url, ip_address, user_agent,
            complaint_type, reject_reason, delay_type, subscription_type, failure_reason,
-           event_data::text, inserted_at
+           event_data::text, inserted_at, fingerprint
     FROM "prefix".aftersend_folded_events
     WHERE email_log_uuid = $1
 ) AS occurrence
@@ -20,5 +20,7 @@ ORDER BY occurred_at,
          array_position(
              ARRAY['queued', 'send', 'rendering_failure', 'reject', 'delivery_delay', 'delivery'], event_type
          ),
+         -- Of what is left in one moment, always the same stands first, whichever was stored first.
+         fingerprint,
          uuid
 LIMIT $2

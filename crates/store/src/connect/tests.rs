@@ -1,0 +1,108 @@
+use aftersend_testkit::Database;
+
+use super::*;
+use crate::testing::assert_says;
+
+const SECRET: &str = "s3cr3t";
+
+async fn open(url: &str) -> Result<Connection, ConnectError> {
+    Connection::open(&url.parse()?).await
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer() {
+    // Nobody listens on port 1, and no socket is in an empty folder.
+    let url = format!("postgres://ann:{SECRET}@127.0.0.1:1/mail");
+    let error = open(&url).await.err().unwrap();
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    assert_says::<(), _>(
+        Err(error),
+        &["127.0.0.1, port 1, database mail", "refused", "systemctl start postgresql", "leave it out"],
+    );
+    assert_says(open("host=/nowhere dbname=mail").await.map(drop), &["/nowhere, port 5432"]);
+    let store = Store::open(&url.parse().unwrap(), Prefix::default(), TagNames::default()).await;
+    assert!(matches!(store, Err(ConnectError::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn a_database_or_a_user_that_is_not_there() {
+    let database = Database::get().await;
+    let url = format!("{}&dbname=no_such_database", database.fresh_schema().url());
+    assert_says(open(&url).await.map(drop), &["no such database", "no_such_database", "createdb"]);
+    let url = format!("{}&user=no_such_user&password={SECRET}", database.fresh_schema().url());
+    let error = open(&url).await.err().unwrap();
+    assert!(matches!(error, ConnectError::Login { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+}
+
+#[test]
+fn an_address_that_cannot_be_read() {
+    for url in [
+        "nonsense",
+        "mysql://host/db",
+        &format!("postgres://ann:{SECRET}@host:port/db"),
+        &format!("postgres://ann:{SECRET}@host:99999/db"),
+        &format!("postgres://ann:{SECRET}@host/db?sslmode=maybe"),
+        &format!("postgres://ann:{SECRET}@host/db?bogus={SECRET}"),
+        &format!("host=x password='{SECRET}"),
+    ] {
+        let message = url.parse::<DatabaseAddress>().unwrap_err().to_string();
+        assert!(message.contains("It looks like postgres://"), "{message}");
+        assert!(!message.contains(SECRET), "{message}");
+    }
+}
+
+#[test]
+fn what_an_address_leaves_open_is_as_libpq_has_it() {
+    let config = |text: &str| text.parse::<DatabaseAddress>().unwrap().config;
+    let open = config("postgres:///mail?port=1");
+    // No server has its socket for port 1 there.
+    assert_eq!(open.get_hosts(), [Host::Tcp("localhost".to_owned())]);
+    assert_eq!(open.get_user(), None);
+    assert_eq!(open.get_dbname(), Some("mail"));
+    assert_eq!(open.get_application_name(), Some("aftersend"));
+    assert_eq!(open.get_connect_timeout(), Some(&CONNECT_TIMEOUT));
+
+    let socket = Path::new(SOCKET_FOLDER).join(".s.PGSQL.5432").exists();
+    let expected = if socket { SOCKET_FOLDER } else { "localhost" };
+    assert!("postgres:///mail".parse::<DatabaseAddress>().unwrap().place().starts_with(expected));
+
+    let given =
+        config("host=db.example.com user=ann application_name=mine connect_timeout=3 sslmode=verify-full");
+    assert_eq!(given.get_hosts(), [Host::Tcp("db.example.com".to_owned())]);
+    assert_eq!(given.get_user(), Some("ann"));
+    assert_eq!(given.get_application_name(), Some("mine"));
+    assert_eq!(given.get_connect_timeout(), Some(&Duration::from_secs(3)));
+    assert_eq!(given.get_ssl_mode(), tokio_postgres::config::SslMode::Require);
+    // An address in numbers needs no name.
+    let numbers: DatabaseAddress = "hostaddr=192.0.2.7 dbname=mail".parse().unwrap();
+    assert_eq!(numbers.config.get_hosts(), []);
+    assert_eq!(numbers.place(), "192.0.2.7, port 5432, database mail");
+}
+
+#[test]
+fn nothing_shows_a_password() {
+    let address: DatabaseAddress = format!("postgres://ann:{SECRET}@host/mail").parse().unwrap();
+    assert_eq!(format!("{address:?}"), "DatabaseAddress(host, port 5432, database mail)");
+}
+
+/// What readers are set to must hold on every connection of the pool.
+#[tokio::test]
+async fn readers_cannot_write_and_writers_do_not_wait_for_long() {
+    let database = Database::get().await;
+    let schema = database.fresh_schema();
+    let store =
+        Store::open(&schema.url().parse().unwrap(), schema.prefix().parse().unwrap(), TagNames::default())
+            .await
+            .unwrap();
+    let reader = store.reader().await.unwrap();
+    let error = reader.batch_execute("CREATE TABLE public.never (id int)").await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
+    let show = async |name: &str| -> String {
+        let writer = store.writer().await.unwrap();
+        writer.query_one(&format!("SHOW {name}"), &[]).await.unwrap().get(0)
+    };
+    assert_eq!(show("lock_timeout").await, "500ms");
+    assert_eq!(show("plan_cache_mode").await, "force_custom_plan");
+}

@@ -1,0 +1,150 @@
+use aftersend_event::Status;
+use serde_json::json;
+
+use super::STORY_OCCURRENCES_MAX;
+use crate::testing::{Fixture, at, bounce, click, delivery, event, open, send};
+
+async fn message_id_of(fixture: &Fixture, id: &str) -> Option<String> {
+    fixture.store.find_story(id).await.unwrap().map(|story| story.mail.summary.message_id)
+}
+
+#[tokio::test]
+async fn a_mail_is_found_by_each_of_its_ids() {
+    let fixture = Fixture::new().await;
+    let uuid = "01990000-0000-7000-8000-000000000001";
+    fixture
+        .run(&format!(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (uuid, message_id, aws_message_id, "to", "from", inserted_at, updated_at)
+               VALUES ('{uuid}', 'pk_1', 'ses-1', 'a', 'b', now(), now()),
+                      ('01990000-0000-7000-8000-000000000002', '01990000-0000-7000-8000-000000000009', NULL, 'a', 'b',
+                       now(), now());
+               INSERT INTO "prefix".aftersend_ids VALUES ('ses-older', '{uuid}', 'alias')"#
+        ))
+        .await;
+    for id in
+        [uuid, &uuid.to_uppercase(), &uuid.replace('-', ""), "pk_1", "ses-1", "ses-older", " \tses-1\r\n"]
+    {
+        assert_eq!(message_id_of(&fixture, id).await.as_deref(), Some("pk_1"), "{id:?}");
+    }
+    // An application's own id may look like ours.
+    let looks_like_ours = "01990000-0000-7000-8000-000000000009";
+    assert_eq!(message_id_of(&fixture, looks_like_ours).await.as_deref(), Some(looks_like_ours));
+    for id in ["", "  ", "ses", "SES-1", "\0", "pk_1\0", "%", &"x".repeat(10_000), "' OR true --"] {
+        assert_eq!(message_id_of(&fixture, id).await, None, "{id:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_mails_the_one_that_ses_knows_by_the_id_is_meant() {
+    let fixture = Fixture::new().await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (message_id, aws_message_id, "to", "from", inserted_at, updated_at)
+               VALUES ('x', 'other', 'a', 'b', now(), now()), ('by column', 'x', 'a', 'b', now(), now()),
+                      ('y', NULL, 'a', 'b', now(), now()), ('by alias', NULL, 'a', 'b', now(), now());
+               INSERT INTO "prefix".aftersend_ids
+               SELECT 'y', uuid, 'alias' FROM "prefix".phoenix_kit_email_logs WHERE message_id = 'by alias'"#,
+        )
+        .await;
+    assert_eq!(message_id_of(&fixture, "x").await.as_deref(), Some("by column"));
+    assert_eq!(message_id_of(&fixture, "y").await.as_deref(), Some("by alias"));
+}
+
+#[tokio::test]
+async fn a_timeline_has_folded_occurrences_in_their_place() {
+    let fixture = Fixture::new().await;
+    // The same moment for what SES stamps alike: a send stands before its rejection.
+    let reject = event("m1", "Reject", "reject", json!({ "reason": "Bad content" }));
+    let mut delay = event("m1", "DeliveryDelay", "deliveryDelay", json!({ "timestamp": at("00:30") }));
+    delay["deliveryDelay"]["delayType"] = "MailboxFull".into();
+    delay["deliveryDelay"]["delayedRecipients"] =
+        json!([{ "emailAddress": "Ann@Example.com", "diagnosticCode": "smtp; 452" }]);
+    let events = [
+        click("m1", "05:00", "https://example.com/b"),
+        bounce("m1", "03:00", "Permanent", "f2"),
+        click("m1", "05:00", "https://example.com/a"),
+        open("m1", "04:00", Some("Likely")),
+        bounce("m1", "02:00", "Transient", "f1"),
+        reject,
+        delivery("m1", "01:00"),
+        delay,
+        send("m1"),
+    ];
+    fixture.ingest(&events).await;
+    let story = fixture.store.find_story("m1").await.unwrap().unwrap();
+    assert!(!story.truncated);
+    let told: Vec<(&str, Option<&str>)> = story
+        .occurrences
+        .iter()
+        .map(|o| {
+            (&*o.event_type, o.bounce_type.as_deref().or(o.link_url.as_deref()).or(o.bot_verdict.as_deref()))
+        })
+        .collect();
+    let clicks = [&told[7], &told[8]];
+    assert_eq!(
+        told[..7],
+        [
+            ("send", None),
+            ("reject", None),
+            ("delivery_delay", None),
+            ("delivery", None),
+            ("bounce", Some("soft")),
+            ("bounce", Some("hard")),
+            ("open", Some("Likely")),
+        ]
+    );
+    assert!(
+        clicks.iter().all(|(event_type, _)| *event_type == "click") && clicks[0] != clicks[1],
+        "{clicks:?}"
+    );
+    // Which of two in one moment was stored first leaves no trace in what is told.
+    let other = Fixture::new().await;
+    other.ingest(&[events[2].clone(), events[0].clone()]).await;
+    let other = other.store.find_story("m1").await.unwrap().unwrap();
+    let links = |story: &super::Story| -> Vec<Option<String>> {
+        story.occurrences.iter().rev().take(2).map(|o| o.link_url.clone()).collect()
+    };
+    assert_eq!(links(&other), links(&story));
+    assert_eq!(story.occurrences.iter().filter(|o| o.folded).count(), 2);
+
+    let delay = &story.occurrences[2];
+    assert_eq!(delay.recipients, ["ann@example.com"]);
+    assert_eq!(delay.diagnostics, ["smtp; 452"]);
+    assert_eq!(delay.delay_type.as_deref(), Some("MailboxFull"));
+    assert_eq!(story.occurrences[1].reject_reason.as_deref(), Some("Bad content"));
+    let states: Vec<Status> = story.mail.times.iter().map(|(status, _)| *status).collect();
+    let expected = [
+        Status::Delayed,
+        Status::Delivered,
+        Status::Opened,
+        Status::Clicked,
+        Status::Bounced,
+        Status::Rejected,
+    ];
+    assert_eq!(states, expected);
+    assert!(story.mail.derived);
+}
+
+#[tokio::test]
+async fn a_story_without_end_is_cut_and_says_so() {
+    let fixture = Fixture::new().await;
+    fixture.ingest(&[send("m1")]).await;
+    let add = |from: usize, to: usize| {
+        format!(
+            r#"INSERT INTO "prefix".phoenix_kit_email_events
+                   (uuid, email_log_uuid, event_type, occurred_at, event_data, inserted_at, updated_at)
+               SELECT gen_random_uuid(), uuid, 'open', sent_at + n * interval '1 s', '"an application''s own"', now(), now()
+               FROM "prefix".phoenix_kit_email_logs, generate_series({from}, {to}) AS n"#
+        )
+    };
+    fixture.run(&add(1, STORY_OCCURRENCES_MAX - 1)).await;
+    let story = fixture.store.find_story("m1").await.unwrap().unwrap();
+    assert_eq!((story.occurrences.len(), story.truncated), (STORY_OCCURRENCES_MAX, false));
+    fixture.run(&add(STORY_OCCURRENCES_MAX, STORY_OCCURRENCES_MAX + 5)).await;
+    let story = fixture.store.find_story("m1").await.unwrap().unwrap();
+    assert_eq!((story.occurrences.len(), story.truncated), (STORY_OCCURRENCES_MAX, true));
+    assert_eq!(story.occurrences[0].event_type, "send");
+    assert!(story.occurrences.is_sorted_by_key(|occurrence| occurrence.occurred_at));
+}

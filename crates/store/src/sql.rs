@@ -89,28 +89,26 @@ pub(crate) fn render(template: &str, prefix: &Prefix) -> String {
     template.replace("\"prefix\"", &prefix.quoted()).replace("'prefix'", &prefix.literal())
 }
 
+/// Asserts that each statement fits the tables that are there, whatever the session's path is.
+#[cfg(test)]
+pub(crate) async fn assert_every_statement_fits(client: &tokio_postgres::Client, prefix: &Prefix) {
+    client.batch_execute("SET search_path = pg_catalog").await.unwrap();
+    let statements = Statements::new(prefix);
+    for &statement in Statement::ALL {
+        let prepared = client.prepare(statements.get(statement)).await;
+        assert!(prepared.is_ok(), "{statement:?} for {prefix}: {:?}", prepared.err());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The schema that the statements name must be the one that the steps make, under any valid name.
+    /// The schema that the statements name must be the one that the steps make.
     #[tokio::test]
     async fn every_statement_fits_the_migrated_schema() {
-        let database = aftersend_testkit::Database::get().await.fresh_database().await;
-        let client = database.client().await;
-        for name in ["public", "select", "_"] {
-            let prefix: Prefix = name.parse().unwrap();
-            let address = database.url().parse().unwrap();
-            let mut migrator = crate::schema::Migrator::open(&address, prefix.clone()).await.unwrap();
-            migrator.up(crate::schema::Step::LATEST).await.unwrap();
-            let statements = Statements::new(&prefix);
-            // Whatever the path of a session is, a statement finds its tables.
-            client.batch_execute("SET search_path = pg_catalog").await.unwrap();
-            for &statement in Statement::ALL {
-                let prepared = client.prepare(statements.get(statement)).await;
-                assert!(prepared.is_ok(), "{statement:?} for {name}: {:?}", prepared.err());
-            }
-        }
+        let fixture = crate::testing::Fixture::new().await;
+        assert_every_statement_fits(&fixture.client, &fixture.prefix).await;
     }
 
     /// Every table of ours and of `PhoenixKit`'s must be named with its schema: a pooled connection keeps no

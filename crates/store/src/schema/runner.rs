@@ -138,6 +138,12 @@ impl Migrator {
         Ok(reports)
     }
 
+    /// The session that moves the schema, with what it is set to.
+    #[cfg(test)]
+    pub(super) fn client(&self) -> &tokio_postgres::Client {
+        &self.connection.client
+    }
+
     /// One step in one transaction, its record included.
     async fn run(&mut self, step: Step, way: Way, marker: u32) -> Result<StepReport, MigrateError> {
         let began = Instant::now();

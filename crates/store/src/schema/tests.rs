@@ -1,6 +1,7 @@
 //! The line of steps, walked on real databases.
 
 mod by_hand;
+mod database;
 mod refusals;
 mod walk;
 

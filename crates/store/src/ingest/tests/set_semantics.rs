@@ -73,7 +73,7 @@ async fn store_at_random(fixture: &Fixture, messages: &[Arc<[u8]>], rng: &mut Rn
 }
 
 async fn order_repetition_and_cut_leave_no_trace(seed: u64) {
-    let plan = Plan { seed, mails: SCENARIOS_REQUIRED + 20, malformed: 0, controls: 0, ..Plan::default() };
+    let plan = Plan { seed, mails: SCENARIOS_REQUIRED + 8, malformed: 0, controls: 0, ..Plan::default() };
     let fixture = Fixture::new().await;
 
     // Once, in the order in which they were made up, in one batch.
@@ -115,19 +115,14 @@ fn assert_same(found: &[Value], expected: &[Value], when: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn order_repetition_and_cut_leave_no_trace_1() {
+async fn order_repetition_and_cut_leave_no_trace_as_ever() {
     order_repetition_and_cut_leave_no_trace(1).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn order_repetition_and_cut_leave_no_trace_2() {
-    order_repetition_and_cut_leave_no_trace(2).await;
 }
 
 /// Another seed each time: what it finds is told by the message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn order_repetition_and_cut_leave_no_trace_at_random() {
-    order_repetition_and_cut_leave_no_trace(fastrand::u64(3..)).await;
+    order_repetition_and_cut_leave_no_trace(fastrand::u64(2..)).await;
 }
 
 /// Many connections on the same few mails: every lock is waited for.

@@ -1,10 +1,8 @@
 //! What is refused, in which words, and that nothing was changed then.
 
-use aftersend_testkit::{Database, database::TestDatabase};
-
 use super::{assert_same_catalog, catalog, marker, set_marker, status};
 use crate::{
-    Batch, DatabaseAddress, Poison, Prefix,
+    Batch, DatabaseAddress, Poison,
     schema::{DownOptions, MigrateError, Migrator, Step, Target},
     testing::{Fixture, assert_says, bounce, send},
 };
@@ -152,89 +150,6 @@ async fn a_database_that_takes_no_writes() {
     assert_says(migrator.up(Step::LATEST).await, &["step 137", "read-only", "the primary's address"]);
 }
 
-/// A database of the test's own, for what is not a schema's.
-struct Own {
-    database: TestDatabase,
-    address: DatabaseAddress,
-    prefix: Prefix,
-}
-
-impl Own {
-    async fn new() -> Self {
-        let database = Database::get().await.fresh_database().await;
-        let address = database.url().parse().unwrap();
-        Self { database, address, prefix: "mail".parse().unwrap() }
-    }
-
-    async fn migrator(&self) -> Migrator {
-        Migrator::open(&self.address, self.prefix.clone()).await.unwrap()
-    }
-
-    async fn trigrams(&self) -> (String, String) {
-        let row = self
-            .database
-            .client()
-            .await
-            .query_one(
-                "SELECT n.nspname::text, pg_get_indexdef('mail.phoenix_kit_email_logs_to_trgm_index'::regclass) \
-                 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'pg_trgm'",
-                &[],
-            )
-            .await
-            .unwrap();
-        (row.get(0), row.get(1))
-    }
-}
-
-#[tokio::test]
-async fn trigrams_are_used_wherever_they_live() {
-    let own = Own::new().await;
-    let setup = "CREATE SCHEMA \"Odd name\"; CREATE EXTENSION pg_trgm SCHEMA \"Odd name\"";
-    own.database.client().await.batch_execute(setup).await.unwrap();
-    own.migrator().await.up(Step::LATEST).await.unwrap();
-    let (schema, index) = own.trigrams().await;
-    assert_eq!(schema, "Odd name");
-    assert!(index.contains("\"Odd name\".gin_trgm_ops"), "{index}");
-}
-
-#[tokio::test]
-async fn trigrams_are_made_where_there_are_none() {
-    for (setup, expected) in [("", "public"), ("DROP SCHEMA public", "mail")] {
-        let own = Own::new().await;
-        own.database.client().await.batch_execute(setup).await.unwrap();
-        own.migrator().await.up(Step::LATEST).await.unwrap();
-        assert_eq!(own.trigrams().await.0, expected);
-    }
-}
-
-#[tokio::test]
-async fn an_invalid_index_is_named_with_what_to_do() {
-    let own = Own::new().await;
-    own.database.create_pg_trgm().await;
-    own.migrator().await.up(Step::V136).await.unwrap();
-    let client = own.database.client().await;
-    client
-        .batch_execute(
-            "INSERT INTO mail.phoenix_kit_email_logs (message_id, \"to\", \"from\", inserted_at, updated_at) \
-             VALUES ('m1', 'a', 'b', now(), now()); \
-             INSERT INTO mail.phoenix_kit_email_events (email_log_uuid, event_type, inserted_at, updated_at) \
-             SELECT uuid, 'send', now(), now() FROM mail.phoenix_kit_email_logs, generate_series(1, 2)",
-        )
-        .await
-        .unwrap();
-    // Fails on the duplicate, and leaves an index that keeps nothing out.
-    let build = "CREATE UNIQUE INDEX CONCURRENTLY phoenix_kit_email_events_log_uuid_event_type_index \
-                 ON mail.phoenix_kit_email_events (email_log_uuid, event_type) WHERE event_type NOT IN ('open', 'click')";
-    client.batch_execute(build).await.unwrap_err();
-    let remedy = "DROP INDEX \"mail\".phoenix_kit_email_events_log_uuid_event_type_index;";
-    assert_says(own.migrator().await.up(Step::LATEST).await, &["invalid", remedy]);
-    let status = Migrator::status(&own.address, &own.prefix).await.unwrap();
-    assert_eq!((status.reached(), status.marker), (Some(Step::V136), Some(136)));
-    client.batch_execute(remedy).await.unwrap();
-    let reports = own.migrator().await.up(Step::LATEST).await.unwrap();
-    assert_eq!(reports[0].notes, ["1 duplicate events removed"]);
-}
-
 #[tokio::test]
 async fn a_table_that_somebody_holds() {
     let fixture = Fixture::empty().await;
@@ -242,9 +157,10 @@ async fn a_table_that_somebody_holds() {
     let other = fixture.schema.client().await;
     let lock = fixture.sql(r#"BEGIN; LOCK TABLE "prefix".phoenix_kit_email_events IN ACCESS SHARE MODE"#);
     other.batch_execute(&lock).await.unwrap();
-    // A reader is in nobody's way.
-    fixture.migrator().await.up(Step::V137).await.unwrap();
     let mut migrator = fixture.migrator().await;
+    // A reader is in nobody's way.
+    migrator.up(Step::V137).await.unwrap();
+    migrator.client().batch_execute("SET lock_timeout = '50ms'").await.unwrap();
     let refused = migrator.down(Target::Step(Step::V136), DownOptions::default()).await;
     assert!(matches!(refused, Err(MigrateError::Locked { step: Step::V137 })), "{refused:?}");
     assert_eq!(marker(&fixture).await.as_deref(), Some("137"));

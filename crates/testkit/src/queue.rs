@@ -67,14 +67,17 @@ impl QueueServer {
 
     fn start_blocking() -> Self {
         let folder = install();
-        let mut process = Command::new(folder.join("node_modules/.bin/node"))
+        let node = install::node(&folder).unwrap_or_else(|| {
+            panic!("no Node.js in {}: remove that folder, and it is made anew", folder.display())
+        });
+        let mut process = Command::new(&node)
             .arg("--disable-warning=ExperimentalWarning")
             .arg("serve.js")
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("can't run Node.js in {}: {error}", folder.display()));
+            .unwrap_or_else(|error| panic!("can't run {}: {error}", node.display()));
         let output = process.stdout.take().expect("standard output is a pipe");
         let mut server = Self { process, address: String::new(), endpoint_url: String::new() };
         let port = server.read_port(output);

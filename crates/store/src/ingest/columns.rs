@@ -124,7 +124,7 @@ pub(super) fn distinct<'a>(arrivals: &[Arrival<'a>]) -> Vec<Occurrence<'a>> {
 }
 
 /// The verdict as SES spells it.
-pub(super) const fn verdict_name(verdict: BotVerdict) -> &'static str {
+const fn verdict_name(verdict: BotVerdict) -> &'static str {
     match verdict {
         BotVerdict::Likely => "Likely",
         BotVerdict::Unlikely => "Unlikely",
@@ -199,5 +199,27 @@ impl<'a> EventColumns<'a> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.uuid.is_empty()
+    }
+}
+
+/// What repeats know, column by column.
+#[derive(Default)]
+pub(super) struct Sharper<'a> {
+    pub(super) mail: Vec<Uuid>,
+    pub(super) event_type: Vec<&'a str>,
+    pub(super) fingerprint: Vec<Uuid>,
+    pub(super) occurred_at: Vec<Timestamp>,
+    pub(super) subtype: Vec<Option<&'a str>>,
+    pub(super) bot_verdict: Vec<Option<&'a str>>,
+}
+
+impl<'a> Sharper<'a> {
+    pub(super) fn push(&mut self, occurrence: &'a Occurrence<'_>, mail: Uuid) {
+        self.mail.push(mail);
+        self.event_type.push(&occurrence.event_type);
+        self.fingerprint.push(occurrence.fingerprint);
+        self.occurred_at.push(occurrence.occurred_at);
+        self.subtype.push(occurrence.subtype.as_deref());
+        self.bot_verdict.push(occurrence.bot_verdict.map(verdict_name));
     }
 }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod facts;
+mod mail_columns;
 mod transaction;
 
 use std::borrow::Cow;

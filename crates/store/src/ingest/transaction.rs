@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aftersend_event::{BlockReason, Status};
 use deadpool_postgres::Transaction;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Row, error::SqlState};
 use uuid::Uuid;
 
 use super::{
     Batch, BatchReport, Poison,
-    columns::{EventColumns, Occurrence, distinct, verdict_name},
+    columns::{EventColumns, Occurrence, Sharper, distinct},
     facts::{Described, Facts, Times, storable},
+    mail_columns::MailColumns,
 };
 use crate::{IngestError, Store, sql::Statement, tags};
 
@@ -473,73 +473,4 @@ fn locked_mail(row: &Row, wanted: &HashSet<&str>) -> Result<LockedMail, tokio_po
         status,
         ids,
     })
-}
-
-/// What repeats know, column by column.
-#[derive(Default)]
-struct Sharper<'a> {
-    mail: Vec<Uuid>,
-    event_type: Vec<&'a str>,
-    fingerprint: Vec<Uuid>,
-    occurred_at: Vec<Timestamp>,
-    subtype: Vec<Option<&'a str>>,
-    bot_verdict: Vec<Option<&'a str>>,
-}
-
-impl<'a> Sharper<'a> {
-    fn push(&mut self, occurrence: &'a Occurrence<'_>, mail: Uuid) {
-        self.mail.push(mail);
-        self.event_type.push(&occurrence.event_type);
-        self.fingerprint.push(occurrence.fingerprint);
-        self.occurred_at.push(occurrence.occurred_at);
-        self.subtype.push(occurrence.subtype.as_deref());
-        self.bot_verdict.push(occurrence.bot_verdict.map(verdict_name));
-    }
-}
-
-/// Mails, column by column.
-#[derive(Default)]
-struct MailColumns<'a> {
-    uuid: Vec<Uuid>,
-    to: Vec<&'a str>,
-    from: Vec<&'a str>,
-    subject: Vec<Option<&'a str>>,
-    template_name: Vec<Option<&'a str>>,
-    campaign_id: Vec<Option<&'a str>>,
-    configuration_set: Vec<Option<&'a str>>,
-    message_tags: Vec<String>,
-    status: Vec<String>,
-    sent_at: Vec<Timestamp>,
-    delayed_at: Vec<Option<Timestamp>>,
-    delivered_at: Vec<Option<Timestamp>>,
-    opened_at: Vec<Option<Timestamp>>,
-    clicked_at: Vec<Option<Timestamp>>,
-    bounced_at: Vec<Option<Timestamp>>,
-    failed_at: Vec<Option<Timestamp>>,
-    rejected_at: Vec<Option<Timestamp>>,
-    complained_at: Vec<Option<Timestamp>>,
-}
-
-impl<'a> MailColumns<'a> {
-    fn push(&mut self, uuid: Uuid, facts: &'a Facts, status: String) {
-        let Facts { described, times, status: _ } = facts;
-        self.uuid.push(uuid);
-        self.to.push(&described.to);
-        self.from.push(&described.from);
-        self.subject.push(described.subject.as_deref());
-        self.template_name.push(described.template_name.as_deref());
-        self.campaign_id.push(described.campaign_id.as_deref());
-        self.configuration_set.push(described.configuration_set.as_deref());
-        self.message_tags.push(tags::write(&described.tags));
-        self.status.push(status);
-        self.sent_at.push(described.sent_at);
-        self.delayed_at.push(times.delayed_at);
-        self.delivered_at.push(times.delivered_at);
-        self.opened_at.push(times.opened_at);
-        self.clicked_at.push(times.clicked_at);
-        self.bounced_at.push(times.bounced_at);
-        self.failed_at.push(times.failed_at);
-        self.rejected_at.push(times.rejected_at);
-        self.complained_at.push(times.complained_at);
-    }
 }

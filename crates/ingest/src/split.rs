@@ -77,9 +77,7 @@ impl Default for Splitter {
 impl Splitter {
     /// Takes the next bytes of the stream, and gives the messages that end in them.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Cut> {
-        for &byte in bytes {
-            self.push_byte(byte);
-        }
+        self.take_in(bytes);
         std::mem::take(&mut self.cuts)
     }
 
@@ -91,6 +89,40 @@ impl Splitter {
             State::Json { .. } | State::JsonString { .. } => self.give_up(),
         }
         std::mem::take(&mut self.cuts)
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            match self.plain_bytes(rest) {
+                0 => {
+                    self.push_byte(byte);
+                    rest = after;
+                }
+                plain => {
+                    let (run, after) = rest.split_at(plain);
+                    self.keep_run(run);
+                    self.at_line_start = false;
+                    rest = after;
+                }
+            }
+        }
+    }
+
+    /// How many of the next bytes are kept and change nothing else. Most of a stream is such runs: byte by byte,
+    /// cutting would take as long as reading the events.
+    fn plain_bytes(&self, bytes: &[u8]) -> usize {
+        let end = match self.state {
+            State::Text => bytes.iter().position(|&byte| byte == b'\n'),
+            State::JsonString { escaped: false, .. } => {
+                bytes.iter().position(|&byte| matches!(byte, b'"' | b'\\' | b'\n'))
+            }
+            State::Json { depth: 1.. } => {
+                bytes.iter().position(|&byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b'\n'))
+            }
+            _ => return 0,
+        };
+        end.unwrap_or(bytes.len())
     }
 
     fn push_byte(&mut self, byte: u8) {
@@ -195,11 +227,14 @@ impl Splitter {
     }
 
     fn keep(&mut self, byte: u8) {
-        self.body_bytes += 1;
-        if self.body.len() < MESSAGE_BYTES_MAX {
-            self.body.push(byte);
-        }
-        if !byte.is_ascii_whitespace() {
+        self.keep_run(&[byte]);
+    }
+
+    fn keep_run(&mut self, run: &[u8]) {
+        self.body_bytes += run.len() as u64;
+        let room = MESSAGE_BYTES_MAX - self.body.len();
+        self.body.extend_from_slice(&run[..run.len().min(room)]);
+        if let Some(&byte) = run.iter().rev().find(|byte| !byte.is_ascii_whitespace()) {
             self.previous = byte;
         }
     }
@@ -234,9 +269,7 @@ impl Splitter {
                 self.cut();
                 self.line = self.cuts.last().expect("one was just cut").line;
                 self.rescans = rescans + 1;
-                for byte in rest {
-                    self.push_byte(byte);
-                }
+                self.take_in(&rest);
                 // What the rest leaves open is broken, too.
                 if self.state != State::Between {
                     self.rescans = rescans + 1;

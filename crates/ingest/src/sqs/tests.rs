@@ -9,6 +9,7 @@ use std::{
 use aftersend_simulator::{Plan, TOPIC_VALIDATED, Traffic, simulate};
 use aftersend_testkit::{QueueServer, queue::Counts};
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::*;
 use crate::{
@@ -18,6 +19,12 @@ use crate::{
 use proxy::{Fault, Proxy};
 
 const EMPTY: Counts = Counts { visible: 0, in_flight: 0 };
+
+/// The queue server that the tests of a process share, each with a queue of its own, named after it.
+async fn server() -> Arc<QueueServer> {
+    static SERVER: OnceCell<Arc<QueueServer>> = OnceCell::const_new();
+    SERVER.get_or_init(async || Arc::new(QueueServer::start().await)).await.clone()
+}
 
 /// A feed that drains a queue, without waiting for what is not there.
 async fn feed(queue_url: &str) -> SqsFeed {
@@ -45,8 +52,8 @@ fn messages(traffic: &Traffic, times: usize) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_drain_takes_everything_and_ends() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("a_drain_takes_everything_and_ends").await;
     let traffic = simulate(&Plan { mails: 80, malformed: 10, controls: 5, ..Plan::default() });
     let messages = messages(&traffic, 1);
     server.send_all(&queue_url, &messages).await;
@@ -68,8 +75,8 @@ async fn a_drain_takes_everything_and_ends() {
 
 #[tokio::test]
 async fn two_pollers_and_threefold_delivery_store_each_event_once() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("two_pollers_and_threefold_delivery_store_each_event_once").await;
     let traffic = simulate(&Plan { mails: 60, seed: 2, ..Plan::default() });
     let messages = messages(&traffic, 3);
     server.send_all(&queue_url, &messages).await;
@@ -91,8 +98,8 @@ async fn two_pollers_and_threefold_delivery_store_each_event_once() {
 
 #[tokio::test]
 async fn a_malformed_message_leaves_the_queue_for_the_quarantine() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("a_malformed_message_leaves_the_queue_for_the_quarantine").await;
     let poison = r#"{"eventType":"Delivery"}"#;
     server.send_all(&queue_url, &[&delivery("a"), poison, TOPIC_VALIDATED, &delivery("b"), poison]).await;
     let run = ground.pump(&mut feed(&queue_url).await).await;
@@ -116,8 +123,8 @@ async fn with_a_locked_mail() -> (Ground, aftersend_testkit::database::Client) {
 
 #[tokio::test]
 async fn nothing_is_deleted_before_the_commit() {
-    let ((ground, blocker), server) = tokio::join!(with_a_locked_mail(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let ((ground, blocker), server) = tokio::join!(with_a_locked_mail(), server());
+    let queue_url = server.create_queue("nothing_is_deleted_before_the_commit").await;
     let mut bodies = deliveries("other", 24);
     bodies.insert(12, delivery("locked"));
     bodies.push("unreadable".to_owned());
@@ -145,8 +152,13 @@ async fn nothing_is_deleted_before_the_commit() {
 
 #[tokio::test]
 async fn what_becomes_visible_again_while_a_batch_waits_is_a_repeat() {
-    let ((ground, blocker), server) = tokio::join!(with_a_locked_mail(), QueueServer::start());
-    let queue_url = server.create_queue_with("events", &json!({"VisibilityTimeout": "1"})).await;
+    let ((ground, blocker), server) = tokio::join!(with_a_locked_mail(), server());
+    let queue_url = server
+        .create_queue_with(
+            "what_becomes_visible_again_while_a_batch_waits_is_a_repeat",
+            &json!({"VisibilityTimeout": "1"}),
+        )
+        .await;
     let mut bodies = deliveries("other", 9);
     bodies.push(delivery("locked"));
     server.send_all(&queue_url, &bodies).await;
@@ -180,10 +192,9 @@ async fn what_becomes_visible_again_while_a_batch_waits_is_a_repeat() {
 
 #[tokio::test]
 async fn exactly_the_deletes_that_failed_are_tried_again() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("exactly_the_deletes_that_failed_are_tried_again").await;
     server.send_all(&queue_url, &deliveries("mail", 10)).await;
-    let server = Arc::new(server);
     let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
         ("DeleteMessageBatch", 0) => Fault::FailEntries(&["0", "3", "9"]),
         ("DeleteMessageBatch", 1) => Fault::DropBefore,
@@ -208,10 +219,14 @@ async fn exactly_the_deletes_that_failed_are_tried_again() {
 
 #[tokio::test]
 async fn messages_that_could_not_be_deleted_come_again_as_repeats() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue_with("events", &json!({"VisibilityTimeout": "2"})).await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server
+        .create_queue_with(
+            "messages_that_could_not_be_deleted_come_again_as_repeats",
+            &json!({"VisibilityTimeout": "2"}),
+        )
+        .await;
     server.send_all(&queue_url, &deliveries("mail", 5)).await;
-    let server = Arc::new(server);
     let tries = DELETE_TRIES_MAX as usize;
     let proxy = Proxy::start(server.clone(), move |action, before| match action {
         "DeleteMessageBatch" if before < tries => Fault::FailAllEntries,
@@ -230,10 +245,9 @@ async fn messages_that_could_not_be_deleted_come_again_as_repeats() {
 
 #[tokio::test]
 async fn a_queue_that_forbids_deleting_ends_the_run() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("a_queue_that_forbids_deleting_ends_the_run").await;
     server.send_all(&queue_url, &deliveries("mail", 5)).await;
-    let server = Arc::new(server);
     let proxy = Proxy::start(server.clone(), |action, _| match action {
         "DeleteMessageBatch" => Fault::Refuse(403, "AccessDeniedException"),
         _ => Fault::Pass,
@@ -253,10 +267,9 @@ async fn a_queue_that_forbids_deleting_ends_the_run() {
 
 #[tokio::test]
 async fn a_poller_outlives_a_queue_that_is_away() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("a_poller_outlives_a_queue_that_is_away").await;
     server.send_all(&queue_url, &deliveries("first", 3)).await;
-    let server = Arc::new(server);
     // The first answer has messages, the next calls fail in all ways that pass; more often than the SDK tries.
     let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
         ("ReceiveMessage", 10 | 11 | 14) => Fault::DropBefore,
@@ -307,11 +320,11 @@ async fn a_queue_that_is_none_is_told_in_a_sentence() {
 
 #[tokio::test]
 async fn another_endpoint_than_the_urls_host_can_be_given() {
-    let (ground, server) = tokio::join!(Ground::new(), QueueServer::start());
-    let queue_url = server.create_queue("events").await;
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("another_endpoint_than_the_urls_host_can_be_given").await;
     server.send_all(&queue_url, &[delivery("a")]).await;
     let options = QueueOptions {
-        queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/events".to_owned(),
+        queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/another_endpoint_than_the_urls_host_can_be_given".to_owned(),
         endpoint_url: Some(server.endpoint_url().to_owned()),
         drain: true,
         ..QueueOptions::default()

@@ -205,9 +205,9 @@ pub enum MigrateError {
          package (Fedora: postgresql-contrib; Debian's server package holds it) and run this again"
     )]
     NoTrigrams,
-    /// An index that was left half built.
+    /// An index that has a name of V137's and does not do what that one does.
     #[error(
-        "the index {prefix}.{index} is there but invalid, left by a build that failed; run \
+        "the index {prefix}.{index} is there but of no use: not unique, or left by a build that failed; run \
          DROP INDEX {}.{index}; and then this again", .prefix.quoted()
     )]
     InvalidIndex {

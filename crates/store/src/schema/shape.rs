@@ -134,13 +134,13 @@ async fn columns(client: &Client, prefix: &Prefix) -> Result<Vec<(String, String
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
-/// An index that a failed concurrent build left behind has the name, so that `IF NOT EXISTS` takes it for the
-/// real one, and refuses nothing.
+/// An index that a failed concurrent build left behind, or that is not unique, has the name, so that `IF NOT EXISTS`
+/// takes it for the real one, and refuses nothing.
 pub(super) async fn require_valid_indexes(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
     let indexes = read_indexes(client, prefix)
         .await
         .map_err(|error| MigrateError::database("checking the indexes", &error))?;
-    match indexes.into_iter().find(|(_, is_valid)| !is_valid) {
+    match indexes.into_iter().find(|(_, is_of_use)| !is_of_use) {
         None => Ok(()),
         Some((index, _)) => Err(MigrateError::InvalidIndex { prefix: prefix.clone(), index }),
     }

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::{MigrateError, Step};
 use crate::{Prefix, Store};
 
-/// The eight indexes of V137.
+/// The eight indexes of V137; the first two are unique.
 pub(super) const V137_INDEXES: [&str; 8] = [
     "phoenix_kit_email_events_log_uuid_event_type_index",
     "phoenix_kit_email_events_log_uuid_type_occurred_index",
@@ -61,7 +61,7 @@ impl SchemaStatus {
             .await
             .map_err(failed)?
             .into_iter()
-            .filter_map(|(name, is_valid)| is_valid.then_some(name))
+            .filter_map(|(name, is_of_use)| is_of_use.then_some(name))
             .collect();
         let own = read_own_steps(client, prefix).await.map_err(failed)?;
         if let Some((step, _)) = own.iter().find(|(name, _)| name.parse::<Step>().is_err()) {
@@ -91,13 +91,14 @@ impl SchemaStatus {
     }
 }
 
-/// Which of V137's indexes are there, and whether each is valid.
+/// Which of V137's indexes are there, and whether each is of use.
 pub(super) async fn read_indexes(
     client: &Client,
     prefix: &Prefix,
 ) -> Result<Vec<(String, bool)>, tokio_postgres::Error> {
     let indexes = include_str!("sql/read_indexes.sql");
-    let rows = client.query(indexes, &[&prefix.raw(), &V137_INDEXES.as_slice()]).await?;
+    let unique = &V137_INDEXES[..2];
+    let rows = client.query(indexes, &[&prefix.raw(), &V137_INDEXES.as_slice(), &unique]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 

@@ -100,6 +100,22 @@ async fn the_same_bounce_in_both_formats_is_a_repeat_and_the_earliest_time_holds
 }
 
 #[tokio::test]
+async fn records_of_one_occurrence_in_one_batch_are_merged() {
+    let fixture = Fixture::new().await;
+    let mut without = bounce("m1", "01:00", "Permanent", "f1");
+    without["bounce"].as_object_mut().unwrap().remove("bounceSubType");
+    let with = bounce("m1", "02:00", "Permanent", "f1");
+    for events in [[without.clone(), with.clone()], [with, without]] {
+        fixture.run(r#"TRUNCATE "prefix".phoenix_kit_email_logs CASCADE"#).await;
+        assert_eq!(fixture.ingest(&events).await, report(1, 1, 0));
+        let row = fixture
+            .row(r#"SELECT occurred_at, aftersend_subtype AS subtype FROM "prefix".phoenix_kit_email_events"#)
+            .await;
+        assert_eq!(row, json!({ "occurred_at": stored_at("01:00"), "subtype": "General" }));
+    }
+}
+
+#[tokio::test]
 async fn a_folded_bounce_takes_an_earlier_time_too() {
     let fixture = Fixture::new().await;
     let events = [bounce("m1", "01:00", "Transient", "f1"), bounce("m1", "03:00", "Permanent", "f2")];

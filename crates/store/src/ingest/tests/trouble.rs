@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Arrival, Batch, IngestError, Poison,
-    testing::{Fixture, click, delivery, open, report, send},
+    testing::{Fixture, bounce, click, delivery, open, report, send},
 };
 
 /// How long to wait for what must come to pass.
@@ -173,6 +173,31 @@ async fn an_application_that_logs_the_mail_meanwhile_gets_its_events() {
     let mail =
         fixture.row(r#"SELECT aws_message_id, subject, status FROM "prefix".phoenix_kit_email_logs"#).await;
     assert_eq!(mail, json!({ "aws_message_id": "m1", "subject": "S", "status": "delivered" }));
+}
+
+#[tokio::test]
+async fn a_block_that_comes_meanwhile_is_not_weakened() {
+    for reason in ["complaint", "manual"] {
+        let fixture = Fixture::new().await;
+        // Not committed yet: a look beforehand finds nothing.
+        let block = format!(
+            r#"INSERT INTO "prefix".phoenix_kit_email_blocklist (email, reason) VALUES ('ann@example.com', '{reason}')"#
+        );
+        let other = hold(&fixture, &block).await;
+        let store = fixture.store.clone();
+        let batch = tokio::spawn(async move {
+            let bodies = [bounce("m1", "01:00", "Permanent", "f1").to_string()];
+            crate::testing::ingest_bodies(&store, bodies.iter().map(String::as_bytes)).await
+        });
+        until_blocked(&fixture, &batch).await;
+        other.batch_execute("COMMIT").await.unwrap();
+        if batch.await.unwrap().is_err() {
+            // It has waited for too long on a busy machine.
+            fixture.ingest(&[bounce("m1", "01:00", "Permanent", "f1")]).await;
+        }
+        let block = fixture.row(r#"SELECT reason FROM "prefix".phoenix_kit_email_blocklist"#).await;
+        assert_eq!(block["reason"], reason);
+    }
 }
 
 #[tokio::test]

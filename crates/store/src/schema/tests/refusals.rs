@@ -84,6 +84,24 @@ async fn tables_that_have_drifted() {
 }
 
 #[tokio::test]
+async fn an_index_that_has_the_name_alone() {
+    let fixture = Fixture::new().await;
+    let index = "phoenix_kit_email_events_log_uuid_event_type_index";
+    fixture
+        .run(&format!(
+            r#"DROP INDEX "prefix".{index};
+               CREATE INDEX {index} ON "prefix".phoenix_kit_email_events (email_log_uuid, event_type)"#
+        ))
+        .await;
+    assert_eq!(status(&fixture).await.unwrap().steps[1].lacks, [index]);
+    let remedy = format!("DROP INDEX \"{}\".{index};", fixture.prefix);
+    check_refused(&fixture, &["of no use: not unique", &remedy]).await;
+    fixture.run(&remedy).await;
+    fixture.migrator().await.up(Step::LATEST).await.unwrap();
+    fixture.store.require_schema().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_step_of_a_newer_program() {
     let fixture = Fixture::new().await;
     fixture.run(r#"INSERT INTO "prefix".aftersend_steps VALUES ('a9', now(), '1 s', 'x')"#).await;

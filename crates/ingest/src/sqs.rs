@@ -6,12 +6,12 @@ mod origin;
 use std::time::Duration;
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider,
+    BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
     meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, timeout::TimeoutConfig,
 };
 use aws_sdk_sqs::{
     Client,
-    config::{Builder, Credentials, ProvideCredentials},
+    config::{Builder, Credentials, ProvideCredentials, SharedCredentialsProvider},
     types::{DeleteMessageBatchRequestEntry, Message},
 };
 use futures_util::future::join_all;
@@ -87,17 +87,6 @@ pub enum QueueOptionsError {
     /// Not a URL.
     #[error("`{0}` is no endpoint URL; it looks like http://127.0.0.1:4566")]
     EndpointUrl(String),
-    /// Nobody to ask as.
-    #[error(
-        "there are no AWS credentials for the queue {queue_url}: {reason}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY, or give this machine a role"
-    )]
-    Credentials {
-        /// The queue's URL.
-        queue_url: String,
-        /// What was tried.
-        reason: String,
-    },
 }
 
 /// An SQS queue.
@@ -107,6 +96,8 @@ pub struct SqsFeed {
     drain: bool,
     poll_s: i32,
     empty_polls: u32,
+    /// Where credentials come from, until they were seen to come.
+    unchecked: Option<SharedCredentialsProvider>,
     /// Whether the queue ever gave an answer.
     answered: bool,
 }
@@ -118,7 +109,7 @@ impl SqsFeed {
     ///
     /// # Errors
     ///
-    /// When a URL is none, or when there are no credentials.
+    /// When a URL is none.
     pub async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
         let queue = Origin::of(&options.queue_url)
             .ok_or_else(|| QueueOptionsError::QueueUrl(options.queue_url.clone()))?;
@@ -145,16 +136,13 @@ impl SqsFeed {
             }
         }
         let config = loader.load().await;
-        require_credentials(&config).await.map_err(|reason| QueueOptionsError::Credentials {
-            queue_url: options.queue_url.clone(),
-            reason,
-        })?;
         Ok(Self {
             client: Client::new(&config),
             queue_url: options.queue_url.clone(),
             drain: options.drain,
             poll_s: if options.drain { DRAIN_POLL_S } else { LONG_POLL_S },
             empty_polls: 0,
+            unchecked: config.credentials_provider(),
             answered: false,
         })
     }
@@ -179,6 +167,9 @@ impl SqsFeed {
     /// The first receive of a batch. A poller outlives a queue that is away, if it was there before; a drain says
     /// so and ends.
     async fn first_receive(&mut self, messages_max: usize) -> Result<Vec<Received<String>>, FeedError> {
+        if let Some(provider) = self.unchecked.take() {
+            require_credentials(&self.queue_url, &provider).await?;
+        }
         let mut pause = RECEIVE_PAUSE_MIN;
         loop {
             let failure = match self.receive_once(messages_max, self.poll_s).await {
@@ -331,16 +322,20 @@ fn answering_within(timeout: Duration) -> Builder {
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
 }
 
-/// Asks for credentials once, so that their absence is told as such. Without that it would show at the first
-/// receive only, as a queue that can't be reached.
-async fn require_credentials(config: &SdkConfig) -> Result<(), String> {
-    let Some(provider) = config.credentials_provider() else { return Ok(()) };
-    match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
-        Ok(Ok(_)) => Ok(()),
+/// Asks for credentials once, so that their absence is told as such, and not as a queue that can't be reached.
+async fn require_credentials(queue_url: &str, provider: &SharedCredentialsProvider) -> Result<(), FeedError> {
+    let reason = match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
+        Ok(Ok(_)) => return Ok(()),
         // The SDK lists what it has tried, a line each.
-        Ok(Err(error)) => Err(causes(&error).lines().map(str::trim).collect::<Vec<_>>().join("; ")),
-        Err(_) => Err(format!("none within {} s", CREDENTIALS_TIMEOUT.as_secs())),
-    }
+        Ok(Err(error)) => {
+            causes(&error).lines().map(str::trim).collect::<Vec<_>>().join("; ").replace(":; ", ": ")
+        }
+        Err(_) => format!("none within {} s", CREDENTIALS_TIMEOUT.as_secs()),
+    };
+    Err(FeedError::Queue(format!(
+        "the queue {queue_url}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or give this machine a role ({reason})"
+    )))
 }
 
 fn received(message: Message) -> Option<Received<String>> {

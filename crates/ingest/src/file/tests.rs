@@ -103,7 +103,7 @@ async fn amazons_own_examples_are_taken_in() {
 #[tokio::test]
 async fn a_simulated_stream_comes_out_as_the_simulator_says() {
     let ground = Ground::new().await;
-    let traffic = simulate(&Plan { mails: 200, malformed: 20, ..Plan::default() });
+    let traffic = simulate(&Plan { mails: 120, malformed: 20, ..Plan::default() });
     let stream = traffic.messages.join(&b'\n');
     let run = ground.pump(&mut feed_of(stream)).await;
     run.result.unwrap();

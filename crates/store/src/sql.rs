@@ -36,14 +36,14 @@ statements! {
     InsertSingleEvents = "insert_single_events.sql",
     /// Stores opens and clicks.
     InsertRepeatableEvents = "insert_repeatable_events.sql",
-    /// Keeps occurrences whose place in V137's unique index is taken by another one.
+    /// What stands where events of the batch found no place.
+    ReadOccurrences = "read_occurrences.sql",
+    /// Keeps occurrences whose place in V137's unique indexes is taken.
     FoldEvents = "fold_events.sql",
-    /// Gives stored events of the first kind what a repeat knows better.
-    SharpenSingleEvents = "sharpen_single_events.sql",
-    /// The same for opens and clicks.
-    SharpenRepeatableEvents = "sharpen_repeatable_events.sql",
-    /// The same for folded ones.
-    SharpenFoldedEvents = "sharpen_folded_events.sql",
+    /// Writes back merged events.
+    UpdateEvents = "update_events.sql",
+    /// Writes back merged folded events.
+    UpdateFoldedEvents = "update_folded_events.sql",
     /// Writes back merged mails.
     UpdateMails = "update_mails.sql",
     /// Blocks addresses.

@@ -1,186 +1,56 @@
-//! Events as rows: one occurrence each, merged from all records of it in the batch, and as the arrays that
-//! statements take.
+//! Occurrences, column by column, as statements' `unnest` takes them.
 
-use std::collections::HashMap;
-
-use aftersend_event::{BotVerdict, Detail, Event, Fingerprint};
+use aftersend_event::BotVerdict;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{
-    Arrival,
-    facts::{cut, merge_optional},
-};
-
-/// An occurrence with the columns it fills.
-#[derive(Clone, Debug)]
-pub(super) struct Occurrence<'a> {
-    /// The key of the row it will have, if it gets one.
-    pub(super) uuid: Uuid,
-    pub(super) aws_message_id: &'a str,
-    pub(super) fingerprint: Uuid,
-    pub(super) event_type: String,
-    pub(super) occurred_at: Timestamp,
-    pub(super) json: &'a str,
-    pub(super) subtype: Option<String>,
-    pub(super) bot_verdict: Option<BotVerdict>,
-    texts: Texts,
-}
-
-/// The columns that only some types fill.
-#[derive(Clone, Debug, Default)]
-struct Texts {
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    link_url: Option<String>,
-    bounce_type: Option<String>,
-    complaint_type: Option<String>,
-    reject_reason: Option<String>,
-    delay_type: Option<String>,
-    subscription_type: Option<String>,
-    failure_reason: Option<String>,
-}
-
-impl<'a> Occurrence<'a> {
-    fn of(arrival: &Arrival<'a>) -> Self {
-        let event = arrival.event;
-        let Fingerprint(bytes) = event.fingerprint();
-        Self {
-            uuid: Uuid::now_v7(),
-            aws_message_id: &event.mail.message_id,
-            fingerprint: Uuid::from_bytes(bytes),
-            event_type: cut(&event.type_name()),
-            occurred_at: event.occurred_at(),
-            json: arrival.json,
-            subtype: event.subtype().map(cut),
-            bot_verdict: event.bot_verdict(),
-            texts: Texts::of(event),
-        }
-    }
-
-    /// Takes in what another record of the same occurrence knows better.
-    fn merge(&mut self, other: &Self) {
-        self.occurred_at = self.occurred_at.min(other.occurred_at);
-        self.bot_verdict = self.bot_verdict.max(other.bot_verdict);
-        merge_optional(&mut self.subtype, other.subtype.as_ref());
-    }
-
-    /// Whether a mail may have many of its type, in V137's eyes.
-    pub(super) fn is_repeatable(&self) -> bool {
-        matches!(self.event_type.as_str(), "open" | "click")
-    }
-}
-
-impl Texts {
-    fn of(event: &Event<'_>) -> Self {
-        let text = |text: &Option<aftersend_event::Text<'_>>| text.as_deref().map(cut);
-        match &event.detail {
-            Detail::Bounce(_) => {
-                Self { bounce_type: event.bounce_kind().map(str::to_owned), ..Self::default() }
-            }
-            Detail::Complaint(complaint) => Self {
-                complaint_type: text(&complaint.feedback_type),
-                user_agent: text(&complaint.user_agent),
-                ..Self::default()
-            },
-            Detail::Reject(reject) => Self { reject_reason: text(&reject.reason), ..Self::default() },
-            Detail::Open(open) => Self {
-                ip_address: text(&open.ip_address),
-                user_agent: text(&open.user_agent),
-                ..Self::default()
-            },
-            Detail::Click(click) => Self {
-                ip_address: text(&click.ip_address),
-                user_agent: text(&click.user_agent),
-                link_url: text(&click.link),
-                ..Self::default()
-            },
-            Detail::RenderingFailure(failure) => {
-                Self { failure_reason: text(&failure.error_message), ..Self::default() }
-            }
-            Detail::DeliveryDelay(delay) => Self { delay_type: text(&delay.delay_type), ..Self::default() },
-            Detail::Subscription(subscription) => {
-                Self { subscription_type: text(&subscription.source), ..Self::default() }
-            }
-            Detail::Send | Detail::Delivery(_) | Detail::Unknown { .. } => Self::default(),
-        }
-    }
-}
-
-/// The distinct occurrences of a batch, in the order in which each came first.
-pub(super) fn distinct<'a>(arrivals: &[Arrival<'a>]) -> Vec<Occurrence<'a>> {
-    let mut places: HashMap<Uuid, usize> = HashMap::with_capacity(arrivals.len());
-    let mut occurrences: Vec<Occurrence<'a>> = Vec::with_capacity(arrivals.len());
-    for arrival in arrivals {
-        let occurrence = Occurrence::of(arrival);
-        if let Some(&place) = places.get(&occurrence.fingerprint) {
-            occurrences[place].merge(&occurrence);
-        } else {
-            places.insert(occurrence.fingerprint, occurrences.len());
-            occurrences.push(occurrence);
-        }
-    }
-    occurrences
-}
+use super::occurrence::{Occurrence, Told};
 
 /// The verdict as SES spells it.
-const fn verdict_name(verdict: BotVerdict) -> &'static str {
+pub(super) const fn verdict_name(verdict: BotVerdict) -> &'static str {
     match verdict {
         BotVerdict::Likely => "Likely",
         BotVerdict::Unlikely => "Unlikely",
     }
 }
 
-/// Occurrences with their mails, column by column, as the inserts' `unnest` takes them.
+/// What records tell of an occurrence.
 #[derive(Debug, Default)]
-pub(super) struct EventColumns<'a> {
-    pub(super) uuid: Vec<Uuid>,
-    pub(super) email_log_uuid: Vec<Uuid>,
-    pub(super) event_type: Vec<&'a str>,
-    pub(super) event_data: Vec<&'a str>,
-    pub(super) occurred_at: Vec<Timestamp>,
-    pub(super) ip_address: Vec<Option<&'a str>>,
-    pub(super) user_agent: Vec<Option<&'a str>>,
-    pub(super) link_url: Vec<Option<&'a str>>,
-    pub(super) bounce_type: Vec<Option<&'a str>>,
-    pub(super) complaint_type: Vec<Option<&'a str>>,
-    pub(super) reject_reason: Vec<Option<&'a str>>,
-    pub(super) delay_type: Vec<Option<&'a str>>,
-    pub(super) subscription_type: Vec<Option<&'a str>>,
-    pub(super) failure_reason: Vec<Option<&'a str>>,
-    pub(super) subtype: Vec<Option<&'a str>>,
-    pub(super) bot_verdict: Vec<Option<&'a str>>,
-    pub(super) fingerprint: Vec<Uuid>,
+struct ToldColumns<'a> {
+    occurred_at: Vec<Timestamp>,
+    ip_address: Vec<Option<&'a str>>,
+    user_agent: Vec<Option<&'a str>>,
+    link_url: Vec<Option<&'a str>>,
+    bounce_type: Vec<Option<&'a str>>,
+    complaint_type: Vec<Option<&'a str>>,
+    reject_reason: Vec<Option<&'a str>>,
+    delay_type: Vec<Option<&'a str>>,
+    subscription_type: Vec<Option<&'a str>>,
+    failure_reason: Vec<Option<&'a str>>,
+    subtype: Vec<Option<&'a str>>,
+    bot_verdict: Vec<Option<&'a str>>,
 }
 
-impl<'a> EventColumns<'a> {
-    pub(super) fn push(&mut self, occurrence: &'a Occurrence<'_>, mail: Uuid) {
-        let texts = &occurrence.texts;
-        self.uuid.push(occurrence.uuid);
-        self.email_log_uuid.push(mail);
-        self.event_type.push(&occurrence.event_type);
-        self.event_data.push(occurrence.json);
-        self.occurred_at.push(occurrence.occurred_at);
-        self.ip_address.push(texts.ip_address.as_deref());
-        self.user_agent.push(texts.user_agent.as_deref());
-        self.link_url.push(texts.link_url.as_deref());
-        self.bounce_type.push(texts.bounce_type.as_deref());
-        self.complaint_type.push(texts.complaint_type.as_deref());
-        self.reject_reason.push(texts.reject_reason.as_deref());
-        self.delay_type.push(texts.delay_type.as_deref());
-        self.subscription_type.push(texts.subscription_type.as_deref());
-        self.failure_reason.push(texts.failure_reason.as_deref());
-        self.subtype.push(occurrence.subtype.as_deref());
-        self.bot_verdict.push(occurrence.bot_verdict.map(verdict_name));
-        self.fingerprint.push(occurrence.fingerprint);
+impl<'a> ToldColumns<'a> {
+    fn push(&mut self, told: &'a Told) {
+        self.occurred_at.push(told.occurred_at);
+        self.ip_address.push(told.ip_address.as_deref());
+        self.user_agent.push(told.user_agent.as_deref());
+        self.link_url.push(told.link_url.as_deref());
+        self.bounce_type.push(told.bounce_type.as_deref());
+        self.complaint_type.push(told.complaint_type.as_deref());
+        self.reject_reason.push(told.reject_reason.as_deref());
+        self.delay_type.push(told.delay_type.as_deref());
+        self.subscription_type.push(told.subscription_type.as_deref());
+        self.failure_reason.push(told.failure_reason.as_deref());
+        self.subtype.push(told.subtype.as_deref());
+        self.bot_verdict.push(told.bot_verdict.map(verdict_name));
     }
 
-    pub(super) fn parameters(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 17] {
+    /// In the order in which all statements name them.
+    fn parameters(&self) -> [&(dyn ToSql + Sync); 12] {
         [
-            &self.uuid,
-            &self.email_log_uuid,
-            &self.event_type,
-            &self.event_data,
             &self.occurred_at,
             &self.ip_address,
             &self.user_agent,
@@ -193,8 +63,36 @@ impl<'a> EventColumns<'a> {
             &self.failure_reason,
             &self.subtype,
             &self.bot_verdict,
-            &self.fingerprint,
         ]
+    }
+}
+
+/// Occurrences as rows to insert.
+#[derive(Debug, Default)]
+pub(super) struct EventColumns<'a> {
+    uuid: Vec<Uuid>,
+    email_log_uuid: Vec<Uuid>,
+    event_type: Vec<&'a str>,
+    event_data: Vec<&'a str>,
+    told: ToldColumns<'a>,
+    fingerprint: Vec<Uuid>,
+}
+
+impl<'a> EventColumns<'a> {
+    pub(super) fn push(&mut self, occurrence: &'a Occurrence<'_>, mail: Uuid) {
+        self.uuid.push(occurrence.uuid);
+        self.email_log_uuid.push(mail);
+        self.event_type.push(&occurrence.event_type);
+        self.event_data.push(occurrence.json);
+        self.told.push(&occurrence.told);
+        self.fingerprint.push(occurrence.fingerprint);
+    }
+
+    pub(super) fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let first: [&(dyn ToSql + Sync); 4] =
+            [&self.uuid, &self.email_log_uuid, &self.event_type, &self.event_data];
+        let last: [&(dyn ToSql + Sync); 1] = [&self.fingerprint];
+        first.into_iter().chain(self.told.parameters()).chain(last).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -202,24 +100,53 @@ impl<'a> EventColumns<'a> {
     }
 }
 
-/// What repeats know, column by column.
-#[derive(Default)]
-pub(super) struct Sharper<'a> {
-    pub(super) mail: Vec<Uuid>,
-    pub(super) event_type: Vec<&'a str>,
-    pub(super) fingerprint: Vec<Uuid>,
-    pub(super) occurred_at: Vec<Timestamp>,
-    pub(super) subtype: Vec<Option<&'a str>>,
-    pub(super) bot_verdict: Vec<Option<&'a str>>,
+/// Rows to write back.
+#[derive(Debug, Default)]
+pub(super) struct HeldColumns<'a> {
+    uuid: Vec<Uuid>,
+    email_log_uuid: Vec<Uuid>,
+    fingerprint: Vec<Option<Uuid>>,
+    told: ToldColumns<'a>,
 }
 
-impl<'a> Sharper<'a> {
-    pub(super) fn push(&mut self, occurrence: &'a Occurrence<'_>, mail: Uuid) {
-        self.mail.push(mail);
+impl<'a> HeldColumns<'a> {
+    pub(super) fn push(&mut self, uuid: Uuid, mail: Uuid, fingerprint: Option<Uuid>, told: &'a Told) {
+        self.uuid.push(uuid);
+        self.email_log_uuid.push(mail);
+        self.fingerprint.push(fingerprint);
+        self.told.push(told);
+    }
+
+    pub(super) fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let first: [&(dyn ToSql + Sync); 3] = [&self.uuid, &self.email_log_uuid, &self.fingerprint];
+        first.into_iter().chain(self.told.parameters()).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.uuid.is_empty()
+    }
+}
+
+/// Occurrences as questions: what stands in their places?
+#[derive(Debug, Default)]
+pub(super) struct PlaceColumns<'a> {
+    place: Vec<i32>,
+    email_log_uuid: Vec<Uuid>,
+    event_type: Vec<&'a str>,
+    occurred_at: Vec<Timestamp>,
+    fingerprint: Vec<Uuid>,
+}
+
+impl<'a> PlaceColumns<'a> {
+    pub(super) fn push(&mut self, place: i32, occurrence: &'a Occurrence<'_>, mail: Uuid) {
+        self.place.push(place);
+        self.email_log_uuid.push(mail);
         self.event_type.push(&occurrence.event_type);
+        self.occurred_at.push(occurrence.told.occurred_at);
         self.fingerprint.push(occurrence.fingerprint);
-        self.occurred_at.push(occurrence.occurred_at);
-        self.subtype.push(occurrence.subtype.as_deref());
-        self.bot_verdict.push(occurrence.bot_verdict.map(verdict_name));
+    }
+
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.place, &self.email_log_uuid, &self.event_type, &self.occurred_at, &self.fingerprint]
     }
 }

@@ -1,8 +1,10 @@
 //! Storing a batch of events: what of it is new, what it means for the mails, in one transaction.
 
 mod columns;
+mod events;
 mod facts;
 mod mail_columns;
+mod occurrence;
 mod transaction;
 
 use std::borrow::Cow;

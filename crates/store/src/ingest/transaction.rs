@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::{
     Batch, BatchReport, Poison,
-    columns::{EventColumns, Occurrence, Sharper, distinct},
     facts::{Described, Facts, Times, storable},
     mail_columns::MailColumns,
+    occurrence::distinct,
 };
 use crate::{IngestError, Store, sql::Statement, tags};
 
@@ -30,7 +30,9 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport,
     let facts = facts_by_mail(store, batch);
     let mails = writer.lock_mails(&facts).await?;
     let occurrences = distinct(&batch.arrivals);
-    let fates = writer.store_occurrences(&occurrences, &mails).await?;
+    let mail_of: HashMap<&str, Uuid> =
+        mails.iter().flat_map(|mail| mail.ids.iter().map(|id| (id.as_str(), mail.uuid))).collect();
+    let fates = writer.store_occurrences(&occurrences, &mail_of).await?;
     writer.merge_mails(&facts, &mails).await?;
     writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
@@ -46,13 +48,6 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport,
     require_sum(batch, &report)?;
     writer.transaction.commit().await?;
     Ok(report)
-}
-
-/// What became of a batch's distinct occurrences, by what the statements themselves returned.
-struct Fates {
-    stored: usize,
-    folded: usize,
-    repeated: usize,
 }
 
 /// The last look before the commit: each event of the batch is accounted for once.
@@ -94,13 +89,16 @@ struct LockedMail {
     ids: Vec<String>,
 }
 
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     store: &'a Store,
-    transaction: Transaction<'a>,
+    pub(super) transaction: Transaction<'a>,
 }
 
 impl Writer<'_> {
-    async fn prepare(&self, statement: Statement) -> Result<tokio_postgres::Statement, IngestError> {
+    pub(super) async fn prepare(
+        &self,
+        statement: Statement,
+    ) -> Result<tokio_postgres::Statement, IngestError> {
         Ok(self.transaction.prepare_cached(self.store.sql(statement)).await?)
     }
 
@@ -223,105 +221,6 @@ impl Writer<'_> {
             mail.ids.extend(beside.filter(|id| !in_columns.contains(*id)).cloned());
         }
         Ok(mails)
-    }
-
-    /// Stores what is new, folds what is new but has no place, and gives stored rows what repeats know better.
-    async fn store_occurrences(
-        &self,
-        occurrences: &[Occurrence<'_>],
-        mails: &[LockedMail],
-    ) -> Result<Fates, IngestError> {
-        let mail_of: HashMap<&str, Uuid> =
-            mails.iter().flat_map(|mail| mail.ids.iter().map(|id| (id.as_str(), mail.uuid))).collect();
-        let mut single = EventColumns::default();
-        let mut repeatable = EventColumns::default();
-        for occurrence in occurrences {
-            let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
-            columns.push(occurrence, mail_of[occurrence.aws_message_id]);
-        }
-        let mut stored: HashSet<Uuid> = self.insert(Statement::InsertSingleEvents, &single).await?;
-        stored.extend(self.insert(Statement::InsertRepeatableEvents, &repeatable).await?);
-
-        let mut rest = EventColumns::default();
-        for occurrence in occurrences.iter().filter(|occurrence| !stored.contains(&occurrence.uuid)) {
-            rest.push(occurrence, mail_of[occurrence.aws_message_id]);
-        }
-        let (folded, repeated) = self.fold(&rest).await?;
-        let repeats: Vec<&Occurrence<'_>> =
-            occurrences.iter().filter(|occurrence| repeated.contains(&occurrence.uuid)).collect();
-        self.sharpen(&repeats, &mail_of).await?;
-        Ok(Fates { stored: stored.len(), folded, repeated: repeated.len() })
-    }
-
-    async fn insert(
-        &self,
-        statement: Statement,
-        columns: &EventColumns<'_>,
-    ) -> Result<HashSet<Uuid>, IngestError> {
-        if columns.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let insert = self.prepare(statement).await?;
-        let rows = self.transaction.query(&insert, &columns.parameters()).await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-    }
-
-    /// Returns how many were folded, and which were here already.
-    async fn fold(&self, columns: &EventColumns<'_>) -> Result<(usize, HashSet<Uuid>), IngestError> {
-        if columns.is_empty() {
-            return Ok((0, HashSet::new()));
-        }
-        let fold = self.prepare(Statement::FoldEvents).await?;
-        let rows = self.transaction.query(&fold, &columns.parameters()).await?;
-        let mut repeated = HashSet::with_capacity(rows.len());
-        for row in &rows {
-            if row.try_get("repeated")? {
-                repeated.insert(row.try_get("uuid")?);
-            }
-        }
-        Ok((rows.len() - repeated.len(), repeated))
-    }
-
-    async fn sharpen(
-        &self,
-        repeats: &[&Occurrence<'_>],
-        mail_of: &HashMap<&str, Uuid>,
-    ) -> Result<(), IngestError> {
-        let mut single = Sharper::default();
-        let mut repeatable = Sharper::default();
-        let mut any = Sharper::default();
-        for occurrence in repeats {
-            let mail = mail_of[occurrence.aws_message_id];
-            // An open or a click without a verdict has nothing to add: its time is part of what it is.
-            if occurrence.is_repeatable() && occurrence.bot_verdict.is_none() {
-                continue;
-            }
-            let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
-            columns.push(occurrence, mail);
-            any.push(occurrence, mail);
-        }
-        if !single.mail.is_empty() {
-            let s = &single;
-            let statement = self.prepare(Statement::SharpenSingleEvents).await?;
-            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-                [&s.mail, &s.event_type, &s.fingerprint, &s.occurred_at, &s.subtype];
-            self.transaction.execute(&statement, &parameters).await?;
-        }
-        if !repeatable.mail.is_empty() {
-            let r = &repeatable;
-            let statement = self.prepare(Statement::SharpenRepeatableEvents).await?;
-            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-                [&r.mail, &r.event_type, &r.fingerprint, &r.occurred_at, &r.bot_verdict];
-            self.transaction.execute(&statement, &parameters).await?;
-        }
-        if !any.mail.is_empty() {
-            let a = &any;
-            let statement = self.prepare(Statement::SharpenFoldedEvents).await?;
-            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-                [&a.mail, &a.fingerprint, &a.occurred_at, &a.subtype, &a.bot_verdict];
-            self.transaction.execute(&statement, &parameters).await?;
-        }
-        Ok(())
     }
 
     /// Writes back the mails that the batch's events change.

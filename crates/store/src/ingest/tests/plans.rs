@@ -1,4 +1,4 @@
-//! How PostgreSQL goes about the statements of a batch: by index, or they are of no use on ten million mails.
+//! How PostgreSQL goes about our statements: by index, or they are of no use on ten million mails.
 
 use serde_json::Value;
 
@@ -15,8 +15,9 @@ async fn filled() -> Fixture {
         .run(&format!(
             r#"
             INSERT INTO "prefix".phoenix_kit_email_logs
-                (uuid, message_id, aws_message_id, "to", "from", inserted_at, updated_at)
-            SELECT md5('mail' || n)::uuid, 'm' || n, 'm' || n, 'to' || n || '@example.com', 'x@example.com', now(), now()
+                (uuid, message_id, aws_message_id, "to", "from", sent_at, inserted_at, updated_at)
+            SELECT md5('mail' || n)::uuid, 'm' || n, 'm' || n, 'to' || n || '@example.com', 'x@example.com',
+                   now() - n * interval '1 s', now(), now()
             FROM generate_series(1, {MAILS}) AS n;
             INSERT INTO "prefix".phoenix_kit_email_events
                 (uuid, email_log_uuid, event_type, occurred_at, aftersend_fingerprint, inserted_at, updated_at)
@@ -60,7 +61,17 @@ fn nodes(plan: &Value, found: &mut Vec<(String, String)>) {
 }
 
 async fn check(fixture: &Fixture, statement: Statement, arguments: &[String], indexes: &[&str]) {
-    for mode in ["force_custom_plan", "force_generic_plan"] {
+    check_planned(fixture, &["force_custom_plan", "force_generic_plan"], statement, arguments, indexes).await;
+}
+
+async fn check_planned(
+    fixture: &Fixture,
+    modes: &[&str],
+    statement: Statement,
+    arguments: &[String],
+    indexes: &[&str],
+) {
+    for mode in modes {
         let sql = format!(
             "SET plan_cache_mode = {mode}; DEALLOCATE ALL; PREPARE question AS {}",
             fixture.store.sql(statement)
@@ -90,12 +101,6 @@ async fn check(fixture: &Fixture, statement: Statement, arguments: &[String], in
 async fn every_look_up_goes_by_index() {
     let fixture = filled().await;
     let ids = array("'m{n}'", "text");
-    let events: Vec<String> =
-        [mail_uuids(), array("'delivery'", "text"), array("md5('delivery{n}')::uuid", "uuid")]
-            .into_iter()
-            .chain([array("now()", "timestamptz"), array("NULL", "text")])
-            .collect();
-
     let own_ids = [array("'alias{n}'", "text")];
     let by_column = ["phoenix_kit_email_logs_aws_message_id_", "aftersend_ids_pkey"];
     check(&fixture, Statement::FindMails, &own_ids, &by_column).await;
@@ -117,17 +122,24 @@ async fn every_look_up_goes_by_index() {
     ];
     columns.extend(std::iter::repeat_n(texts, 11));
     columns.push(array("md5('new{n}')::uuid", "uuid"));
-    check(&fixture, Statement::FoldEvents, &columns, &[single, repeatable, folded]).await;
-    check(&fixture, Statement::SharpenSingleEvents, &events, &[single]).await;
-    check(&fixture, Statement::SharpenRepeatableEvents, &events, &[repeatable]).await;
-    let [mails, _, fingerprints, times, none] = <[String; 5]>::try_from(events).unwrap();
-    check(
-        &fixture,
-        Statement::SharpenFoldedEvents,
-        &[mails, fingerprints, times, none.clone(), none],
-        &[folded],
-    )
-    .await;
+    check(&fixture, Statement::FoldEvents, &columns, &[]).await;
+    let places = [
+        array("{n}", "int"),
+        mail_uuids(),
+        array("'delivery'", "text"),
+        array("now()", "timestamptz"),
+        array("md5('new{n}')::uuid", "uuid"),
+    ];
+    check(&fixture, Statement::ReadOccurrences, &places, &[single, repeatable, folded]).await;
+    let mut merged = vec![
+        array("md5('delivery{n}')::uuid", "uuid"),
+        mail_uuids(),
+        array("md5('folded{n}')::uuid", "uuid"),
+    ];
+    merged.push(array("now()", "timestamptz"));
+    merged.extend(std::iter::repeat_n(array("NULL", "text"), 11));
+    check(&fixture, Statement::UpdateEvents, &merged, &["phoenix_kit_email_events_"]).await;
+    check(&fixture, Statement::UpdateFoldedEvents, &merged, &[folded]).await;
 
     let blocks = [
         array("md5('block{n}')::uuid", "uuid"),
@@ -145,4 +157,21 @@ async fn every_look_up_goes_by_index() {
     check(&fixture, Statement::FindMailById, &one("'m7'"), &indexes).await;
     let story = ["md5('mail7')::uuid".to_owned(), "1001".to_owned()];
     check(&fixture, Statement::Timeline, &story, &["aftersend_folded_events_pkey"]).await;
+
+    // A page of the list: planned for the filters that are there.
+    let page = |pattern: &str, status: &str| {
+        let begins_below = ["'infinity'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"];
+        [&[pattern, status, "50"][..], &begins_below]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let custom = &["force_custom_plan"];
+    for (arguments, indexes) in [
+        (page("NULL", "NULL"), &["phoenix_kit_email_logs_sent_at_idx"][..]),
+        (page("NULL", "'rejected'"), &["phoenix_kit_email_logs_status_sent_at_idx"]),
+    ] {
+        check_planned(&fixture, custom, Statement::ListOlder, &arguments, indexes).await;
+    }
 }

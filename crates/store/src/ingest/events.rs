@@ -1,0 +1,198 @@
+//! Storing a batch's occurrences: what is new gets a row, what is new but has no place is folded, and what is
+//! known adds what it knows better.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use aftersend_event::BotVerdict;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    columns::{EventColumns, HeldColumns, PlaceColumns},
+    occurrence::{Occurrence, Told},
+    transaction::Writer,
+};
+use crate::{IngestError, sql::Statement};
+
+/// What became of a batch's distinct occurrences.
+pub(super) struct Fates {
+    pub(super) stored: usize,
+    pub(super) folded: usize,
+    pub(super) repeated: usize,
+}
+
+/// A stored row, of the table of events or of folded events, under its mail's lock.
+struct Held {
+    folded: bool,
+    uuid: Uuid,
+    mail: Uuid,
+    fingerprint: Option<Uuid>,
+    told: Told,
+    /// The row's JSON, read only where the fingerprint is missing.
+    event_data: Option<String>,
+    /// Whether the row's time is SES's and not an application's, which stays as it is.
+    may_be_earlier: bool,
+    changed: bool,
+}
+
+impl Held {
+    fn take_in(&mut self, told: &Told) {
+        let mut merged = self.told.clone();
+        merged.merge(told);
+        if !self.may_be_earlier {
+            merged.occurred_at = self.told.occurred_at;
+        }
+        self.changed |= merged != self.told;
+        self.told = merged;
+    }
+}
+
+/// Stored rows by key, and for each place in the batch the rows that stand there.
+struct Standing {
+    rows: BTreeMap<(bool, Uuid), Held>,
+    at: HashMap<i32, Vec<(bool, Uuid)>>,
+}
+
+impl Writer<'_> {
+    /// Stores the occurrences, whose mails are locked.
+    pub(super) async fn store_occurrences(
+        &self,
+        occurrences: &[Occurrence<'_>],
+        mail_of: &HashMap<&str, Uuid>,
+    ) -> Result<Fates, IngestError> {
+        let mut single = EventColumns::default();
+        let mut repeatable = EventColumns::default();
+        for occurrence in occurrences {
+            let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
+            columns.push(occurrence, mail_of[occurrence.aws_message_id]);
+        }
+        let mut stored: HashSet<Uuid> = self.insert(Statement::InsertSingleEvents, &single).await?;
+        stored.extend(self.insert(Statement::InsertRepeatableEvents, &repeatable).await?);
+
+        let rest: Vec<&Occurrence<'_>> =
+            occurrences.iter().filter(|occurrence| !stored.contains(&occurrence.uuid)).collect();
+        let mut standing = self.read_standing(&rest, mail_of).await?;
+        let mut new = EventColumns::default();
+        let mut repeated = 0;
+        for (place, occurrence) in (0_i32..).zip(&rest) {
+            if standing.recognise(place, occurrence) {
+                repeated += 1;
+            } else {
+                new.push(occurrence, mail_of[occurrence.aws_message_id]);
+            }
+        }
+        let folded = self.insert(Statement::FoldEvents, &new).await?;
+        self.write_back(&standing).await?;
+        Ok(Fates { stored: stored.len(), folded: folded.len(), repeated })
+    }
+
+    async fn insert(
+        &self,
+        statement: Statement,
+        columns: &EventColumns<'_>,
+    ) -> Result<HashSet<Uuid>, IngestError> {
+        if columns.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let insert = self.prepare(statement).await?;
+        let rows = self.transaction.query(&insert, &columns.parameters()).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    async fn read_standing(
+        &self,
+        rest: &[&Occurrence<'_>],
+        mail_of: &HashMap<&str, Uuid>,
+    ) -> Result<Standing, IngestError> {
+        let mut standing = Standing { rows: BTreeMap::new(), at: HashMap::new() };
+        if rest.is_empty() {
+            return Ok(standing);
+        }
+        let mut places = PlaceColumns::default();
+        for (place, occurrence) in (0_i32..).zip(rest) {
+            places.push(place, occurrence, mail_of[occurrence.aws_message_id]);
+        }
+        let read = self.prepare(Statement::ReadOccurrences).await?;
+        for row in self.transaction.query(&read, &places.parameters()).await? {
+            let held = Held::from_row(&row)?;
+            let key = (held.folded, held.uuid);
+            standing.at.entry(row.try_get("place")?).or_default().push(key);
+            // One row may stand in the way of several: whichever knows of an earlier time lets it be earlier.
+            let may_be_earlier = held.may_be_earlier;
+            standing.rows.entry(key).or_insert(held).may_be_earlier |= may_be_earlier;
+        }
+        Ok(standing)
+    }
+
+    /// Writes the rows that repeats have changed.
+    async fn write_back(&self, standing: &Standing) -> Result<(), IngestError> {
+        let mut events = HeldColumns::default();
+        let mut folded = HeldColumns::default();
+        for held in standing.rows.values().filter(|held| held.changed) {
+            let columns = if held.folded { &mut folded } else { &mut events };
+            columns.push(held.uuid, held.mail, held.fingerprint, &held.told);
+        }
+        for (statement, columns) in
+            [(Statement::UpdateEvents, events), (Statement::UpdateFoldedEvents, folded)]
+        {
+            if !columns.is_empty() {
+                let update = self.prepare(statement).await?;
+                self.transaction.execute(&update, &columns.parameters()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Standing {
+    /// Whether one of the rows in its place is this occurrence. If so, the row takes in what this one tells.
+    fn recognise(&mut self, place: i32, occurrence: &Occurrence<'_>) -> bool {
+        let mut known = None;
+        for key in self.at.get(&place).into_iter().flatten() {
+            let Some(held) = self.rows.get_mut(key) else { continue };
+            if held.fingerprint.is_none() {
+                held.fingerprint = Some(occurrence.fingerprint_of_row(held.event_data.as_deref()));
+                held.changed = true;
+            }
+            if held.fingerprint == Some(occurrence.fingerprint) {
+                known = Some(*key);
+            }
+        }
+        if let Some(held) = known.and_then(|key| self.rows.get_mut(&key)) {
+            held.take_in(&occurrence.told);
+        }
+        known.is_some()
+    }
+}
+
+impl Held {
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            folded: row.try_get("folded")?,
+            uuid: row.try_get("uuid")?,
+            mail: row.try_get("email_log_uuid")?,
+            fingerprint: row.try_get("fingerprint")?,
+            told: Told {
+                occurred_at: row.try_get("occurred_at")?,
+                ip_address: row.try_get("ip_address")?,
+                user_agent: row.try_get("user_agent")?,
+                link_url: row.try_get("link_url")?,
+                bounce_type: row.try_get("bounce_type")?,
+                complaint_type: row.try_get("complaint_type")?,
+                reject_reason: row.try_get("reject_reason")?,
+                delay_type: row.try_get("delay_type")?,
+                subscription_type: row.try_get("subscription_type")?,
+                failure_reason: row.try_get("failure_reason")?,
+                subtype: row.try_get("subtype")?,
+                bot_verdict: match row.try_get("bot_verdict")? {
+                    Some("Likely") => Some(BotVerdict::Likely),
+                    Some("Unlikely") => Some(BotVerdict::Unlikely),
+                    _ => None,
+                },
+            },
+            event_data: row.try_get("event_data")?,
+            may_be_earlier: row.try_get("may_be_earlier")?,
+            changed: false,
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! What happened to a mail, once: merged from all records of it, in the batch and in the tables.
+
+use std::collections::HashMap;
+
+use aftersend_event::{BotVerdict, Detail, Event, EventType, Fingerprint, Message};
+use jiff::Timestamp;
+use serde_json::{json, value::RawValue};
+use uuid::Uuid;
+
+use super::{
+    Arrival,
+    facts::{cut, merge_optional},
+};
+
+/// An occurrence with the columns it fills.
+#[derive(Clone, Debug)]
+pub(super) struct Occurrence<'a> {
+    /// The key of the row it will have, if it gets one.
+    pub(super) uuid: Uuid,
+    pub(super) aws_message_id: &'a str,
+    pub(super) fingerprint: Uuid,
+    pub(super) event_type: String,
+    pub(super) json: &'a str,
+    pub(super) told: Told,
+    event: &'a Event<'a>,
+}
+
+/// What records tell of an occurrence beyond what makes it this one. Every merge commutes and may be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) occurred_at: Timestamp,
+    pub(super) ip_address: Option<String>,
+    pub(super) user_agent: Option<String>,
+    pub(super) link_url: Option<String>,
+    pub(super) bounce_type: Option<String>,
+    pub(super) complaint_type: Option<String>,
+    pub(super) reject_reason: Option<String>,
+    pub(super) delay_type: Option<String>,
+    pub(super) subscription_type: Option<String>,
+    pub(super) failure_reason: Option<String>,
+    pub(super) subtype: Option<String>,
+    pub(super) bot_verdict: Option<BotVerdict>,
+}
+
+impl<'a> Occurrence<'a> {
+    fn of(arrival: &Arrival<'a>) -> Self {
+        let event = arrival.event;
+        Self {
+            uuid: Uuid::now_v7(),
+            aws_message_id: &event.mail.message_id,
+            fingerprint: as_uuid(event.fingerprint()),
+            event_type: cut(&event.type_name()),
+            json: arrival.json,
+            told: Told::of(event),
+            event,
+        }
+    }
+
+    /// Whether a mail may have many of its type, in V137's eyes.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.event_type.as_str(), "open" | "click")
+    }
+
+    /// The fingerprint of a row of the same mail and type that has none: one that an application wrote, or that
+    /// lost it when step a1 went down.
+    ///
+    /// From the row's JSON, which is a whole event or, by an application, the type's own object alone; that says
+    /// nothing of the mail, so the mail is taken from this occurrence. Where it can't be read, the row counts as
+    /// this very occurrence: a repeat, never another one.
+    pub(super) fn fingerprint_of_row(&self, event_data: Option<&str>) -> Uuid {
+        let known = event_data.and_then(|json| whole(json).or_else(|| self.with_mail(json)));
+        known.map_or(self.fingerprint, as_uuid)
+    }
+
+    fn with_mail(&self, object_json: &str) -> Option<Fingerprint> {
+        let object: &RawValue = serde_json::from_str(object_json).ok()?;
+        let mail = &self.event.mail;
+        let destination: Vec<&str> = mail.destination.iter().map(|address| &*address.raw).collect();
+        let mail = json!({
+            "messageId": &*mail.message_id, "timestamp": &*mail.timestamp.raw, "destination": destination,
+        });
+        let key = object_key(&self.event.event_type())?;
+        let name = json!(self.event.event_type().name());
+        whole(&format!("{{\"eventType\":{name},\"mail\":{mail},\"{key}\":{object}}}"))
+    }
+}
+
+/// The key that SES puts a type's own object under.
+fn object_key(event_type: &EventType<'_>) -> Option<&'static str> {
+    Some(match event_type {
+        EventType::Send => "send",
+        EventType::Delivery => "delivery",
+        EventType::Bounce => "bounce",
+        EventType::Complaint => "complaint",
+        EventType::Reject => "reject",
+        EventType::Open => "open",
+        EventType::Click => "click",
+        EventType::RenderingFailure => "failure",
+        EventType::DeliveryDelay => "deliveryDelay",
+        EventType::Subscription => "subscription",
+        EventType::Unknown(_) => return None,
+    })
+}
+
+fn whole(json: &str) -> Option<Fingerprint> {
+    let Ok(Message::Event(document)) = aftersend_event::read(json.as_bytes()) else { return None };
+    document.event().ok().map(|event| event.fingerprint())
+}
+
+fn as_uuid(Fingerprint(bytes): Fingerprint) -> Uuid {
+    Uuid::from_bytes(bytes)
+}
+
+impl Told {
+    fn of(event: &Event<'_>) -> Self {
+        let text = |text: &Option<aftersend_event::Text<'_>>| text.as_deref().map(cut);
+        let mut told = Self {
+            occurred_at: event.occurred_at(),
+            ip_address: None,
+            user_agent: None,
+            link_url: event.link().map(cut),
+            bounce_type: event.bounce_kind().map(str::to_owned),
+            complaint_type: None,
+            reject_reason: None,
+            delay_type: None,
+            subscription_type: None,
+            failure_reason: None,
+            subtype: event.subtype().map(cut),
+            bot_verdict: event.bot_verdict(),
+        };
+        match &event.detail {
+            Detail::Complaint(complaint) => {
+                told.complaint_type = text(&complaint.feedback_type);
+                told.user_agent = text(&complaint.user_agent);
+            }
+            Detail::Reject(reject) => told.reject_reason = text(&reject.reason),
+            Detail::Open(open) => {
+                told.ip_address = text(&open.ip_address);
+                told.user_agent = text(&open.user_agent);
+            }
+            Detail::Click(click) => {
+                told.ip_address = text(&click.ip_address);
+                told.user_agent = text(&click.user_agent);
+            }
+            Detail::RenderingFailure(failure) => told.failure_reason = text(&failure.error_message),
+            Detail::DeliveryDelay(delay) => told.delay_type = text(&delay.delay_type),
+            Detail::Subscription(subscription) => told.subscription_type = text(&subscription.source),
+            Detail::Send | Detail::Delivery(_) | Detail::Bounce(_) | Detail::Unknown { .. } => {}
+        }
+        told
+    }
+
+    /// Takes in what another record of the same occurrence knows better: an earlier time, a surer verdict, the
+    /// worse kind of bounce, the longer text.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.occurred_at = self.occurred_at.min(other.occurred_at);
+        self.bot_verdict = self.bot_verdict.max(other.bot_verdict);
+        if severity(other.bounce_type.as_deref()) > severity(self.bounce_type.as_deref()) {
+            self.bounce_type.clone_from(&other.bounce_type);
+        }
+        let texts = [
+            (&mut self.ip_address, &other.ip_address),
+            (&mut self.user_agent, &other.user_agent),
+            (&mut self.link_url, &other.link_url),
+            (&mut self.complaint_type, &other.complaint_type),
+            (&mut self.reject_reason, &other.reject_reason),
+            (&mut self.delay_type, &other.delay_type),
+            (&mut self.subscription_type, &other.subscription_type),
+            (&mut self.failure_reason, &other.failure_reason),
+            (&mut self.subtype, &other.subtype),
+        ];
+        for (mine, theirs) in texts {
+            merge_optional(mine, theirs.as_ref());
+        }
+    }
+}
+
+/// In the order of the statuses that the kinds of bounces give. A word of an application's own stands above
+/// them: it is not ours to replace.
+fn severity(bounce_type: Option<&str>) -> u8 {
+    match bounce_type {
+        None => 0,
+        Some("soft") => 1,
+        Some("undetermined") => 2,
+        Some("hard") => 3,
+        Some(_) => 4,
+    }
+}
+
+/// The distinct occurrences of a batch, in the order in which each came first.
+pub(super) fn distinct<'a>(arrivals: &[Arrival<'a>]) -> Vec<Occurrence<'a>> {
+    let mut places: HashMap<Uuid, usize> = HashMap::with_capacity(arrivals.len());
+    let mut occurrences: Vec<Occurrence<'a>> = Vec::with_capacity(arrivals.len());
+    for arrival in arrivals {
+        let occurrence = Occurrence::of(arrival);
+        if let Some(&place) = places.get(&occurrence.fingerprint) {
+            occurrences[place].told.merge(&occurrence.told);
+        } else {
+            places.insert(occurrence.fingerprint, occurrences.len());
+            occurrences.push(occurrence);
+        }
+    }
+    occurrences
+}

@@ -1,6 +1,7 @@
 //! Batches against a real database.
 
 mod cases;
+mod claims;
 mod mails;
 mod plans;
 mod set_semantics;

@@ -23,13 +23,14 @@ use crate::{IngestError, Store, sql::Statement, tags};
 
 /// Runs one batch.
 pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+    // What needs no database is done before any lock is held.
+    let facts = facts_by_mail(store, batch);
+    let occurrences = distinct(&batch.arrivals);
+
     let mut client = store.writer().await?;
     let transaction = client.build_transaction().start().await?;
     let writer = Writer { store, transaction };
-
-    let facts = facts_by_mail(store, batch);
     let mails = writer.lock_mails(&facts).await?;
-    let occurrences = distinct(&batch.arrivals);
     let mail_of: HashMap<&str, Uuid> =
         mails.iter().flat_map(|mail| mail.ids.iter().map(|id| (id.as_str(), mail.uuid))).collect();
     let fates = writer.store_occurrences(&occurrences, &mail_of).await?;

@@ -1,0 +1,123 @@
+//! Rows without a fingerprint: an application's own, and ours after step a1 went down and up again.
+
+use serde_json::{Value, json};
+
+use crate::{
+    schema::{DownOptions, Step, Target},
+    testing::{Fixture, bounce, click, complaint, delivery, open, report, send},
+};
+
+/// A mail with SES id `m1`, as `PhoenixKit` logs it, and one event with its sub-object for JSON.
+async fn logged(fixture: &Fixture, event_type: &str, occurred_at: &str, event_data: &Value) {
+    fixture
+        .run(&format!(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (message_id, aws_message_id, "to", "from", inserted_at, updated_at)
+               VALUES ('pk_1', 'm1', 'ann@example.com', 'shop@example.com', now(), now());
+               INSERT INTO "prefix".phoenix_kit_email_events
+                   (email_log_uuid, event_type, occurred_at, event_data, inserted_at, updated_at)
+               SELECT uuid, '{event_type}', '{occurred_at}', '{event_data}', now(), now()
+               FROM "prefix".phoenix_kit_email_logs"#
+        ))
+        .await;
+}
+
+async fn events(fixture: &Fixture) -> (i64, i64) {
+    (
+        fixture.count(r#""prefix".phoenix_kit_email_events"#).await,
+        fixture.count(r#""prefix".aftersend_folded_events"#).await,
+    )
+}
+
+#[tokio::test]
+async fn down_and_up_again_doubles_nothing() {
+    let fixture = Fixture::new().await;
+    let stored = [
+        send("m1"),
+        delivery("m1", "01:00.250"),
+        open("m1", "02:00.500", Some("Likely")),
+        click("m1", "03:00", "https://example.com/a"),
+        bounce("m1", "04:00", "Permanent", "f1"),
+        complaint("m1", "05:00", "f2"),
+    ];
+    assert_eq!(fixture.ingest(&stored).await, report(6, 0, 0));
+    let content = r#"SELECT event_type, occurred_at, link_url, aftersend_fingerprint, aftersend_subtype,
+                            aftersend_bot_verdict
+                     FROM "prefix".phoenix_kit_email_events ORDER BY event_type"#;
+    let before = fixture.rows(content).await;
+    let mut migrator = fixture.migrator().await;
+    migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
+    migrator.up(Step::LATEST).await.unwrap();
+    assert_eq!(fixture.ingest(&stored).await, report(0, 6, 0));
+    assert_eq!(fixture.rows(content).await, before);
+    assert_eq!(fixture.ingest(&stored).await, report(0, 6, 0));
+    // Another occurrence in a claimed row's place is still another one.
+    assert_eq!(fixture.ingest(&[bounce("m1", "03:30", "Transient", "f0")]).await, report(0, 0, 1));
+}
+
+#[tokio::test]
+async fn an_applications_row_tells_by_its_part_of_the_event_which_occurrence_it_is() {
+    let fixture = Fixture::new().await;
+    let mut part = bounce("m1", "01:00.250", "Transient", "f1")["bounce"].take();
+    part["_source"] = "sqs".into();
+    logged(&fixture, "bounce", "2026-09-01T10:01:00Z", &part).await;
+    // Another bounce first: it must not take the row for its own.
+    assert_eq!(fixture.ingest(&[bounce("m1", "02:00", "Permanent", "f2")]).await, report(0, 0, 1));
+    assert_eq!(fixture.ingest(&[bounce("m1", "01:00.250", "Transient", "f1")]).await, report(0, 1, 0));
+    assert_eq!(events(&fixture).await, (1, 1));
+    // The row keeps the application's time.
+    let row = fixture
+        .row(r#"SELECT occurred_at, aftersend_subtype AS subtype FROM "prefix".phoenix_kit_email_events"#)
+        .await;
+    assert_eq!(row, json!({ "occurred_at": "2026-09-01T10:01:00+00:00", "subtype": "General" }));
+}
+
+#[tokio::test]
+async fn an_applications_send_absorbs_the_send_of_ses_and_keeps_its_clock() {
+    let fixture = Fixture::new().await;
+    logged(&fixture, "send", "2026-09-01T10:00:07Z", &json!({})).await;
+    for _ in 0..2 {
+        assert_eq!(fixture.ingest(&[send("m1")]).await, report(0, 1, 0));
+        let row = fixture.row(r#"SELECT occurred_at FROM "prefix".phoenix_kit_email_events"#).await;
+        assert_eq!(row["occurred_at"], "2026-09-01T10:00:07+00:00");
+    }
+    assert_eq!(events(&fixture).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_row_that_tells_nothing_is_the_first_that_comes() {
+    let fixture = Fixture::new().await;
+    logged(&fixture, "delivery", "2026-09-01T10:01:00Z", &json!({ "note": "by hand" })).await;
+    assert_eq!(fixture.ingest(&[delivery("m1", "01:00.250")]).await, report(0, 1, 0));
+    assert_eq!(fixture.ingest(&[delivery("m1", "01:00.250")]).await, report(0, 1, 0));
+    assert_eq!(fixture.ingest(&[delivery("m1", "07:00")]).await, report(0, 0, 1));
+}
+
+/// Two records of one occurrence that contradict each other leave the same row, whichever comes first.
+#[tokio::test]
+async fn contradictions_are_settled_the_same_way_in_either_order() {
+    let fixture = Fixture::new().await;
+    let told = |mail: &str, kind: &str, agent: Option<&str>| {
+        let mut complaint = complaint(mail, "01:00", "f1");
+        complaint["complaint"]["complaintFeedbackType"] = kind.into();
+        complaint["complaint"]["userAgent"] = json!(agent);
+        complaint
+    };
+    let bounced = |mail: &str, kind: &str| bounce(mail, "02:00", kind, "f2");
+    let first = [("abuse", None, "Undetermined"), ("virus", Some("Feedback Loop"), "Permanent")];
+    for (mail, order) in [("m1", [first[0], first[1]]), ("m2", [first[1], first[0]])] {
+        for (kind, agent, bounce_type) in order {
+            fixture.ingest(&[told(mail, kind, agent), bounced(mail, bounce_type)]).await;
+        }
+    }
+    let rows = fixture
+        .rows(
+            r#"SELECT event_type, complaint_type, user_agent, bounce_type FROM "prefix".phoenix_kit_email_events
+               JOIN "prefix".phoenix_kit_email_logs AS mail ON mail.uuid = email_log_uuid
+               ORDER BY aws_message_id, event_type"#,
+        )
+        .await;
+    assert_eq!(rows[..2], rows[2..]);
+    assert_eq!((&rows[0]["bounce_type"], &rows[1]["complaint_type"]), (&json!("hard"), &json!("abuse")));
+    assert_eq!(rows[1]["user_agent"], "Feedback Loop");
+}

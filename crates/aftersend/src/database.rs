@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use aftersend_embedded as embedded;
 use aftersend_store::{
     DatabaseAddress, Prefix, Store, TagNames,
-    schema::{Migrator, Step},
+    schema::{MigrateError, Migrator, Step},
 };
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::cli::{Command, Global};
 
@@ -18,14 +18,22 @@ pub(crate) struct Place {
     server: Option<embedded::Server>,
     /// The folder of the embedded server.
     pub(crate) data_dir: Option<PathBuf>,
+    /// Whether a flag named the database, so that a command without it would go to another one.
+    named_by_flag: bool,
 }
+
+/// Flags that can't stand together.
+#[derive(Debug, thiserror::Error)]
+#[error("--database-url and --data-dir name two databases; give one of them")]
+pub(crate) struct TwoDatabases;
 
 impl Place {
     /// Finds the database, starting or joining the embedded server if none is given. Blocks meanwhile.
     pub(crate) fn open(global: &Global, command: &Command) -> anyhow::Result<Self> {
         let prefix = global.prefix.clone();
-        if let Some(url) = database_url(global, command) {
-            return Ok(Self { address: url.parse()?, prefix, server: None, data_dir: None });
+        let (url, named_by_flag) = database_url(global, command)?;
+        if let Some(url) = url {
+            return Ok(Self { address: url.parse()?, prefix, server: None, data_dir: None, named_by_flag });
         }
         let mut data_dir = match &global.data_dir {
             Some(folder) => std::path::absolute(folder)?,
@@ -44,7 +52,7 @@ impl Place {
             connection.user,
             connection.database,
         );
-        Ok(Self { address, prefix, server: Some(server), data_dir: Some(data_dir) })
+        Ok(Self { address, prefix, server: Some(server), data_dir: Some(data_dir), named_by_flag: false })
     }
 
     /// Whether the database is the embedded one, whose schema is ours to change.
@@ -62,12 +70,27 @@ impl Place {
         let store = Store::open(&self.address, self.prefix.clone(), TagNames::default()).await?;
         match store.require_schema().await {
             Ok(()) => {}
-            Err(aftersend_store::schema::MigrateError::Behind { .. }) if self.is_embedded() => {
+            Err(MigrateError::Behind { .. }) if self.is_embedded() => {
                 Migrator::open(&self.address, self.prefix.clone()).await?.up(Step::LATEST).await?;
+            }
+            Err(error @ MigrateError::Behind { .. }) if self.named_by_flag => {
+                bail!("{error} (with the same --database-url)")
             }
             Err(error) => return Err(error.into()),
         }
         Ok(store)
+    }
+
+    /// The command that brings the schema of this place up to date, as far as it may be printed: a URL may hold a
+    /// password.
+    pub(crate) fn migrate_command(&self) -> String {
+        let prefix = if self.prefix == Prefix::default() {
+            String::new()
+        } else {
+            format!(" --prefix {}", self.prefix)
+        };
+        let database = if self.named_by_flag { " (with the same --database-url)" } else { "" };
+        format!("aftersend migrate up{prefix}{database}")
     }
 
     /// Leaves the embedded server, which stops with its last user.
@@ -79,20 +102,33 @@ impl Place {
     }
 }
 
-/// The flag or our own variable, which clap reads; else the variable that many programs share.
-fn database_url(global: &Global, command: &Command) -> Option<String> {
-    let given = global.database_url.clone().filter(|url| !url.is_empty());
-    if matches!(command, Command::Demo(_)) {
-        // Made-up mail must not land in whatever database the surroundings happen to name.
-        let surroundings = std::env::var("AFTERSEND_DATABASE_URL").ok();
-        return given.filter(|url| Some(url) != surroundings.as_ref());
+/// The database's URL, if it is not the embedded one, and whether a flag named it. Flags come before variables of
+/// our own, and those before the one that many programs share.
+fn database_url(global: &Global, command: &Command) -> Result<(Option<String>, bool), TwoDatabases> {
+    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let url = global.database_url.clone().filter(|url| !url.is_empty());
+    // The parser has filled in the variables; what differs from them was a flag.
+    let url_by_flag = url.is_some() && url != variable("AFTERSEND_DATABASE_URL");
+    let folder = global.data_dir.as_ref().map(|folder| folder.display().to_string());
+    let folder_by_flag = folder.is_some() && folder != variable("AFTERSEND_DATA_DIR");
+    if url_by_flag && folder_by_flag {
+        return Err(TwoDatabases);
     }
-    if given.is_some() {
-        return given;
+    if url_by_flag {
+        return Ok((url, true));
     }
-    let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())?;
-    eprintln!(
-        "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
-    );
-    Some(url)
+    // Made-up mail must not land in whatever database the surroundings happen to name.
+    if folder_by_flag || matches!(command, Command::Demo(_)) {
+        return Ok((None, false));
+    }
+    if url.is_some() || folder.is_some() {
+        return Ok((url, false));
+    }
+    let shared = variable("DATABASE_URL");
+    if shared.is_some() {
+        eprintln!(
+            "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
+        );
+    }
+    Ok((shared, false))
 }

@@ -10,7 +10,7 @@ pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output)
     let reports = match command {
         MigrateCommand::Status => {
             let status = Migrator::status(&place.address, &prefix).await?;
-            print_status(&status, output)?;
+            print_status(&status, place, output)?;
             return Ok(Outcome::Done);
         }
         MigrateCommand::Up { to } => Migrator::open(&place.address, prefix).await?.up(*to).await?,
@@ -67,7 +67,7 @@ fn direction(report: &StepReport) -> &'static str {
     if report.up { "up" } else { "down" }
 }
 
-fn print_status(status: &SchemaStatus, output: Output) -> anyhow::Result<()> {
+fn print_status(status: &SchemaStatus, place: &Place, output: Output) -> anyhow::Result<()> {
     if output.is_json() {
         let steps: Vec<_> = status
             .steps
@@ -102,7 +102,7 @@ fn print_status(status: &SchemaStatus, output: Output) -> anyhow::Result<()> {
         output.text(format!("  {:<4} {state:<32} {}", step.step.name(), step.step.purpose()))?;
     }
     if status.reached() != Some(Step::LATEST) {
-        output.text("Bring it up to date with: aftersend migrate up")?;
+        output.text(format!("Bring it up to date with: {}", place.migrate_command()))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Usage, versions, and sentences that say what to do.
 
-use crate::program::{Setup, program, run};
+use crate::program::{Setup, ended, program, run};
 
 #[test]
 fn versions_and_usage() {
@@ -59,4 +59,21 @@ async fn an_unknown_mail_is_said_to_be_unknown() {
     assert!(said.contains("no mail has that id") && said.contains("aftersend search"), "{said}");
     assert_eq!(setup.run(&["search", "jane", "--json"]).ok(), "");
     assert!(setup.run(&["search", "jane"]).ok().contains("No mail"));
+}
+
+#[tokio::test]
+async fn a_flag_names_the_database_before_any_variable() {
+    let setup = Setup::migrated().await;
+    let said =
+        setup.run(&["search", "jane", "--database-url", "postgres://x@127.0.0.1:1/", "--data-dir", "/tmp/x"]);
+    assert!(said.fails(2).contains("give one of them"));
+    // The folder named by a flag is tried, and not the database that the variable names.
+    let said = setup.run(&["search", "jane", "--data-dir", "/dev/null/no"]).fails(1);
+    assert!(said.contains("/dev/null"), "{said}");
+    // A command to copy must lead to the same database.
+    let empty = Setup::empty().await;
+    let arguments =
+        ["search", "jane", "--database-url", empty.schema.url(), "--prefix", empty.schema.prefix()];
+    let said = ended(program().args(arguments).output().unwrap()).fails(1);
+    assert!(said.contains("with the same --database-url"), "{said}");
 }

@@ -175,10 +175,12 @@ fn hints(place: &Place, traffic: &Traffic, output: Output) -> anyhow::Result<()>
     let Some(data_dir) = &place.data_dir else { return Ok(()) };
     output.progress("")?;
     output.progress("While the demo runs, the same mail on the command line:")?;
+    // The program need not be where the shell looks for programs.
+    let program = std::env::current_exe().map_or("aftersend".to_owned(), |path| path.display().to_string());
     let data_dir = data_dir.display();
-    output.progress(format!("  aftersend --data-dir {data_dir} search receipt"))?;
+    output.progress(format!("  {program} --data-dir {data_dir} search receipt"))?;
     if let Some(id) = traffic.truth.mails.keys().next() {
-        output.progress(format!("  aftersend --data-dir {data_dir} show {id}"))?;
+        output.progress(format!("  {program} --data-dir {data_dir} show {id}"))?;
     }
     if let Some(psql) = place.psql() {
         output.progress(format!("  {psql}"))?;

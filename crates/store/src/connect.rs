@@ -152,6 +152,17 @@ pub enum ConnectError {
         /// What the server said.
         reason: String,
     },
+    /// The server does not speak TLS, or its certificate is not to be trusted.
+    #[error(
+        "the server at {place} and sslmode in the URL don't agree: {reason}. `require` wants a certificate that this \
+         machine's authorities vouch for (SSL_CERT_FILE names others); `prefer` takes any, `disable` none"
+    )]
+    Tls {
+        /// The server's address.
+        place: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// There is no such database.
     #[error("the server at {place} has no such database; make it with `createdb`, or correct the URL")]
     NoDatabase {
@@ -306,6 +317,7 @@ fn explain(error: &tokio_postgres::Error, place: String) -> ConnectError {
         Some(&SqlState::INVALID_CATALOG_NAME) => ConnectError::NoDatabase { place },
         Some(&SqlState::TOO_MANY_CONNECTIONS) => ConnectError::Full { place },
         Some(state) if state.code().starts_with("28") => ConnectError::Login { place, reason },
+        _ if reason.starts_with("error performing TLS handshake") => ConnectError::Tls { place, reason },
         _ if reason.contains("password") => ConnectError::Login { place, reason },
         _ => ConnectError::Unreachable { place, reason },
     }

@@ -26,8 +26,10 @@ pub enum PrefixError {
         "the prefix has {0} bytes, and PostgreSQL keeps {IDENTIFIER_BYTES_MAX} of a name: choose a shorter one"
     )]
     Length(usize),
-    /// `pg_…` belongs to PostgreSQL itself.
-    #[error("`{0}` is no usable prefix: names that begin with `pg_` belong to PostgreSQL")]
+    /// `pg_…` and `information_schema` belong to PostgreSQL itself.
+    #[error(
+        "`{0}` is no usable prefix: `information_schema` and names that begin with `pg_` belong to PostgreSQL"
+    )]
     Reserved(String),
 }
 
@@ -72,7 +74,7 @@ impl FromStr for Prefix {
         if raw.len() > IDENTIFIER_BYTES_MAX {
             return Err(PrefixError::Length(raw.len()));
         }
-        if raw.starts_with("pg_") {
+        if raw.starts_with("pg_") || raw == "information_schema" {
             return Err(PrefixError::Reserved(raw.to_owned()));
         }
         Ok(Self { raw: raw.to_owned() })
@@ -105,5 +107,6 @@ mod tests {
             check(wrong, Err("no valid prefix"));
         }
         check("pg_mail", Err("belong to PostgreSQL"));
+        check("information_schema", Err("belong to PostgreSQL"));
     }
 }

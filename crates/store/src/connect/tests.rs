@@ -36,6 +36,12 @@ async fn a_database_or_a_user_that_is_not_there() {
     assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
 }
 
+#[tokio::test]
+async fn a_server_without_tls_where_it_is_required() {
+    let url = format!("{}&sslmode=require", Database::get().await.fresh_schema().url());
+    assert_says(open(&url).await.map(drop), &["sslmode in the URL don't agree", "TLS", "`disable` none"]);
+}
+
 #[test]
 fn an_address_that_cannot_be_read() {
     for url in [

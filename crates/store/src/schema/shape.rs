@@ -6,7 +6,7 @@ use super::{MigrateError, state::read_indexes};
 use crate::Prefix;
 
 /// The six tables of V136.
-const TABLES: [&str; 6] = [
+pub(super) const TABLES: [&str; 6] = [
     "phoenix_kit_email_logs",
     "phoenix_kit_email_events",
     "phoenix_kit_email_blocklist",
@@ -91,22 +91,25 @@ const COLUMNS: &[(&str, &[&str], &[&str])] = &[
     ),
 ];
 
-/// Without a marker there must be no table of ours to be; with one, all of them as the contract says.
+/// Without a marker there must be no table of ours to be; with one, those that are there must be as the contract
+/// says. A table that is missing can be made.
 pub(super) async fn require(client: &Client, prefix: &Prefix, marker: u32) -> Result<(), MigrateError> {
     let found = columns(client, prefix).await?;
     let has_table = |table: &str| found.iter().any(|(t, _, _)| t == table);
     let mut differences: Vec<String> = Vec::new();
     if marker == 0 {
-        if has_table(MARKER_TABLE) {
+        let marked = has_table(MARKER_TABLE);
+        if marked {
             differences.push(format!("the marker table {MARKER_TABLE} is there and says 0"));
         }
         differences.extend(TABLES.into_iter().filter(|table| has_table(table)).map(|table| {
-            format!("the table {table} is there, but the marker table phoenix_kit, which tells its version, is not")
+            if marked {
+                format!("the table {table} is there all the same")
+            } else {
+                format!("the table {table} is there, but the marker table phoenix_kit, which tells its version, is not")
+            }
         }));
     } else {
-        differences.extend(
-            TABLES.into_iter().filter(|t| !has_table(t)).map(|t| format!("the table {t} is missing")),
-        );
         for (table, names, types) in COLUMNS {
             for name in names.iter().filter(|_| has_table(table)) {
                 match found.iter().find(|(t, c, _)| t == table && c == name) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::{MigrateError, Step};
+use super::{MigrateError, Step, shape::TABLES};
 use crate::{Prefix, Store};
 
 /// The eight indexes of V137; the first two are unique.
@@ -68,19 +68,27 @@ impl SchemaStatus {
             return Err(MigrateError::TooNew { prefix: prefix.clone(), step: step.clone() });
         }
 
+        let tables = client
+            .query(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &TABLES.as_slice()])
+            .await
+            .map_err(failed)?;
+        let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+
         let number = marker.unwrap_or(0);
+        let absent = |names: &[&str], present: &[String]| -> Vec<String> {
+            names.iter().filter(|name| !present.iter().any(|p| p == *name)).map(ToString::to_string).collect()
+        };
         let steps = Step::ALL
             .into_iter()
             .map(|step| {
-                let lacks: Vec<String> = if step == Step::V137 && number >= 137 {
-                    let missing = V137_INDEXES.into_iter().filter(|name| !present.iter().any(|p| p == name));
-                    missing.map(str::to_owned).collect()
-                } else {
-                    Vec::new()
+                let lacks = match step {
+                    Step::V136 if number >= 136 => absent(&TABLES, &tables),
+                    Step::V137 if number >= 137 => absent(&V137_INDEXES, &present),
+                    _ => Vec::new(),
                 };
                 let applied_at = own.iter().find(|(name, _)| name == step.name()).map(|(_, at)| *at);
                 let applied = match step {
-                    Step::V136 => number >= 136,
+                    Step::V136 => number >= 136 && lacks.is_empty(),
                     Step::V137 => number >= 137 && lacks.is_empty(),
                     Step::A1 => applied_at.is_some(),
                 };

@@ -5,14 +5,20 @@ use tokio_postgres::{Client, GenericClient, Transaction, error::SqlState};
 use super::{MigrateError, Step};
 use crate::{Prefix, error::sentence, sql::render};
 
-/// The statements that make up a step, for its checksum.
-pub(super) const fn template(step: Step) -> &'static str {
-    match step {
-        Step::V136 => include_str!("sql/136_up.sql"),
-        Step::V137 => include_str!("sql/137_search_indexes.sql"),
-        Step::A1 => include_str!("sql/a1_up.sql"),
-    }
-}
+/// The tables of step 136, in the order in which they refer to each other. Names and types are the contract's.
+/// What this program makes carries a comment that says so: `down` drops that, and nothing else.
+const V136_TABLES: [(&str, &str); 7] = [
+    ("phoenix_kit", include_str!("sql/136/phoenix_kit.sql")),
+    ("phoenix_kit_email_logs", include_str!("sql/136/phoenix_kit_email_logs.sql")),
+    ("phoenix_kit_email_events", include_str!("sql/136/phoenix_kit_email_events.sql")),
+    ("phoenix_kit_email_blocklist", include_str!("sql/136/phoenix_kit_email_blocklist.sql")),
+    ("phoenix_kit_email_templates", include_str!("sql/136/phoenix_kit_email_templates.sql")),
+    ("phoenix_kit_email_metrics", include_str!("sql/136/phoenix_kit_email_metrics.sql")),
+    ("phoenix_kit_email_orphaned_events", include_str!("sql/136/phoenix_kit_email_orphaned_events.sql")),
+];
+
+/// Step a1.
+pub(super) const A1_UP: &str = include_str!("sql/a1_up.sql");
 
 /// Runs a step's statements and says what it did to rows.
 pub(super) async fn apply(
@@ -22,14 +28,10 @@ pub(super) async fn apply(
     up: bool,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
     match (step, up) {
-        (Step::V136, true) => {
-            make_uuid_function(transaction, prefix).await?;
-            transaction.batch_execute(&render(template(step), prefix)).await?;
-            Ok(Vec::new())
-        }
+        (Step::V136, true) => v136_up(transaction, prefix).await,
         (Step::V137, true) => v137_up(transaction, prefix).await,
         (Step::A1, true) => {
-            transaction.batch_execute(&render(template(step), prefix)).await?;
+            transaction.batch_execute(&render(A1_UP, prefix)).await?;
             Ok(Vec::new())
         }
         (Step::A1, false) => {
@@ -46,6 +48,25 @@ pub(super) async fn apply(
             Ok(Vec::new())
         }
     }
+}
+
+/// Makes the tables that are missing: all of them, or those that somebody did without.
+async fn v136_up(
+    transaction: &Transaction<'_>,
+    prefix: &Prefix,
+) -> Result<Vec<String>, tokio_postgres::Error> {
+    let names: Vec<&str> = V136_TABLES.iter().map(|(name, _)| *name).collect();
+    let rows = transaction.query(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &names]).await?;
+    let present: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    make_uuid_function(transaction, prefix).await?;
+    let mut made = Vec::new();
+    for (name, statements) in V136_TABLES {
+        if !present.iter().any(|table| table == name) {
+            transaction.batch_execute(&render(statements, prefix)).await?;
+            made.push(format!("the missing table {name} made"));
+        }
+    }
+    Ok(if present.is_empty() { Vec::new() } else { made })
 }
 
 async fn v137_up(

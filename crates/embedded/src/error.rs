@@ -87,6 +87,17 @@ pub enum StartError {
         advice: &'static str,
     },
 
+    /// Where the data folder, or one on the way to it, should be, there is something else.
+    #[error(
+        "{} is a file, not a folder, so the data cannot lie in {}: use another --data-dir", file.display(), wanted.display()
+    )]
+    NoFolder {
+        /// What is there.
+        file: PathBuf,
+        /// Where the data was to lie.
+        wanted: PathBuf,
+    },
+
     /// The server's data folder belongs to somebody who can't run it.
     #[error(
         "{} belongs to user number {owner}, and the server would run as number {user}: run this program as the owner, \

@@ -36,6 +36,8 @@ impl Place {
     pub(crate) fn prepare(data_dir: &Path) -> Result<Self, StartError> {
         let root = rustix::process::geteuid().is_root();
         let absolute = std::path::absolute(data_dir).map_err(StartError::io("find", data_dir))?;
+        // Before the accounts: a file, too, is something that the server's account may not enter.
+        refuse_files(&absolute)?;
         let mut place = Self { data_dir: absolute, drop_to: None };
         let advice = "use --data-dir /var/lib/aftersend, or open it with `chmod o+x`";
         if root {
@@ -162,6 +164,15 @@ impl Place {
     }
 }
 
+/// Refuses a path on which something lies that is no folder. What can't be looked at is left to those who will try to enter it.
+fn refuse_files(wanted: &Path) -> Result<(), StartError> {
+    let is_file = |path: &&Path| fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir());
+    match wanted.ancestors().find(is_file) {
+        Some(file) => Err(StartError::NoFolder { file: file.to_owned(), wanted: wanted.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// Makes a folder and what is missing of the folders above, with this mode whatever the umask is: under root's umask of 077
 /// the server's account could not enter the new folder.
 pub(crate) fn make_dirs(folder: &Path, mode: u32) -> io::Result<()> {
@@ -253,9 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn a_data_dir_below_a_file_is_refused_with_its_path() {
+    fn a_file_in_place_of_a_folder_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let text = Place::prepare(&file.path().join("data")).unwrap_err().to_string();
-        assert!(text.contains(&file.path().display().to_string()) && text.contains("--data-dir"), "{text}");
+        for wanted in [file.path(), &file.path().join("data"), Path::new("/dev/null")] {
+            let error = Place::prepare(wanted).unwrap_err();
+            let expect = if wanted == Path::new("/dev/null") { wanted } else { file.path() };
+            assert!(matches!(&error, StartError::NoFolder { file, .. } if file == expect), "{error}");
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("{} is a file, not a folder", expect.display())), "{text}");
+            assert!(text.contains("--data-dir") && !text.contains("chmod"), "{text}");
+        }
     }
 }

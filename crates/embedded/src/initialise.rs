@@ -23,6 +23,13 @@ log_timezone = 'UTC'
 log_checkpoints = off
 ";
 
+/// Runs a program that holds the lock as its descriptor 3 and says nothing on its standard output. By a shell, because the
+/// standard library can't hand on a fourth descriptor.
+///
+/// No standard stream would do: `initdb` gives its backends a pipe and /dev/null for theirs, but leaves the others open. So
+/// they hold the lock, too, and it is free only when the last of them has ended, whoever was killed.
+const HOLDING: &str = r#"exec "$@" 3>&1 >/dev/null"#;
+
 /// The major version that wrote the server's data folder, or `None` if there is no such folder.
 pub(crate) fn written_by(place: &Place) -> Result<Option<u32>, StartError> {
     let folder = place.postgres_dir();
@@ -37,7 +44,8 @@ pub(crate) fn written_by(place: &Place) -> Result<Option<u32>, StartError> {
 }
 
 /// Makes the server's data folder under another name and renames it when it is whole, so that a kill leaves none or all.
-/// Every child holds `entered`, so that after a kill of this program alone a newcomer waits for the child, too.
+/// Every process that works on it holds `entered`, so that after a kill of this program, or of `initdb`, a newcomer waits
+/// until none of them is left that could write to the folder while it is being removed.
 pub(crate) fn initialise(
     place: &Place,
     installation: &Installation,
@@ -70,7 +78,7 @@ fn make(place: &Place, installation: &Installation, entered: &Lock, new: &Path) 
     place.make_private_dir(new).map_err(StartError::io("create the folder", new))?;
     run_initdb(place, installation, entered, new)?;
     append_conf(new)?;
-    create_database(place, installation, new)?;
+    create_database(place, installation, entered, new)?;
     // Written to disk once, here, instead of by every step: until the renaming nothing depends on it.
     run(initdb(place, installation, entered, new)?.arg("--sync-only"), new)
 }
@@ -107,11 +115,17 @@ fn initdb(
     entered: &Lock,
     new: &Path,
 ) -> Result<Command, StartError> {
-    let mut command = place.command(&installation.program("initdb"));
-    command
-        .arg("-D")
-        .arg(new)
-        .stdin(entered.stdio().map_err(StartError::io("hand a lock to initdb for", new))?);
+    let mut command = holding(place, &installation.program("initdb"), entered, new)?;
+    command.arg("-D").arg(new);
+    Ok(command)
+}
+
+/// A command for work on the new folder, which holds the lock; see [`HOLDING`].
+fn holding(place: &Place, program: &Path, entered: &Lock, new: &Path) -> Result<Command, StartError> {
+    let lock = entered.stdio().map_err(StartError::io("hand on a lock for", new))?;
+    let mut command = place.command(Path::new("sh"));
+    command.args(["-c", HOLDING, "aftersend-initialise"]).arg(program);
+    command.stdin(Stdio::null()).stdout(lock).stderr(Stdio::piped());
     Ok(command)
 }
 
@@ -127,11 +141,16 @@ fn append_conf(new: &Path) -> Result<(), StartError> {
 
 /// Creates the database in single-user mode, which needs no running server.
 /// <https://www.postgresql.org/docs/current/app-postgres.html#APP-POSTGRES-SINGLE-USER>
-fn create_database(place: &Place, installation: &Installation, new: &Path) -> Result<(), StartError> {
+fn create_database(
+    place: &Place,
+    installation: &Installation,
+    entered: &Lock,
+    new: &Path,
+) -> Result<(), StartError> {
     let failed = |output| StartError::Tool { tool: "creating the database", folder: new.to_owned(), output };
-    let mut command = place.command(&installation.program("postgres"));
+    let mut command = holding(place, &installation.program("postgres"), entered, new)?;
     command.args(["--single", "-c", "exit_on_error=on", "-c", "fsync=off", "-D"]).arg(new).arg("postgres");
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped());
     let mut child = command.spawn().map_err(StartError::io("run `postgres --single` on", new))?;
     // Taken out, so that it is closed after the statement, which ends the server.
     let written = match child.stdin.take() {

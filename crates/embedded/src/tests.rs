@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::place::Place;
 use crate::postmaster::{State, look};
-use crate::share::poll_until;
+use crate::share::{Share, poll_until};
 use crate::{Connection, Installations, Options, Server, StartError};
 
 /// For what another process does soon. Only a failing test waits this long.
@@ -66,6 +66,16 @@ fn processes(root: &Path, program: &str) -> Vec<u32> {
         let command_line = String::from_utf8_lossy(&command_line).into_owned();
         let ours = command_line.contains(folder) && command_line.contains(program);
         if ours { process.file_name().to_str()?.parse().ok() } else { None }
+    });
+    found.collect()
+}
+
+/// The processes that work in the folder of a new database. A backend that initdb starts is not told it by its command line.
+fn backends_of_new(root: &Path) -> Vec<u32> {
+    let new = root.join("data/postgres.new");
+    let found = fs::read_dir("/proc").unwrap().flatten().filter_map(|process| {
+        let worked_in = fs::read_link(process.path().join("cwd")).ok()?;
+        if worked_in.starts_with(&new) { process.file_name().to_str()?.parse().ok() } else { None }
     });
     found.collect()
 }
@@ -195,6 +205,51 @@ fn killed_programs_leave_no_server_behind() {
     let server = Server::start(&options(root.path())).unwrap();
     assert_eq!(psql(server.connection(), "SELECT answer FROM t"), "42");
     server.stop().unwrap();
+}
+
+/// Kills a program's first start at the moment that `reached` sees, and starts again at once.
+fn start_after_a_kill_when(moment: &str, reached: impl Fn(&Path) -> bool) {
+    let root = folder();
+    let program = Program::spawn(root.path());
+    let seen = poll_until(DEADLINE, || Ok::<_, ()>(reached(root.path()).then_some(()))).unwrap();
+    program.kill();
+    assert!(seen.is_some(), "the start did not come to the moment: {moment}");
+    assert!(!place(root.path()).postgres_dir().exists(), "the kill came too late for the moment: {moment}");
+
+    let place = place(root.path());
+    let entered = Share::new(&place).enter().unwrap();
+    let at_work = [processes(root.path(), "postgres.new"), backends_of_new(root.path())].concat();
+    assert_eq!(at_work, [], "still there when the next start begins: {moment}");
+    entered.release();
+    let server = Server::start(&options(root.path())).unwrap();
+    assert_eq!(psql(server.connection(), "SELECT current_database()"), "aftersend", "{moment}");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_start_waits_for_what_a_killed_first_start_left_at_work() {
+    let file = |name: &'static str| move |root: &Path| root.join("data/postgres.new").join(name).exists();
+    start_after_a_kill_when("the folder is there", file(""));
+    start_after_a_kill_when("initdb writes the first tables", file("base/1/PG_VERSION"));
+    start_after_a_kill_when("initdb copies the first database", file("base/4"));
+    start_after_a_kill_when("the database is being created", |root| {
+        let told = processes(root, "postgres.new\0postgres\0");
+        backends_of_new(root).iter().any(|pid| told.contains(pid))
+    });
+}
+
+/// Only initdb is killed, as by a machine short of memory, so that its backend outlives it.
+#[test]
+fn a_start_waits_for_the_backend_of_a_killed_initdb() {
+    start_after_a_kill_when("initdb was killed", |root| {
+        let copies = root.join("data/postgres.new/base/4").exists();
+        let initdb = processes(root, "bin/initdb\0");
+        let (Some(initdb), true, false) = (initdb.first(), copies, backends_of_new(root).is_empty()) else {
+            return false;
+        };
+        kill(*initdb);
+        true
+    });
 }
 
 #[test]

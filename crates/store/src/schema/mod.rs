@@ -3,6 +3,7 @@
 //! Steps 136 and 137 are `PhoenixKit`'s and are recorded where `PhoenixKit` records them: in the comment of
 //! the table `phoenix_kit`. Steps of our own (a1, …) are recorded in `aftersend_steps`.
 
+mod indexes;
 mod lock;
 mod runner;
 mod shape;
@@ -207,14 +208,16 @@ pub enum MigrateError {
     NoTrigrams,
     /// An index that has a name of V137's and does not do what that one does.
     #[error(
-        "the index {prefix}.{index} is there but of no use: not unique, or left by a build that failed; run \
+        "the index {prefix}.{index} is there but of no use: it is {wrong}. Run \
          DROP INDEX {}.{index}; and then this again", .prefix.quoted()
     )]
-    InvalidIndex {
+    WrongIndex {
         /// The schema.
         prefix: Prefix,
         /// The index.
         index: String,
+        /// What it is instead.
+        wrong: String,
     },
     /// Anything else that the database refused.
     #[error("{doing}: {reason}")]

@@ -150,7 +150,7 @@ impl Migrator {
         match (step, way) {
             (Step::V136, Way::Up) => steps::make_schema(&self.connection.client, &self.prefix).await?,
             (Step::V137, Way::Up) => {
-                shape::require_valid_indexes(&self.connection.client, &self.prefix).await?;
+                shape::require_true_indexes(&self.connection.client, &self.prefix).await?;
                 steps::make_trigrams(&self.connection.client, &self.prefix).await?;
             }
             _ => {}

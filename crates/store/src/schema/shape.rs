@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{MigrateError, state::read_indexes};
+use super::{MigrateError, indexes};
 use crate::Prefix;
 
 /// The six tables of V136.
@@ -137,15 +137,14 @@ async fn columns(client: &Client, prefix: &Prefix) -> Result<Vec<(String, String
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
-/// An index that a failed concurrent build left behind, or that is not unique, has the name, so that `IF NOT EXISTS`
-/// takes it for the real one, and refuses nothing.
-pub(super) async fn require_valid_indexes(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
-    let indexes = read_indexes(client, prefix)
+/// Refuses where an index has a name of V137's and is another one: `IF NOT EXISTS` would take it for the real one.
+pub(super) async fn require_true_indexes(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
+    let found = indexes::read(client, prefix)
         .await
         .map_err(|error| MigrateError::database("checking the indexes", &error))?;
-    match indexes.into_iter().find(|(_, is_of_use)| !is_of_use) {
+    match found.wrong.into_iter().next() {
         None => Ok(()),
-        Some((index, _)) => Err(MigrateError::InvalidIndex { prefix: prefix.clone(), index }),
+        Some((index, wrong)) => Err(MigrateError::WrongIndex { prefix: prefix.clone(), index, wrong }),
     }
 }
 

@@ -3,20 +3,8 @@
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::{MigrateError, Step, shape::TABLES};
+use super::{MigrateError, Step, indexes, shape::TABLES};
 use crate::{Prefix, Store};
-
-/// The eight indexes of V137; the first two are unique.
-pub(super) const V137_INDEXES: [&str; 8] = [
-    "phoenix_kit_email_events_log_uuid_event_type_index",
-    "phoenix_kit_email_events_log_uuid_type_occurred_index",
-    "phoenix_kit_email_logs_to_trgm_index",
-    "phoenix_kit_email_logs_subject_trgm_index",
-    "phoenix_kit_email_logs_campaign_id_trgm_index",
-    "phoenix_kit_email_logs_template_opened_index",
-    "phoenix_kit_email_logs_template_clicked_index",
-    "phoenix_kit_email_logs_compress_scan_index",
-];
 
 /// Where a schema stands on the line of steps.
 #[derive(Clone, Debug)]
@@ -57,12 +45,7 @@ impl SchemaStatus {
         let failed =
             |error: tokio_postgres::Error| MigrateError::database("reading the schema's version", &error);
         let marker = read_marker(client, prefix).await?;
-        let present: Vec<String> = read_indexes(client, prefix)
-            .await
-            .map_err(failed)?
-            .into_iter()
-            .filter_map(|(name, is_of_use)| is_of_use.then_some(name))
-            .collect();
+        let indexes = indexes::read(client, prefix).await.map_err(failed)?;
         let own = read_own_steps(client, prefix).await.map_err(failed)?;
         if let Some((step, _)) = own.iter().find(|(name, _)| name.parse::<Step>().is_err()) {
             return Err(MigrateError::TooNew { prefix: prefix.clone(), step: step.clone() });
@@ -75,15 +58,15 @@ impl SchemaStatus {
         let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
 
         let number = marker.unwrap_or(0);
-        let absent = |names: &[&str], present: &[String]| -> Vec<String> {
-            names.iter().filter(|name| !present.iter().any(|p| p == *name)).map(ToString::to_string).collect()
-        };
         let steps = Step::ALL
             .into_iter()
             .map(|step| {
                 let lacks = match step {
-                    Step::V136 if number >= 136 => absent(&TABLES, &tables),
-                    Step::V137 if number >= 137 => absent(&V137_INDEXES, &present),
+                    Step::V136 if number >= 136 => {
+                        let missing = TABLES.iter().filter(|name| !tables.iter().any(|t| t == *name));
+                        missing.map(ToString::to_string).collect()
+                    }
+                    Step::V137 if number >= 137 => indexes.lacks.clone(),
                     _ => Vec::new(),
                 };
                 let applied_at = own.iter().find(|(name, _)| name == step.name()).map(|(_, at)| *at);
@@ -97,17 +80,6 @@ impl SchemaStatus {
             .collect();
         Ok(Self { prefix: prefix.clone(), marker, steps })
     }
-}
-
-/// Which of V137's indexes are there, and whether each is of use.
-pub(super) async fn read_indexes(
-    client: &Client,
-    prefix: &Prefix,
-) -> Result<Vec<(String, bool)>, tokio_postgres::Error> {
-    let indexes = include_str!("sql/read_indexes.sql");
-    let unique = &V137_INDEXES[..2];
-    let rows = client.query(indexes, &[&prefix.raw(), &V137_INDEXES.as_slice(), &unique]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// The comment of the marker table, which is all there is to tell a version by.

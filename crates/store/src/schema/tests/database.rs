@@ -81,7 +81,10 @@ async fn trigrams_are_made_and_invalid_indexes_named() {
                  ON mail.phoenix_kit_email_events (email_log_uuid, event_type) WHERE event_type NOT IN ('open', 'click')";
     client.batch_execute(build).await.unwrap_err();
     let remedy = "DROP INDEX \"mail\".phoenix_kit_email_events_log_uuid_event_type_index;";
-    assert_says(own.migrator("mail").await.up(Step::LATEST).await, &["left invalid by a build that failed", remedy]);
+    assert_says(
+        own.migrator("mail").await.up(Step::LATEST).await,
+        &["left invalid by a build that failed", remedy],
+    );
     let prefix: Prefix = "mail".parse().unwrap();
     let status = Migrator::status(&own.address, &prefix).await.unwrap();
     assert_eq!((status.reached(), status.marker), (Some(Step::V136), Some(136)));

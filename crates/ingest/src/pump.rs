@@ -11,6 +11,7 @@ use tokio::{sync::watch, time::Instant};
 
 /// Messages that are stored together at most. Beyond some hundreds a batch gains little and holds its locks longer.
 const BATCH_MESSAGES_MAX: usize = 500;
+const _: () = assert!(BATCH_MESSAGES_MAX <= aftersend_store::BATCH_MESSAGES_MAX);
 
 /// The first pause before a batch is tried again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(20);

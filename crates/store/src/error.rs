@@ -59,6 +59,9 @@ pub enum IngestError {
     /// The tables are not what this program needs.
     #[error("the database's schema is not the one this program needs ({0}); run `aftersend migrate status`")]
     Schema(String),
+    /// A batch is larger than one transaction should hold its locks for.
+    #[error("a batch has {0} messages, and {max} at most are stored together", max = crate::BATCH_MESSAGES_MAX)]
+    TooLarge(usize),
     /// The parts of a batch do not add up to the whole: a fault of this program, and nothing was stored.
     #[error(
         "a fault of Aftersend: of {received} received events {accounted} are accounted for; nothing was stored"

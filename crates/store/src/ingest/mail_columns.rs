@@ -1,6 +1,7 @@
 //! Mails as the arrays that statements take.
 
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::facts::Facts;
@@ -10,23 +11,23 @@ use crate::tags;
 #[derive(Default)]
 pub(super) struct MailColumns<'a> {
     pub(super) uuid: Vec<Uuid>,
-    pub(super) to: Vec<&'a str>,
-    pub(super) from: Vec<&'a str>,
-    pub(super) subject: Vec<Option<&'a str>>,
-    pub(super) template_name: Vec<Option<&'a str>>,
-    pub(super) campaign_id: Vec<Option<&'a str>>,
-    pub(super) configuration_set: Vec<Option<&'a str>>,
-    pub(super) message_tags: Vec<String>,
-    pub(super) status: Vec<String>,
-    pub(super) sent_at: Vec<Timestamp>,
-    pub(super) delayed_at: Vec<Option<Timestamp>>,
-    pub(super) delivered_at: Vec<Option<Timestamp>>,
-    pub(super) opened_at: Vec<Option<Timestamp>>,
-    pub(super) clicked_at: Vec<Option<Timestamp>>,
-    pub(super) bounced_at: Vec<Option<Timestamp>>,
-    pub(super) failed_at: Vec<Option<Timestamp>>,
-    pub(super) rejected_at: Vec<Option<Timestamp>>,
-    pub(super) complained_at: Vec<Option<Timestamp>>,
+    to: Vec<&'a str>,
+    from: Vec<&'a str>,
+    subject: Vec<Option<&'a str>>,
+    template_name: Vec<Option<&'a str>>,
+    campaign_id: Vec<Option<&'a str>>,
+    configuration_set: Vec<Option<&'a str>>,
+    message_tags: Vec<String>,
+    status: Vec<String>,
+    sent_at: Vec<Timestamp>,
+    delayed_at: Vec<Option<Timestamp>>,
+    delivered_at: Vec<Option<Timestamp>>,
+    opened_at: Vec<Option<Timestamp>>,
+    clicked_at: Vec<Option<Timestamp>>,
+    bounced_at: Vec<Option<Timestamp>>,
+    failed_at: Vec<Option<Timestamp>>,
+    rejected_at: Vec<Option<Timestamp>>,
+    complained_at: Vec<Option<Timestamp>>,
 }
 
 impl<'a> MailColumns<'a> {
@@ -50,5 +51,28 @@ impl<'a> MailColumns<'a> {
         self.failed_at.push(times.failed_at);
         self.rejected_at.push(times.rejected_at);
         self.complained_at.push(times.complained_at);
+    }
+
+    /// Everything but the key, in the order in which both statements name it.
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 17] {
+        [
+            &self.to,
+            &self.from,
+            &self.subject,
+            &self.template_name,
+            &self.campaign_id,
+            &self.configuration_set,
+            &self.message_tags,
+            &self.status,
+            &self.sent_at,
+            &self.delayed_at,
+            &self.delivered_at,
+            &self.opened_at,
+            &self.clicked_at,
+            &self.bounced_at,
+            &self.failed_at,
+            &self.rejected_at,
+            &self.complained_at,
+        ]
     }
 }

@@ -13,8 +13,8 @@ use aftersend_event::Event;
 
 use crate::{IngestError, Store};
 
-/// Events of a batch at most. Throughput hardly grows beyond some hundreds, and locks are held for the whole of it.
-pub const BATCH_EVENTS_MAX: usize = 1_000;
+/// Messages of a batch at most. Throughput hardly grows beyond some hundreds, and locks are held for the whole of it.
+pub const BATCH_MESSAGES_MAX: usize = 1_000;
 
 /// An event that a feed delivered.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub struct Poison<'a> {
 /// What is stored together or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Batch<'a> {
-    /// Events, up to [`BATCH_EVENTS_MAX`].
+    /// Events; with the poisons up to [`BATCH_MESSAGES_MAX`].
     pub arrivals: Vec<Arrival<'a>>,
     /// Messages for the quarantine.
     pub poisons: Vec<Poison<'a>>,
@@ -88,6 +88,10 @@ impl Store {
     /// Nothing was stored then. [`IngestError::Repeat`] asks for the same batch again; [`IngestError::Data`]
     /// says that one of the events can't be stored, and smaller batches will show which.
     pub async fn ingest(&self, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+        let messages = batch.arrivals.len() + batch.poisons.len();
+        if messages > BATCH_MESSAGES_MAX {
+            return Err(IngestError::TooLarge(messages));
+        }
         transaction::run(self, batch).await
     }
 }

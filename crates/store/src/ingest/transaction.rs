@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use aftersend_event::{BlockReason, Status};
 use deadpool_postgres::Transaction;
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -177,34 +177,9 @@ impl Writer<'_> {
             columns.push(uuid, &facts[id], facts[id].status.unwrap_or(Status::Sent).name().to_owned());
         }
         let make = self.prepare(Statement::MakeMails).await?;
-        let c = &columns;
-        self.transaction
-            .execute(
-                &make,
-                &[
-                    &c.uuid,
-                    &message_ids,
-                    &ids,
-                    &c.to,
-                    &c.from,
-                    &c.subject,
-                    &c.template_name,
-                    &c.campaign_id,
-                    &c.configuration_set,
-                    &c.message_tags,
-                    &c.status,
-                    &c.sent_at,
-                    &c.delayed_at,
-                    &c.delivered_at,
-                    &c.opened_at,
-                    &c.clicked_at,
-                    &c.bounced_at,
-                    &c.failed_at,
-                    &c.rejected_at,
-                    &c.complained_at,
-                ],
-            )
-            .await?;
+        let keys: [&(dyn ToSql + Sync); 3] = [&columns.uuid, &message_ids, &ids];
+        let parameters: Vec<_> = keys.into_iter().chain(columns.parameters()).collect();
+        self.transaction.execute(&make, &parameters).await?;
         Ok(())
     }
 
@@ -240,32 +215,9 @@ impl Writer<'_> {
             return Ok(());
         }
         let update = self.prepare(Statement::UpdateMails).await?;
-        let c = &columns;
-        self.transaction
-            .execute(
-                &update,
-                &[
-                    &c.uuid,
-                    &c.to,
-                    &c.from,
-                    &c.subject,
-                    &c.template_name,
-                    &c.campaign_id,
-                    &c.configuration_set,
-                    &c.message_tags,
-                    &c.status,
-                    &c.sent_at,
-                    &c.delayed_at,
-                    &c.delivered_at,
-                    &c.opened_at,
-                    &c.clicked_at,
-                    &c.bounced_at,
-                    &c.failed_at,
-                    &c.rejected_at,
-                    &c.complained_at,
-                ],
-            )
-            .await?;
+        let key: [&(dyn ToSql + Sync); 1] = [&columns.uuid];
+        let parameters: Vec<_> = key.into_iter().chain(columns.parameters()).collect();
+        self.transaction.execute(&update, &parameters).await?;
         Ok(())
     }
 

@@ -254,3 +254,13 @@ async fn an_empty_batch_is_no_fault() {
     let fixture = Fixture::new().await;
     assert_eq!(fixture.ingest(&[]).await, report(0, 0, 0));
 }
+
+#[tokio::test]
+async fn a_batch_beyond_the_limit_is_refused() {
+    let fixture = Fixture::new().await;
+    let events = vec![send("m1"); crate::BATCH_MESSAGES_MAX + 1];
+    let error = fixture.try_ingest(&events).await.unwrap_err();
+    assert_eq!(error.to_string(), "a batch has 1001 messages, and 1000 at most are stored together");
+    assert_empty(&fixture).await;
+    assert_eq!(fixture.ingest(&events[1..]).await, report(1, 999, 0));
+}

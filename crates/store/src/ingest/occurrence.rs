@@ -202,3 +202,48 @@ pub(super) fn distinct<'a>(arrivals: &[Arrival<'a>]) -> Vec<Occurrence<'a>> {
     }
     occurrences
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told() -> impl Strategy<Value = Told> {
+        let text = || proptest::option::of("[ab]{0,2}");
+        let kind = proptest::option::of(proptest::sample::select(vec!["soft", "undetermined", "hard"]));
+        let verdict =
+            proptest::option::of(proptest::sample::select(vec![BotVerdict::Unlikely, BotVerdict::Likely]));
+        (0..3_i64, text(), text(), text(), kind, verdict).prop_map(
+            |(second, user_agent, complaint_type, subtype, kind, bot_verdict)| Told {
+                occurred_at: Timestamp::from_second(second).unwrap(),
+                ip_address: None,
+                user_agent,
+                link_url: None,
+                bounce_type: kind.map(str::to_owned),
+                complaint_type,
+                reject_reason: None,
+                delay_type: None,
+                subscription_type: None,
+                failure_reason: None,
+                subtype,
+                bot_verdict,
+            },
+        )
+    }
+
+    fn merged(mut a: Told, b: &Told) -> Told {
+        a.merge(b);
+        a
+    }
+
+    proptest! {
+        /// Records of one occurrence leave the same row in any order and number.
+        #[test]
+        fn merging_commutes_associates_and_may_be_repeated(a in told(), b in told(), c in told()) {
+            prop_assert_eq!(merged(a.clone(), &b), merged(b.clone(), &a));
+            prop_assert_eq!(merged(merged(a.clone(), &b), &c), merged(a.clone(), &merged(b.clone(), &c)));
+            prop_assert_eq!(merged(merged(a.clone(), &b), &b), merged(a, &b));
+        }
+    }
+}

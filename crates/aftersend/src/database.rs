@@ -22,10 +22,15 @@ pub(crate) struct Place {
     named_by_flag: bool,
 }
 
-/// Flags that can't stand together.
+/// Flags that name no database, or two.
 #[derive(Debug, thiserror::Error)]
-#[error("--database-url and --data-dir name two databases; give one of them")]
-pub(crate) struct TwoDatabases;
+pub(crate) enum DatabaseFlags {
+    #[error("--database-url and --data-dir name two databases; give one of them")]
+    Two,
+    /// As a shell makes it of a variable that is not set.
+    #[error("--database-url is empty; give the URL, or leave the flag out for the embedded database")]
+    Empty,
+}
 
 impl Place {
     /// Finds the database, starting or joining the embedded server if none is given. Blocks meanwhile.
@@ -104,15 +109,18 @@ impl Place {
 
 /// The database's URL, if it is not the embedded one, and whether a flag named it. Flags come before variables of
 /// our own, and those before the one that many programs share.
-fn database_url(global: &Global, command: &Command) -> Result<(Option<String>, bool), TwoDatabases> {
+fn database_url(global: &Global, command: &Command) -> Result<(Option<String>, bool), DatabaseFlags> {
     let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    if global.database_url.as_deref() == Some("") && std::env::var_os("AFTERSEND_DATABASE_URL").is_none() {
+        return Err(DatabaseFlags::Empty);
+    }
     let url = global.database_url.clone().filter(|url| !url.is_empty());
     // The parser has filled in the variables; what differs from them was a flag.
     let url_by_flag = url.is_some() && url != variable("AFTERSEND_DATABASE_URL");
     let folder = global.data_dir.as_ref().map(|folder| folder.display().to_string());
     let folder_by_flag = folder.is_some() && folder != variable("AFTERSEND_DATA_DIR");
     if url_by_flag && folder_by_flag {
-        return Err(TwoDatabases);
+        return Err(DatabaseFlags::Two);
     }
     if url_by_flag {
         return Ok((url, true));

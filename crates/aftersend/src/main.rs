@@ -14,7 +14,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     cli::{Cli, Command},
-    database::{Place, TwoDatabases},
+    database::{DatabaseFlags, Place},
     output::Output,
 };
 
@@ -88,7 +88,7 @@ fn causes(error: &anyhow::Error) -> String {
 /// Whether an argument was wrong in itself, as far as only the rooms behind the command line can tell.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.downcast_ref::<QueueOptionsError>().is_some()
-        || error.downcast_ref::<TwoDatabases>().is_some()
+        || error.downcast_ref::<DatabaseFlags>().is_some()
         || matches!(error.downcast_ref(), Some(ConnectError::Address(_)))
 }
 

@@ -4,7 +4,11 @@ use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, config::Host, error::SqlState};
+use tokio_postgres::{
+    Client, Config,
+    config::{Host, SslMode},
+    error::SqlState,
+};
 
 use crate::{
     Prefix, TagNames,
@@ -119,6 +123,10 @@ fn with_defaults(mut config: Config) -> Config {
         let port = config.get_ports().first().copied().unwrap_or(PORT_DEFAULT);
         let has_socket = Path::new(SOCKET_FOLDER).join(format!(".s.PGSQL.{port}")).exists();
         config.host(if has_socket { SOCKET_FOLDER } else { "localhost" });
+    }
+    // On a socket there is nobody between, and PostgreSQL speaks no TLS there: libpq leaves sslmode alone.
+    if !config.get_hosts().is_empty() && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) {
+        config.ssl_mode(SslMode::Disable);
     }
     // Without a user the driver takes the name of this program's own, and the server that of the user for a
     // database: as libpq has it.

@@ -76,7 +76,11 @@ pub enum IngestError {
 
 impl From<PostgresError> for IngestError {
     fn from(error: PostgresError) -> Self {
-        let Some(state) = error.code() else { return Self::Repeat(sentence(&error)) };
+        let Some(state) = error.code() else {
+            // A row that an application wrote may hold what this program can't: `infinity` for a time.
+            let unreadable = error.to_string().starts_with("error deserializing column");
+            return if unreadable { Self::Data(sentence(&error)) } else { Self::Repeat(sentence(&error)) };
+        };
         let repeat = [
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::T_R_SERIALIZATION_FAILURE,

@@ -67,6 +67,7 @@ async fn a_flag_names_the_database_before_any_variable() {
     let said =
         setup.run(&["search", "jane", "--database-url", "postgres://x@127.0.0.1:1/", "--data-dir", "/tmp/x"]);
     assert!(said.fails(2).contains("give one of them"));
+    assert!(run(&["search", "jane", "--database-url", ""]).fails(2).contains("--database-url is empty"));
     // The folder named by a flag is tried, and not the database that the variable names.
     let said = setup.run(&["search", "jane", "--data-dir", "/dev/null/no"]).fails(1);
     assert!(said.contains("/dev/null"), "{said}");

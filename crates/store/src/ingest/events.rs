@@ -30,17 +30,19 @@ struct Held {
     told: Told,
     /// The row's JSON, read only where the fingerprint is missing.
     event_data: Option<String>,
-    /// Whether the row's time is SES's and not an application's, which stays as it is.
-    may_be_earlier: bool,
+    /// Whether this program wrote the row. What an application wrote about an event stays as it is, its time
+    /// above all, and only the columns of our own are added to it.
+    ours: bool,
     changed: bool,
 }
 
 impl Held {
     fn take_in(&mut self, told: &Told) {
         let mut merged = self.told.clone();
-        merged.merge(told);
-        if !self.may_be_earlier {
-            merged.occurred_at = self.told.occurred_at;
+        if self.ours {
+            merged.merge(told);
+        } else {
+            merged.merge_own_columns(told);
         }
         self.changed |= merged != self.told;
         self.told = merged;
@@ -117,9 +119,8 @@ impl Writer<'_> {
             let held = Held::from_row(&row)?;
             let key = (held.folded, held.uuid);
             standing.at.entry(row.try_get("place")?).or_default().push(key);
-            // One row may stand in the way of several: whichever knows of an earlier time lets it be earlier.
-            let may_be_earlier = held.may_be_earlier;
-            standing.rows.entry(key).or_insert(held).may_be_earlier |= may_be_earlier;
+            // One row may stand in the way of several.
+            standing.rows.entry(key).or_insert(held);
         }
         Ok(standing)
     }
@@ -191,7 +192,7 @@ impl Held {
                 },
             },
             event_data: row.try_get("event_data")?,
-            may_be_earlier: row.try_get("may_be_earlier")?,
+            ours: row.try_get("ours")?,
             changed: false,
         })
     }

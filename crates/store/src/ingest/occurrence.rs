@@ -153,8 +153,8 @@ impl Told {
     /// Takes in what another record of the same occurrence knows better: an earlier time, a surer verdict, the
     /// worse kind of bounce, the longer text.
     pub(super) fn merge(&mut self, other: &Self) {
+        self.merge_own_columns(other);
         self.occurred_at = self.occurred_at.min(other.occurred_at);
-        self.bot_verdict = self.bot_verdict.max(other.bot_verdict);
         if severity(other.bounce_type.as_deref()) > severity(self.bounce_type.as_deref()) {
             self.bounce_type.clone_from(&other.bounce_type);
         }
@@ -167,11 +167,16 @@ impl Told {
             (&mut self.delay_type, &other.delay_type),
             (&mut self.subscription_type, &other.subscription_type),
             (&mut self.failure_reason, &other.failure_reason),
-            (&mut self.subtype, &other.subtype),
         ];
         for (mine, theirs) in texts {
             merge_optional(mine, theirs.as_ref());
         }
+    }
+
+    /// The same for the columns that only this program writes.
+    pub(super) fn merge_own_columns(&mut self, other: &Self) {
+        self.bot_verdict = self.bot_verdict.max(other.bot_verdict);
+        merge_optional(&mut self.subtype, other.subtype.as_ref());
     }
 }
 

@@ -174,6 +174,16 @@ pub enum MigrateError {
         /// How many rows of what.
         rows: String,
     },
+    /// Something that a step made is gone.
+    #[error(
+        "step {step} is not whole, it lacks {lacks}; `migrate up` puts that back, and then it can go down"
+    )]
+    Incomplete {
+        /// The step.
+        step: Step,
+        /// What is gone.
+        lacks: String,
+    },
     /// `down` below 136 drops the mails themselves.
     #[error(
         "going below 136 drops every mail and event in the schema {0}. To do that on purpose: --drop-data"

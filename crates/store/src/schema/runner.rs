@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Transaction, error::SqlState};
 
-use super::{MigrateError, SchemaStatus, Step, lock, shape, steps};
+use super::{MigrateError, SchemaStatus, Step, StepStatus, lock, shape, steps};
 use crate::{Connection, DatabaseAddress, Prefix, error::sentence};
 
 /// What a migrator's session is set to. A killed client's statement would run on for as long as it takes;
@@ -89,6 +89,7 @@ impl Migrator {
             return Err(MigrateError::BeforeBaseline { prefix: self.prefix.clone(), found: marker });
         }
         shape::require(&self.connection.client, &self.prefix, marker).await?;
+        shape::require_true_indexes(&self.connection.client, &self.prefix).await?;
         let mut reports = Vec::new();
         for step in Step::ALL {
             if step <= to && !status.has(step) {
@@ -116,6 +117,13 @@ impl Migrator {
             .collect();
         let marker = status.marker.unwrap_or(0);
         // Everything that speaks against it is said before anything is done.
+        if let Some(StepStatus { step, lacks, .. }) = status
+            .steps
+            .iter()
+            .find(|status| status.step.is_own() && status.applied_at.is_some() && !status.applied)
+        {
+            return Err(MigrateError::Incomplete { step: *step, lacks: lacks.join(", ") });
+        }
         if marker > 137 && doomed.iter().any(|step| !step.is_own()) {
             return Err(MigrateError::AboveContract { prefix: self.prefix.clone(), found: marker });
         }
@@ -150,7 +158,6 @@ impl Migrator {
         match (step, way) {
             (Step::V136, Way::Up) => steps::make_schema(&self.connection.client, &self.prefix).await?,
             (Step::V137, Way::Up) => {
-                shape::require_true_indexes(&self.connection.client, &self.prefix).await?;
                 steps::make_trigrams(&self.connection.client, &self.prefix).await?;
             }
             _ => {}
@@ -162,11 +169,17 @@ impl Migrator {
             steps::lock_own_tables(&transaction, &self.prefix).await.map_err(failed)?;
             steps::refuse_to_lose_own_rows(&transaction, &self.prefix).await?;
         }
-        let notes = steps::apply(&transaction, &self.prefix, step, way.is_up()).await.map_err(failed)?;
+        let mut notes = steps::apply(&transaction, &self.prefix, step, way.is_up()).await.map_err(failed)?;
         record(&transaction, &self.prefix, step, way.is_up(), marker, began.elapsed())
             .await
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
+        if let (Step::A1, Way::Up) = (step, way) {
+            let marked = steps::mark_derived(&self.connection.client, &self.prefix).await.map_err(failed)?;
+            if marked > 0 {
+                notes.push(format!("{marked} mails known from their events alone"));
+            }
+        }
         Ok(StepReport { step, up: way.is_up(), duration: began.elapsed(), notes })
     }
 }
@@ -223,7 +236,8 @@ async fn record_own(
         text
     });
     let insert = format!(
-        "INSERT INTO {}.aftersend_steps (step, duration, checksum) VALUES ($1, make_interval(secs => $2), $3)",
+        "INSERT INTO {}.aftersend_steps (step, duration, checksum) VALUES ($1, make_interval(secs => $2), $3) \
+         ON CONFLICT (step) DO NOTHING",
         prefix.quoted()
     );
     transaction.execute(&insert, &[&step.name(), &duration.as_secs_f64(), &checksum]).await?;
@@ -247,6 +261,12 @@ fn failure(step: Step, way: Way, error: &tokio_postgres::Error) -> MigrateError 
             reason:
                 "the database's disk is full: make room there and run this again; the step changed nothing"
                     .to_owned(),
+        },
+        Some(&SqlState::UNIQUE_VIOLATION) => MigrateError::Database {
+            doing: format!(
+                "step {step} needs rows to be there once that are there twice, and changed nothing"
+            ),
+            reason: sentence(error),
         },
         _ => MigrateError::database(
             format!("step {step} {} failed and changed nothing", if way.is_up() { "up" } else { "down" }),

@@ -6,6 +6,18 @@ use tokio_postgres::Client;
 use super::{MigrateError, Step, indexes, shape::TABLES};
 use crate::{Prefix, Store};
 
+/// What step a1 makes.
+const OWN_OBJECTS: [&str; 8] = [
+    "aftersend_steps",
+    "aftersend_folded_events",
+    "aftersend_ids",
+    "aftersend_quarantine",
+    "phoenix_kit_email_logs.aftersend_derived",
+    "phoenix_kit_email_events.aftersend_fingerprint",
+    "phoenix_kit_email_events.aftersend_subtype",
+    "phoenix_kit_email_events.aftersend_bot_verdict",
+];
+
 /// Where a schema stands on the line of steps.
 #[derive(Clone, Debug)]
 pub struct SchemaStatus {
@@ -55,26 +67,33 @@ impl SchemaStatus {
             .query(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &TABLES.as_slice()])
             .await
             .map_err(failed)?;
-        let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+        let objects =
+            client.query(include_str!("sql/read_own_objects.sql"), &[&prefix.raw()]).await.map_err(failed)?;
+        let present: Vec<String> = tables.iter().chain(&objects).map(|row| row.get(0)).collect();
 
         let number = marker.unwrap_or(0);
         let steps = Step::ALL
             .into_iter()
             .map(|step| {
-                let lacks = match step {
-                    Step::V136 if number >= 136 => {
-                        let missing = TABLES.iter().filter(|name| !tables.iter().any(|t| t == *name));
-                        missing.map(ToString::to_string).collect()
-                    }
-                    Step::V137 if number >= 137 => indexes.lacks.clone(),
-                    _ => Vec::new(),
-                };
                 let applied_at = own.iter().find(|(name, _)| name == step.name()).map(|(_, at)| *at);
-                let applied = match step {
-                    Step::V136 => number >= 136 && lacks.is_empty(),
-                    Step::V137 => number >= 137 && lacks.is_empty(),
+                let claimed = match step {
+                    Step::V136 => number >= 136,
+                    Step::V137 => number >= 137,
                     Step::A1 => applied_at.is_some(),
                 };
+                let mut lacks = Vec::new();
+                if claimed {
+                    let objects: &[&str] = match step {
+                        Step::V136 => &TABLES,
+                        Step::V137 => &[],
+                        Step::A1 => &OWN_OBJECTS,
+                    };
+                    let absent = objects.iter().filter(|name| !present.iter().any(|p| p == *name));
+                    lacks.extend(absent.map(ToString::to_string));
+                    let indexes = indexes.lacks.iter().filter(|(of, _)| *of == step);
+                    lacks.extend(indexes.map(|(_, name)| name.clone()));
+                }
+                let applied = claimed && lacks.is_empty();
                 StepStatus { step, applied, applied_at, lacks }
             })
             .collect();

@@ -66,7 +66,13 @@ async fn v136_up(
             made.push(format!("the missing table {name} made"));
         }
     }
+    transaction.batch_execute(&render(include_str!("sql/136_unique_indexes.sql"), prefix)).await?;
     Ok(if present.is_empty() { Vec::new() } else { made })
+}
+
+/// Marks again what was made from events before step a1 went down.
+pub(super) async fn mark_derived(client: &Client, prefix: &Prefix) -> Result<u64, tokio_postgres::Error> {
+    client.execute(&render(include_str!("sql/a1_mark_derived.sql"), prefix), &[]).await
 }
 
 async fn v137_up(

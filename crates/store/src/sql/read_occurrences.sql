@@ -1,20 +1,21 @@
 -- What stands where events of the batch found no place: the row in that place, and the folded row of the same
 -- occurrence. A statement of its own, after the inserts: what a racing batch has just committed made the insert
 -- yield, yet only a later statement's snapshot sees it. Served by V137's two indexes and a primary key.
--- The JSON is read only where it decides something: it is the largest part of a row.
+-- Rows of ours hold a whole event; an application's hold a part of one, or nothing. The JSON itself is read only
+-- where the fingerprint is missing.
 WITH told AS MATERIALIZED (
     SELECT *
     FROM unnest($1::int[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[])
         AS event (place, email_log_uuid, event_type, occurred_at, fingerprint)
 ), held AS (
-    SELECT told.place, told.occurred_at AS told_at, stored.*
+    SELECT told.place, stored.*
     FROM told
     JOIN "prefix".phoenix_kit_email_events AS stored
         ON stored.email_log_uuid = told.email_log_uuid
         AND stored.event_type = told.event_type
         AND stored.event_type NOT IN ('open', 'click')
     UNION ALL
-    SELECT told.place, told.occurred_at, stored.*
+    SELECT told.place, stored.*
     FROM told
     JOIN "prefix".phoenix_kit_email_events AS stored
         ON stored.email_log_uuid = told.email_log_uuid
@@ -26,8 +27,7 @@ SELECT place, false AS folded, uuid, email_log_uuid, aftersend_fingerprint AS fi
        user_agent, link_url, bounce_type, complaint_type, reject_reason, delay_type, subscription_type,
        failure_reason, aftersend_subtype AS subtype, aftersend_bot_verdict AS bot_verdict,
        CASE WHEN aftersend_fingerprint IS NULL THEN event_data::text END AS event_data,
-       CASE WHEN told_at < occurred_at
-           THEN event_data ?| ARRAY['eventType', 'notificationType'] ELSE false END AS may_be_earlier
+       coalesce(event_data ?| ARRAY['eventType', 'notificationType'], false) AS ours
 FROM held
 UNION ALL
 SELECT told.place, true, folded.uuid, folded.email_log_uuid, folded.fingerprint, folded.occurred_at,

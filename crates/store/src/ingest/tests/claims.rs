@@ -121,3 +121,55 @@ async fn contradictions_are_settled_the_same_way_in_either_order() {
     assert_eq!((&rows[0]["bounce_type"], &rows[1]["complaint_type"]), (&json!("hard"), &json!("abuse")));
     assert_eq!(rows[1]["user_agent"], "Feedback Loop");
 }
+
+/// `event_data` may be NULL, and a `send` of the application's has a later clock than that of SES.
+#[tokio::test]
+async fn a_row_without_json_is_a_repeat_and_stays_as_the_application_wrote_it() {
+    let fixture = Fixture::new().await;
+    logged(&fixture, "complaint", "2026-09-01T10:09:00Z", &json!({})).await;
+    fixture
+        .run(
+            r#"UPDATE "prefix".phoenix_kit_email_events
+               SET event_data = NULL, complaint_type = 'spam', user_agent = 'Moz'"#,
+        )
+        .await;
+    for _ in 0..2 {
+        assert_eq!(fixture.ingest(&[complaint("m1", "05:00", "f1"), send("m2")]).await.folded, 0);
+        let row = fixture
+            .row(
+                r#"SELECT occurred_at, complaint_type, user_agent, aftersend_fingerprint IS NOT NULL AS claimed
+                   FROM "prefix".phoenix_kit_email_events WHERE event_type = 'complaint'"#,
+            )
+            .await;
+        let expected = json!({
+            "occurred_at": "2026-09-01T10:09:00+00:00", "complaint_type": "spam", "user_agent": "Moz", "claimed": true,
+        });
+        assert_eq!(row, expected);
+    }
+}
+
+/// A row that this program can't read must not hold up the others: the event is to blame, not the moment.
+#[tokio::test]
+async fn a_mail_with_an_endless_time_blames_the_event() {
+    let fixture = Fixture::new().await;
+    logged(&fixture, "queued", "2026-09-01T10:00:00Z", &json!({})).await;
+    fixture.run(r#"UPDATE "prefix".phoenix_kit_email_logs SET sent_at = 'infinity'"#).await;
+    let error = fixture.try_ingest(&[send("m1")]).await.unwrap_err();
+    assert!(matches!(error, crate::IngestError::Data(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn mails_made_from_events_are_known_as_such_after_down_and_up() {
+    let fixture = Fixture::new().await;
+    let mut bare = open("m1", "02:00", None);
+    let mail = bare["mail"].as_object_mut().unwrap();
+    mail.remove("commonHeaders");
+    mail.remove("tags");
+    fixture.ingest(&[bare]).await;
+    let mut migrator = fixture.migrator().await;
+    migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
+    migrator.up(Step::LATEST).await.unwrap();
+    fixture.ingest(&[send("m1")]).await;
+    let row = fixture.row(r#"SELECT subject, campaign_id FROM "prefix".phoenix_kit_email_logs"#).await;
+    assert_eq!(row, json!({ "subject": "Your order", "campaign_id": "autumn" }));
+}

@@ -1,16 +1,8 @@
 -- Step a1: what ingest needs beyond V137. Only tables of our own and nullable columns without defaults,
 -- which PostgreSQL adds without touching a row; a PhoenixKit application writes on as before.
+-- What is there already stays: a step that lost a part of it is run again.
 
--- What keeps mails and blocks from being doubled is V136's. A database that has drifted may lack it, and gets it
--- back; where it is there, nothing happens.
-CREATE UNIQUE INDEX IF NOT EXISTS phoenix_kit_email_logs_message_id_uidx
-    ON "prefix".phoenix_kit_email_logs (message_id);
-CREATE UNIQUE INDEX IF NOT EXISTS phoenix_kit_email_logs_aws_message_id_uidx
-    ON "prefix".phoenix_kit_email_logs (aws_message_id) WHERE aws_message_id IS NOT NULL;
-CREATE UNIQUE INDEX IF NOT EXISTS phoenix_kit_email_blocklist_email_uidx
-    ON "prefix".phoenix_kit_email_blocklist (email);
-
-CREATE TABLE "prefix".aftersend_steps (
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_steps (
     step text PRIMARY KEY,
     applied_at timestamptz NOT NULL DEFAULT now(),
     duration interval NOT NULL,
@@ -19,15 +11,15 @@ CREATE TABLE "prefix".aftersend_steps (
 
 ALTER TABLE "prefix".phoenix_kit_email_logs
     -- True: known from events alone, and its descriptive columns are theirs. NULL: an application's row.
-    ADD COLUMN aftersend_derived boolean;
+    ADD COLUMN IF NOT EXISTS aftersend_derived boolean;
 
 ALTER TABLE "prefix".phoenix_kit_email_events
-    ADD COLUMN aftersend_fingerprint uuid,
-    ADD COLUMN aftersend_subtype varchar(255),
-    ADD COLUMN aftersend_bot_verdict varchar(255);
+    ADD COLUMN IF NOT EXISTS aftersend_fingerprint uuid,
+    ADD COLUMN IF NOT EXISTS aftersend_subtype varchar(255),
+    ADD COLUMN IF NOT EXISTS aftersend_bot_verdict varchar(255);
 
 -- Occurrences that differ in meaning from the one that holds their place in V137's unique indexes.
-CREATE TABLE "prefix".aftersend_folded_events (
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_folded_events (
     email_log_uuid uuid NOT NULL REFERENCES "prefix".phoenix_kit_email_logs (uuid) ON DELETE CASCADE,
     fingerprint uuid NOT NULL,
     uuid uuid NOT NULL,
@@ -49,19 +41,19 @@ CREATE TABLE "prefix".aftersend_folded_events (
     -- The mail first: a story reads all of a mail's.
     PRIMARY KEY (email_log_uuid, fingerprint)
 );
-CREATE INDEX aftersend_folded_events_type_occurred_at_idx
+CREATE INDEX IF NOT EXISTS aftersend_folded_events_type_occurred_at_idx
     ON "prefix".aftersend_folded_events (event_type, occurred_at);
 
 -- SES ids that a mail has beside the one in its column. No foreign key: tombstones outlive their mails.
-CREATE TABLE "prefix".aftersend_ids (
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_ids (
     aws_message_id text PRIMARY KEY,
     email_log_uuid uuid,
     state text NOT NULL CHECK (state IN ('alias', 'created', 'archived', 'deleted', 'erased'))
 );
-CREATE INDEX aftersend_ids_email_log_uuid_idx ON "prefix".aftersend_ids (email_log_uuid);
+CREATE INDEX IF NOT EXISTS aftersend_ids_email_log_uuid_idx ON "prefix".aftersend_ids (email_log_uuid);
 
 -- Messages that could not be read or stored, whole, each body once.
-CREATE TABLE "prefix".aftersend_quarantine (
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_quarantine (
     body_sha256 bytea PRIMARY KEY,
     uuid uuid NOT NULL UNIQUE,
     body bytea NOT NULL,
@@ -72,4 +64,4 @@ CREATE TABLE "prefix".aftersend_quarantine (
     first_received_at timestamptz NOT NULL DEFAULT now(),
     last_received_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX aftersend_quarantine_first_received_at_idx ON "prefix".aftersend_quarantine (first_received_at);
+CREATE INDEX IF NOT EXISTS aftersend_quarantine_first_received_at_idx ON "prefix".aftersend_quarantine (first_received_at);

@@ -107,10 +107,27 @@ async fn an_index_that_has_the_name_alone() {
             "INDEX {} ON \"prefix\".phoenix_kit_email_logs (\"to\")",
             "not of the kind gin",
         ),
+        (
+            "phoenix_kit_email_logs_compress_scan_index",
+            "INDEX {} ON \"prefix\".phoenix_kit_email_templates (usage_count)",
+            "on another table",
+        ),
+        (
+            "phoenix_kit_email_logs_aws_message_id_uidx",
+            "INDEX {} ON \"prefix\".phoenix_kit_email_logs (aws_message_id) WHERE aws_message_id IS NOT NULL",
+            "not unique",
+        ),
+        (
+            "phoenix_kit_email_blocklist_email_uidx",
+            "INDEX {} ON \"prefix\".phoenix_kit_email_blocklist (email)",
+            "not unique",
+        ),
     ] {
         let made = made.replace("{}", index);
         fixture.run(&format!(r#"DROP INDEX "prefix".{index}; CREATE {made}"#)).await;
-        assert_eq!(status(&fixture).await.unwrap().steps[1].lacks, [index]);
+        let lacks: Vec<String> =
+            status(&fixture).await.unwrap().steps.into_iter().flat_map(|step| step.lacks).collect();
+        assert_eq!(lacks, [index]);
         let remedy = format!("DROP INDEX \"{}\".{index};", fixture.prefix);
         check_refused(&fixture, &["of no use: it is", said, &remedy]).await;
         fixture.run(&remedy).await;

@@ -172,7 +172,12 @@ async fn tables_that_are_missing_are_made() {
         )
         .await;
     let found = status(&fixture).await.unwrap();
-    assert_eq!(found.steps[0].lacks, ["phoenix_kit_email_blocklist", "phoenix_kit_email_metrics"]);
+    let lost = [
+        "phoenix_kit_email_blocklist",
+        "phoenix_kit_email_metrics",
+        "phoenix_kit_email_blocklist_email_uidx",
+    ];
+    assert_eq!(found.steps[0].lacks, lost);
     assert_eq!(found.reached(), None);
     let reports = migrator.up(Step::LATEST).await.unwrap();
     assert_eq!(names(&reports), [("136", true)]);
@@ -181,4 +186,34 @@ async fn tables_that_are_missing_are_made() {
     set_marker(&fixture, "'137'").await;
     assert_same_catalog(&catalog(&fixture).await, &whole);
     fixture.store.require_schema().await.unwrap();
+}
+
+/// What a1 made and somebody dropped, with the ledger or without it.
+#[tokio::test]
+async fn a_step_that_lost_a_part_is_made_whole() {
+    let fixture = Fixture::empty().await;
+    let mut migrator = fixture.migrator().await;
+    migrator.up(Step::LATEST).await.unwrap();
+    let whole = catalog(&fixture).await;
+    for (lost, steps) in [
+        (r#"DROP TABLE "prefix".phoenix_kit_email_events"#, vec!["136", "137", "a1"]),
+        (r#"DROP TABLE "prefix".aftersend_folded_events"#, vec!["a1"]),
+        (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aftersend_derived"#, vec!["a1"]),
+        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1"]),
+        (r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx"#, vec!["136"]),
+    ] {
+        fixture.run(lost).await;
+        assert!(fixture.store.require_schema().await.is_err(), "{lost}");
+        let reports = migrator.up(Step::LATEST).await.unwrap();
+        assert_eq!(reports.iter().map(|report| report.step.name()).collect::<Vec<_>>(), steps, "{lost}");
+        assert_same_catalog(&catalog(&fixture).await, &whole);
+        assert_eq!(fixture.ingest(&[delivery("m1", "01:00")]).await.quarantined, 0);
+        fixture.store.require_schema().await.unwrap();
+    }
+    fixture.run(r#"DROP TABLE "prefix".aftersend_ids"#).await;
+    let down = migrator.down(Target::Step(Step::V137), DownOptions::default()).await;
+    assert!(
+        matches!(&down, Err(MigrateError::Incomplete { lacks, .. }) if lacks == "aftersend_ids"),
+        "{down:?}"
+    );
 }

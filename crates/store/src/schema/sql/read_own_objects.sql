@@ -1,0 +1,16 @@
+-- $1 the schema: tables of our own, and columns of our own in other tables.
+SELECT c.relname::text AS name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1
+  AND c.relname LIKE 'aftersend\_%'
+  AND c.relkind = 'r'
+UNION ALL
+SELECT c.relname || '.' || a.attname
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1
+  AND c.relkind = 'r'
+  AND a.attname LIKE 'aftersend\_%'
+  AND NOT a.attisdropped

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by demo, test and bench: finds what is missing on this machine and
+# Sourced by demo and test: finds what is missing on this machine and
 # installs it with the system's package manager.
 #
 # Every command is printed before it runs. On a terminal it is asked for first;

@@ -26,6 +26,7 @@ pub(crate) struct Cli {
 
 /// What every command takes, before its name or after.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "For every command")]
 pub(crate) struct Global {
     /// The PostgreSQL database to use: postgres://user:password@host:5432/database?sslmode=require
     /// (else $DATABASE_URL, else the embedded server)
@@ -34,7 +35,8 @@ pub(crate) struct Global {
     /// The Postgres schema that holds the tables
     #[arg(long, global = true, env = "AFTERSEND_PREFIX", default_value = "public", value_name = "SCHEMA")]
     pub(crate) prefix: Prefix,
-    /// The folder of the embedded server [default: /var/lib/aftersend as root, else ~/.local/share/aftersend]
+    /// The folder of the embedded server, not with --database-url
+    /// [default: /var/lib/aftersend as root, else $XDG_DATA_HOME/aftersend or ~/.local/share/aftersend]
     #[arg(long, global = true, env = "AFTERSEND_DATA_DIR", value_name = "FOLDER")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Answer in JSON, for machines
@@ -93,13 +95,13 @@ pub(crate) struct ServeArgs {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take
+        /// The last step to take: 136, 137 or a1
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
     },
     /// Take the schema down, by one step unless told otherwise
     Down {
-        /// The step to come down to, which stays; 0 for none
+        /// The step to come down to, which stays: 137, 136, or 0 for none
         #[arg(long, value_name = "STEP", value_parser = target)]
         to: Option<Target>,
         /// Lose rows that only Aftersend's own tables hold
@@ -135,7 +137,7 @@ pub(crate) enum IngestCommand {
         /// The queue's region, if its URL does not tell
         #[arg(long, env = "AFTERSEND_REGION", value_name = "REGION")]
         region: Option<String>,
-        /// End when the queue is empty
+        /// End when two long polls brought nothing
         #[arg(long)]
         drain: bool,
         /// Exit with 1 when a message went into quarantine
@@ -146,8 +148,8 @@ pub(crate) enum IngestCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// A part of the recipient, the subject or the campaign, in any case
-    #[arg(value_name = "TEXT")]
+    /// A part of the recipient, the subject or the campaign, in any case; all mails without it
+    #[arg(value_name = "TEXT", default_value = "")]
     pub(crate) text: String,
     /// Only mails in this state: queued, sent, delayed, delivered, opened, clicked, bounced, soft_bounced,
     /// hard_bounced, failed, rejected or complaint
@@ -160,7 +162,7 @@ pub(crate) struct SearchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Our uuid, the application's message id, or the id that SES gave the mail
+    /// Aftersend's uuid, the application's message id, or the id that SES gave the mail
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 }

@@ -18,8 +18,8 @@ pub(crate) struct Place {
     server: Option<embedded::Server>,
     /// The folder of the embedded server.
     pub(crate) data_dir: Option<PathBuf>,
-    /// Whether a flag named the database, so that a command without it would go to another one.
-    named_by_flag: bool,
+    /// The flag that named the database: a command without it would go to another one.
+    flag: Option<&'static str>,
 }
 
 /// Flags that name no database, or two.
@@ -36,9 +36,9 @@ impl Place {
     /// Finds the database, starting or joining the embedded server if none is given. Blocks meanwhile.
     pub(crate) fn open(global: &Global, command: &Command) -> anyhow::Result<Self> {
         let prefix = global.prefix.clone();
-        let (url, named_by_flag) = database_url(global, command)?;
+        let (url, flag) = database_url(global, command)?;
         if let Some(url) = url {
-            return Ok(Self { address: url.parse()?, prefix, server: None, data_dir: None, named_by_flag });
+            return Ok(Self { address: url.parse()?, prefix, server: None, data_dir: None, flag });
         }
         let mut data_dir = match &global.data_dir {
             Some(folder) => std::path::absolute(folder)?,
@@ -57,7 +57,7 @@ impl Place {
             connection.user,
             connection.database,
         );
-        Ok(Self { address, prefix, server: Some(server), data_dir: Some(data_dir), named_by_flag: false })
+        Ok(Self { address, prefix, server: Some(server), data_dir: Some(data_dir), flag })
     }
 
     /// Whether the database is the embedded one, whose schema is ours to change.
@@ -78,9 +78,7 @@ impl Place {
             Err(MigrateError::Behind { .. }) if self.is_embedded() => {
                 Migrator::open(&self.address, self.prefix.clone()).await?.up(Step::LATEST).await?;
             }
-            Err(error @ MigrateError::Behind { .. }) if self.named_by_flag => {
-                bail!("{error} (with the same --database-url)")
-            }
+            Err(error @ MigrateError::Behind { .. }) => bail!("{error}{}", self.same_flag()),
             Err(error) => return Err(error.into()),
         }
         Ok(store)
@@ -94,8 +92,12 @@ impl Place {
         } else {
             format!(" --prefix {}", self.prefix)
         };
-        let database = if self.named_by_flag { " (with the same --database-url)" } else { "" };
-        format!("aftersend migrate up{prefix}{database}")
+        format!("aftersend migrate up{prefix}{}", self.same_flag())
+    }
+
+    /// What a command to copy needs beside what is printed.
+    fn same_flag(&self) -> String {
+        self.flag.map_or(String::new(), |flag| format!(" (with the same {flag})"))
     }
 
     /// Leaves the embedded server, which stops with its last user.
@@ -107,9 +109,12 @@ impl Place {
     }
 }
 
-/// The database's URL, if it is not the embedded one, and whether a flag named it. Flags come before variables of
+/// The database's URL, if it is not the embedded one, and the flag that named either. Flags come before variables of
 /// our own, and those before the one that many programs share.
-fn database_url(global: &Global, command: &Command) -> Result<(Option<String>, bool), DatabaseFlags> {
+fn database_url(
+    global: &Global,
+    command: &Command,
+) -> Result<(Option<String>, Option<&'static str>), DatabaseFlags> {
     let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     if global.database_url.as_deref() == Some("") && std::env::var_os("AFTERSEND_DATABASE_URL").is_none() {
         return Err(DatabaseFlags::Empty);
@@ -123,14 +128,14 @@ fn database_url(global: &Global, command: &Command) -> Result<(Option<String>, b
         return Err(DatabaseFlags::Two);
     }
     if url_by_flag {
-        return Ok((url, true));
+        return Ok((url, Some("--database-url")));
     }
     // Made-up mail must not land in whatever database the surroundings happen to name.
     if folder_by_flag || matches!(command, Command::Demo(_)) {
-        return Ok((None, false));
+        return Ok((None, folder_by_flag.then_some("--data-dir")));
     }
     if url.is_some() || folder.is_some() {
-        return Ok((url, false));
+        return Ok((url, None));
     }
     let shared = variable("DATABASE_URL");
     if shared.is_some() {
@@ -138,5 +143,5 @@ fn database_url(global: &Global, command: &Command) -> Result<(Option<String>, b
             "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
         );
     }
-    Ok((shared, false))
+    Ok((shared, None))
 }

@@ -53,7 +53,7 @@ async fn from_queue(
     output.progress(format!(
         "Taking events from {}{}",
         options.queue_url,
-        if options.drain { " until it is empty" } else { " (Ctrl-C ends it)" }
+        if options.drain { " until two long polls bring nothing" } else { " (Ctrl-C ends it)" }
     ))?;
     let pumping = run.pump(&mut feed, shutdown);
     tokio::pin!(pumping);

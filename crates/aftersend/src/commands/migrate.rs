@@ -49,7 +49,7 @@ fn print_reports(reports: &[StepReport], place: &Place, output: Output) -> anyho
         return output.json(&json!({ "prefix": place.prefix.raw(), "steps": steps }));
     }
     if reports.is_empty() {
-        output.text(format!("The schema {} is there already; nothing to do", place.prefix))?;
+        output.text(format!("The schema {} is at that step already; nothing to do", place.prefix))?;
     }
     for report in reports {
         let mut line =

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &SearchArgs, place: &Place, output: Output) -> any
         return Ok(Outcome::Done);
     }
     if page.mails.is_empty() {
-        output.text("No mail has that text in its recipient, subject or campaign")?;
+        output.text(nothing(args))?;
         return Ok(Outcome::Done);
     }
     for mail in &page.mails {
@@ -40,6 +40,16 @@ pub(crate) async fn run(args: &SearchArgs, place: &Place, output: Output) -> any
         output.text(format!("… and older ones: --limit N for more than {mails_max}"))?;
     }
     Ok(Outcome::Done)
+}
+
+/// What to say of an empty page.
+fn nothing(args: &SearchArgs) -> &'static str {
+    match (args.text.trim().is_empty(), args.status) {
+        (true, None) => "No mail yet; `aftersend ingest` takes events in",
+        (true, Some(_)) => "No mail is in that state",
+        (false, None) => "No mail has that text in its recipient, subject or campaign",
+        (false, Some(_)) => "No mail in that state has that text in its recipient, subject or campaign",
+    }
 }
 
 /// A mail for machines.

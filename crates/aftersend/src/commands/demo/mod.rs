@@ -166,7 +166,9 @@ fn report(traffic: &Traffic, tally: &Tally, verdict: &Verdict, output: Output) -
         for difference in verdict.differences.iter().take(check::DIFFERENCES_SHOWN_MAX) {
             output.text(format!("different: {difference}"))?;
         }
-        output.text(format!("NOT EQUAL: {} differences", verdict.differences.len()))?;
+        let count = verdict.differences.len();
+        output
+            .text(format!("NOT EQUAL: {count} {}", if count == 1 { "difference" } else { "differences" }))?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 -- What stands where events of the batch found no place: the row in that place, and the folded row of the same
 -- occurrence. A statement of its own, after the inserts: what a racing batch has just committed made the insert
 -- yield, yet only a later statement's snapshot sees it. Served by V137's two indexes and a primary key.
--- Rows of ours hold a whole event; an application's hold a part of one, or nothing. The JSON itself is read only
--- where the fingerprint is missing.
+-- Rows of ours hold a whole event; an application's hold a part of one, or nothing: to tell them apart the server
+-- looks into the JSON of each, and hands it over only where the fingerprint is missing.
 WITH told AS MATERIALIZED (
     SELECT *
     FROM unnest($1::int[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[])

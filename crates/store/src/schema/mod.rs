@@ -3,6 +3,8 @@
 //! Steps 136 and 137 are `PhoenixKit`'s and are recorded where `PhoenixKit` records them: in the comment of
 //! the table `phoenix_kit`. Steps of our own (a1, …) are recorded in `aftersend_steps`.
 
+mod catalog;
+mod contract;
 mod indexes;
 mod lock;
 mod runner;

@@ -144,7 +144,9 @@ pub(super) async fn require_true_indexes(client: &Client, prefix: &Prefix) -> Re
         .map_err(|error| MigrateError::database("checking the indexes", &error))?;
     match found.wrong.into_iter().next() {
         None => Ok(()),
-        Some((index, wrong)) => Err(MigrateError::WrongIndex { prefix: prefix.clone(), index, wrong }),
+        Some((index, wrong)) => {
+            Err(MigrateError::WrongIndex { prefix: prefix.clone(), index: index.name.to_owned(), wrong })
+        }
     }
 }
 

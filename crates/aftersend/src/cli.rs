@@ -1,12 +1,12 @@
 //! The words of the command line. The comments of fields and variants are the help that people read.
 #![expect(clippy::doc_markdown, reason = "a terminal shows back ticks and angle brackets as they are")]
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use aftersend_event::Status;
 use aftersend_store::{
     Prefix,
-    schema::{Step, Target},
+    schema::{Limits, Step, Target},
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -98,6 +98,11 @@ pub(crate) enum MigrateCommand {
         /// The last step to take: 136, 137 or a1
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
+        /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
+        #[arg(long)]
+        in_transaction: bool,
+        #[command(flatten)]
+        limits: LimitArgs,
     },
     /// Take the schema down, by one step unless told otherwise
     Down {
@@ -110,9 +115,36 @@ pub(crate) enum MigrateCommand {
         /// Lose all mails and events, going below 136
         #[arg(long)]
         drop_data: bool,
+        /// Put back the duplicate events that step 137 removed, going to 136
+        #[arg(long)]
+        restore_removed: bool,
+        #[command(flatten)]
+        limits: LimitArgs,
     },
     /// Say where the schema stands
     Status,
+}
+
+/// What moving the schema may cost others, and how long it may take.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// How long a statement that keeps writers waiting may itself wait for its lock, in milliseconds; then it gives
+    /// way and is tried again
+    #[arg(long, default_value_t = 50, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    lock_timeout: u32,
+    /// How long to wait for other transactions, in seconds, before giving up
+    #[arg(long, default_value_t = 900, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=604_800))]
+    wait_budget: u32,
+}
+
+impl From<LimitArgs> for Limits {
+    fn from(arguments: LimitArgs) -> Self {
+        Self {
+            lock_timeout: Duration::from_millis(arguments.lock_timeout.into()),
+            wait_budget: Duration::from_secs(arguments.wait_budget.into()),
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

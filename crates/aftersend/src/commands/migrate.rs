@@ -1,6 +1,6 @@
 //! `aftersend migrate`.
 
-use aftersend_store::schema::{DownOptions, Migrator, SchemaStatus, Step, StepReport, Target};
+use aftersend_store::schema::{DownOptions, Migrator, SchemaStatus, Step, StepReport, Target, UpOptions};
 use serde_json::json;
 
 use crate::{Outcome, cli::MigrateCommand, database::Place, output::Output};
@@ -13,14 +13,23 @@ pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output)
             print_status(&status, place, output)?;
             return Ok(Outcome::Done);
         }
-        MigrateCommand::Up { to } => Migrator::open(&place.address, prefix).await?.up(*to).await?,
-        MigrateCommand::Down { to, discard_own_data, drop_data } => {
+        MigrateCommand::Up { to, in_transaction, limits } => {
+            let options =
+                UpOptions { target: *to, in_transaction: *in_transaction, limits: (*limits).into() };
+            Migrator::open(&place.address, prefix).await?.up(options).await?
+        }
+        MigrateCommand::Down { to, discard_own_data, drop_data, restore_removed, limits } => {
             let mut migrator = Migrator::open(&place.address, prefix.clone()).await?;
             let target = match to {
                 Some(target) => *target,
                 None => one_below(&Migrator::status(&place.address, &prefix).await?),
             };
-            let options = DownOptions { discard_own_data: *discard_own_data, drop_data: *drop_data };
+            let options = DownOptions {
+                discard_own_data: *discard_own_data,
+                drop_data: *drop_data,
+                restore_removed: *restore_removed,
+                limits: (*limits).into(),
+            };
             migrator.down(target, options).await?
         }
     };

@@ -28,12 +28,9 @@ pub(super) async fn read(client: &Client, prefix: &Prefix) -> Result<Found, toki
         let named = indexes.iter().find(|found| found.name == index.name);
         let wrong = match named {
             None => others.iter().any(|name| name == index.name).then(|| "no index".to_owned()),
-            Some(named) => index
-                .matches(named)
-                .err()
-                .or_else(|| (!named.valid).then(|| "left invalid by a build that failed".to_owned())),
+            Some(named) => index.matches(named).err(),
         };
-        if index.relied_on && (named.is_none() || wrong.is_some()) {
+        if index.relied_on && (named.is_none_or(|named| !named.valid) || wrong.is_some()) {
             found.lacks.push((index.step, index.name.to_owned()));
         }
         found.wrong.extend(wrong.map(|wrong| (index, wrong)));

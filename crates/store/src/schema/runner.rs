@@ -1,17 +1,27 @@
 //! Moving a schema along the line of steps.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use super::{
+    Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher,
+    contract::{EVENTS, LOGS, MARKER_TABLE},
+    lock,
+    online::{Board, Observer, Session, mails},
+    shape,
+    steps::{a1, v136, v137},
+};
+use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Transaction, error::SqlState};
 
-use super::{MigrateError, SchemaStatus, Step, StepStatus, lock, shape, steps};
-use crate::{Connection, DatabaseAddress, Prefix, error::sentence};
-
-/// What a migrator's session is set to. A killed client's statement would run on for as long as it takes;
-/// the check ends it within a second. Statements that block writers give up rather than queue for long.
-const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; SET lock_timeout = '5s'; \
-     SET client_connection_check_interval = '1s'; SET TimeZone = 'UTC'; SET client_min_messages = 'warning'";
+/// What a migrator's session is set to. A killed client's statement would run on for as long as it takes; the check
+/// ends it within a second. What a crash of the server loses of the last batches, the next run does again; the
+/// record of a step is written for good.
+const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; \
+     SET client_connection_check_interval = '1s'; SET TimeZone = 'UTC'; SET client_min_messages = 'warning'; \
+     SET synchronous_commit = off";
 
 /// How far down to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +32,43 @@ pub enum Target {
     Nothing,
 }
 
-/// What `down` may lose.
+/// How to go up.
+#[derive(Clone, Copy, Debug)]
+pub struct UpOptions {
+    /// The last step to take.
+    pub target: Step,
+    /// Take each step in one transaction, which keeps writers out until it is done.
+    ///
+    /// Without it, steps run beside an application that goes on writing; only where mails and events have no rows
+    /// yet are they taken in one transaction all the same.
+    pub in_transaction: bool,
+    /// What it may cost others, and how long it may take.
+    pub limits: Limits,
+}
+
+impl Default for UpOptions {
+    fn default() -> Self {
+        Self { target: Step::LATEST, in_transaction: false, limits: Limits::default() }
+    }
+}
+
+impl From<Step> for UpOptions {
+    fn from(target: Step) -> Self {
+        Self { target, ..Self::default() }
+    }
+}
+
+/// What `down` may lose and do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DownOptions {
     /// Lose rows of tables that own steps made.
     pub discard_own_data: bool,
     /// Lose the mails and events themselves, going below 136.
     pub drop_data: bool,
+    /// Put back the events that step 137 removed, going to 136.
+    pub restore_removed: bool,
+    /// What it may cost others, and how long it may take.
+    pub limits: Limits,
 }
 
 /// What a step did.
@@ -47,7 +87,9 @@ pub struct StepReport {
 /// Holds the one connection that moves a schema, and the lock that keeps others from it.
 pub struct Migrator {
     connection: Connection,
+    address: DatabaseAddress,
     prefix: Prefix,
+    watcher: Option<Arc<dyn Watcher>>,
 }
 
 impl Migrator {
@@ -64,7 +106,12 @@ impl Migrator {
             .await
             .map_err(|error| MigrateError::database("preparing the session", &error))?;
         lock::take(&connection.client, &prefix).await?;
-        Ok(Self { connection, prefix })
+        Ok(Self { connection, address: address.clone(), prefix, watcher: None })
+    }
+
+    /// Tells somebody how far it is, from now on.
+    pub fn watch(&mut self, watcher: Arc<dyn Watcher>) {
+        self.watcher = Some(watcher);
     }
 
     /// Where the schema stands, without waiting for anybody.
@@ -79,10 +126,14 @@ impl Migrator {
 
     /// Takes the schema up to a step, that one included.
     ///
+    /// Not cancel-safe: dropped half way, the server goes on with the statement that runs. Drop the migrator then,
+    /// and open another.
+    ///
     /// # Errors
     ///
-    /// The first step that fails; it changes nothing, the ones before it stay.
-    pub async fn up(&mut self, to: Step) -> Result<Vec<StepReport>, MigrateError> {
+    /// The first step that fails; the ones before it stay, and the next attempt goes on from there.
+    pub async fn up(&mut self, options: impl Into<UpOptions>) -> Result<Vec<StepReport>, MigrateError> {
+        let options = options.into();
         let status = SchemaStatus::read(&self.connection.client, &self.prefix).await?;
         let marker = status.marker.unwrap_or(0);
         if marker != 0 && marker < 136 {
@@ -90,16 +141,35 @@ impl Migrator {
         }
         shape::require(&self.connection.client, &self.prefix, marker).await?;
         shape::require_true_indexes(&self.connection.client, &self.prefix).await?;
+        let steps: Vec<Step> =
+            Step::ALL.into_iter().filter(|step| *step <= options.target && !status.has(*step)).collect();
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let way =
+            if options.in_transaction || shape::has_no_rows(&self.connection.client, &self.prefix).await? {
+                Way::InTransaction
+            } else {
+                Way::Online
+            };
+        let mut run = Run::start(self, options.limits, marker).await?;
         let mut reports = Vec::new();
-        for step in Step::ALL {
-            if step <= to && !status.has(step) {
-                reports.push(self.run(step, Way::Up, marker).await?);
+        for step in steps {
+            match run.up(step, way).await {
+                Ok(report) => reports.push(report),
+                Err(error) => {
+                    run.end().await;
+                    return Err(error);
+                }
             }
         }
+        run.end().await;
         Ok(reports)
     }
 
     /// Takes the schema down to a step, that one excluded.
+    ///
+    /// Not cancel-safe, as [`Migrator::up`].
     ///
     /// # Errors
     ///
@@ -116,7 +186,45 @@ impl Migrator {
             .filter(|step| status.has(*step) || (*step == Step::V137 && status.marker == Some(137)))
             .collect();
         let marker = status.marker.unwrap_or(0);
-        // Everything that speaks against it is said before anything is done.
+        self.refuse_down(&status, &doomed, options).await?;
+        let restores =
+            options.restore_removed && marker == 136 && to == Target::Step(Step::V136) && doomed.is_empty();
+        if doomed.is_empty() && !restores {
+            return Ok(Vec::new());
+        }
+        let mut run = Run::start(self, options.limits, marker).await?;
+        let mut reports = Vec::new();
+        if restores {
+            // It went down without them before, and they are wanted after all.
+            match run.restore().await {
+                Ok(report) => reports.push(report),
+                Err(error) => {
+                    run.end().await;
+                    return Err(error);
+                }
+            }
+        }
+        for step in doomed {
+            match run.down(step, options).await {
+                Ok(report) => reports.push(report),
+                Err(error) => {
+                    run.end().await;
+                    return Err(error);
+                }
+            }
+        }
+        run.end().await;
+        Ok(reports)
+    }
+
+    /// Everything that speaks against going down, said before anything is done.
+    async fn refuse_down(
+        &self,
+        status: &SchemaStatus,
+        doomed: &[Step],
+        options: DownOptions,
+    ) -> Result<(), MigrateError> {
+        let marker = status.marker.unwrap_or(0);
         if let Some(StepStatus { step, lacks, .. }) = status
             .steps
             .iter()
@@ -128,7 +236,7 @@ impl Migrator {
             return Err(MigrateError::AboveContract { prefix: self.prefix.clone(), found: marker });
         }
         if doomed.contains(&Step::A1) && !options.discard_own_data {
-            steps::refuse_to_lose_own_rows(&self.connection.client, &self.prefix).await?;
+            a1::refuse_to_lose_own_rows(&self.connection.client, &self.prefix).await?;
         }
         if doomed.contains(&Step::V136) {
             if !options.drop_data {
@@ -138,12 +246,7 @@ impl Migrator {
                 return Err(MigrateError::NotOurs(self.prefix.clone()));
             }
         }
-        let mut reports = Vec::new();
-        let way = Way::Down { keep_own_rows: !options.discard_own_data };
-        for step in doomed {
-            reports.push(self.run(step, way, marker).await?);
-        }
-        Ok(reports)
+        Ok(())
     }
 
     /// The session that moves the schema, with what it is set to.
@@ -151,126 +254,165 @@ impl Migrator {
     pub(super) fn client(&self) -> &tokio_postgres::Client {
         &self.connection.client
     }
-
-    /// One step in one transaction, its record included.
-    async fn run(&mut self, step: Step, way: Way, marker: u32) -> Result<StepReport, MigrateError> {
-        let began = Instant::now();
-        match (step, way) {
-            (Step::V136, Way::Up) => steps::make_schema(&self.connection.client, &self.prefix).await?,
-            (Step::V137, Way::Up) => {
-                steps::make_trigrams(&self.connection.client, &self.prefix).await?;
-            }
-            _ => {}
-        }
-        let failed = |error: tokio_postgres::Error| failure(step, way, &error);
-        let transaction = self.connection.client.transaction().await.map_err(failed)?;
-        if let (Step::A1, Way::Down { keep_own_rows: true }) = (step, way) {
-            // Asked before, to refuse before anything is done; asked again, now that nobody can add to them.
-            steps::lock_own_tables(&transaction, &self.prefix).await.map_err(failed)?;
-            steps::refuse_to_lose_own_rows(&transaction, &self.prefix).await?;
-        }
-        let mut notes = steps::apply(&transaction, &self.prefix, step, way.is_up()).await.map_err(failed)?;
-        record(&transaction, &self.prefix, step, way.is_up(), marker, began.elapsed())
-            .await
-            .map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        if let (Step::A1, Way::Up) = (step, way) {
-            let marked = steps::mark_derived(&self.connection.client, &self.prefix).await.map_err(failed)?;
-            if marked > 0 {
-                notes.push(format!("{marked} mails known from their events alone"));
-            }
-        }
-        Ok(StepReport { step, up: way.is_up(), duration: began.elapsed(), notes })
-    }
 }
 
-/// Which way a step goes.
-#[derive(Clone, Copy)]
+/// How a step goes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    Up,
-    Down { keep_own_rows: bool },
+    /// Beside writers.
+    Online,
+    /// In one transaction, without them.
+    InTransaction,
 }
 
-impl Way {
-    const fn is_up(self) -> bool {
-        matches!(self, Self::Up)
+/// Steps being taken, and somebody looking on.
+struct Run<'m> {
+    migrator: &'m mut Migrator,
+    limits: Limits,
+    /// The marker before the first step.
+    marker: u32,
+    board: Arc<Board>,
+    observer: Observer,
+}
+
+impl<'m> Run<'m> {
+    async fn start(migrator: &'m mut Migrator, limits: Limits, marker: u32) -> Result<Self, MigrateError> {
+        let board = Arc::new(Board::default());
+        let pid = migrator
+            .connection
+            .client
+            .query_one("SELECT pg_catalog.pg_backend_pid()", &[])
+            .await
+            .map_err(|error| MigrateError::database("asking for the session's number", &error))?
+            .get(0);
+        let watcher = migrator.watcher.clone();
+        let observer =
+            Observer::start(&migrator.address, &migrator.prefix, pid, Arc::clone(&board), watcher).await?;
+        Ok(Self { migrator, limits, marker, board, observer })
+    }
+
+    async fn end(self) {
+        self.observer.stop().await;
+    }
+
+    fn session(&mut self, step: Step, up: bool) -> Session<'_> {
+        let client = &mut self.migrator.connection.client;
+        Session::new(client, &self.migrator.prefix, self.limits, Arc::clone(&self.board), (step, up))
+    }
+
+    async fn up(&mut self, step: Step, way: Way) -> Result<StepReport, MigrateError> {
+        let began = Instant::now();
+        let prefix = self.migrator.prefix.clone();
+        match step {
+            Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
+            Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
+            Step::A1 => {}
+        }
+        let record = record(&prefix, step, true, self.marker);
+        let mut session = self.session(step, true);
+        let notes = match (step, way) {
+            (Step::V136, _) => {
+                session.phase("making tables", None, "tables");
+                session.transaction(&[], v136::Up { prefix: &prefix, record: &record }).await?
+            }
+            (Step::V137, Way::Online) => {
+                let trigrams = v137::trigrams(&mut session).await?;
+                let notes = v137::up_online(&mut session, &trigrams).await?;
+                session.guarded(&[], &record).await?;
+                notes
+            }
+            (Step::V137, Way::InTransaction) => {
+                let trigrams = v137::trigrams(&mut session).await?;
+                session.phase("everything in one transaction", None, "transactions");
+                let up = v137::UpInTransaction { prefix: &prefix, trigrams: &trigrams, record: &record };
+                session.transaction(&[LOGS, EVENTS], up).await?
+            }
+            (Step::A1, _) => {
+                session.phase("making tables and columns of our own", None, "tables");
+                a1::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, began.elapsed())).await?;
+                let marked = mails::mark_derived(&mut session).await?;
+                if marked > 0 {
+                    vec![format!("{marked} mails known from their events alone")]
+                } else {
+                    Vec::new()
+                }
+            }
+        };
+        session.phase("done", Some(0), "");
+        Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
+    }
+
+    async fn down(&mut self, step: Step, options: DownOptions) -> Result<StepReport, MigrateError> {
+        let began = Instant::now();
+        let prefix = self.migrator.prefix.clone();
+        let record = record(&prefix, step, false, self.marker);
+        let mut session = self.session(step, false);
+        session.phase("taking the step down", None, "tables");
+        let notes = match step {
+            Step::A1 => {
+                let down = a1::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
+                session.transaction(&[LOGS, EVENTS], down).await?;
+                Vec::new()
+            }
+            Step::V137 => {
+                let mut notes = v137::down_online(&mut session, options.restore_removed).await?;
+                session.guarded(&[], &record).await?;
+                notes.extend(v137::drop_own_tables(&mut session).await?);
+                notes
+            }
+            Step::V136 => {
+                session.transaction(&[], v136::Down { prefix: &prefix }).await?;
+                Vec::new()
+            }
+        };
+        Ok(StepReport { step, up: false, duration: began.elapsed(), notes })
+    }
+
+    /// Puts removed events back in a schema that is at 136 already.
+    async fn restore(&mut self) -> Result<StepReport, MigrateError> {
+        let began = Instant::now();
+        let mut session = self.session(Step::V137, false);
+        let mut notes = v137::restore_removed(&mut session).await?;
+        notes.extend(v137::drop_own_tables(&mut session).await?);
+        Ok(StepReport { step: Step::V137, up: false, duration: began.elapsed(), notes })
     }
 }
 
-/// Writes down, within the step's own transaction, that the schema has it, or has it no longer.
-async fn record(
-    transaction: &Transaction<'_>,
-    prefix: &Prefix,
-    step: Step,
-    up: bool,
-    marker: u32,
-    duration: Duration,
-) -> Result<(), tokio_postgres::Error> {
-    let number = match step {
-        Step::A1 if up => return record_own(transaction, prefix, step, duration).await,
-        // It has dropped its ledger with the rest; so has going below 136 the marker table.
-        Step::A1 => return Ok(()),
-        Step::V136 if !up => return Ok(()),
+/// The statements that write down in the marker's comment that the schema has one of `PhoenixKit`'s steps, or has it
+/// no longer.
+fn record(prefix: &Prefix, step: Step, up: bool, marker: u32) -> String {
+    let number = match (step, up) {
         // Only what was missing has been made.
-        Step::V136 if marker >= 136 => return Ok(()),
-        Step::V137 if up => 137,
-        Step::V136 | Step::V137 => 136,
+        (Step::V136, true) if marker >= 136 => return String::new(),
+        (Step::V137, true) => 137,
+        _ => 136,
     };
     // A marker above 137 tells of PhoenixKit's own steps, and is left alone.
-    if marker <= 137 {
-        let comment = format!("COMMENT ON TABLE {}.phoenix_kit IS '{number}'", prefix.quoted());
-        transaction.batch_execute(&comment).await?;
+    if marker > 137 {
+        return String::new();
     }
-    Ok(())
+    let schema = prefix.quoted();
+    format!("SET LOCAL synchronous_commit = on; COMMENT ON TABLE {schema}.{MARKER_TABLE} IS '{number}'")
 }
 
-async fn record_own(
-    transaction: &Transaction<'_>,
-    prefix: &Prefix,
-    step: Step,
-    duration: Duration,
-) -> Result<(), tokio_postgres::Error> {
-    let checksum = Sha256::digest(steps::A1_UP).iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write;
-        write!(text, "{byte:02x}").expect("a String takes any text");
-        text
-    });
-    let insert = format!(
-        "INSERT INTO {}.aftersend_steps (step, duration, checksum) VALUES ($1, make_interval(secs => $2), $3) \
-         ON CONFLICT (step) DO NOTHING",
-        prefix.quoted()
-    );
-    transaction.execute(&insert, &[&step.name(), &duration.as_secs_f64(), &checksum]).await?;
-    Ok(())
-}
+/// The statements that write down in the ledger that the schema has one of our steps.
+fn record_own(prefix: &Prefix, step: Step, duration: Duration) -> String {
+    use std::fmt::Write;
 
-fn failure(step: Step, way: Way, error: &tokio_postgres::Error) -> MigrateError {
-    match error.code() {
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => MigrateError::Locked { step },
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => MigrateError::Permission {
-            step,
-            reason: sentence(error),
-            hint: "Run it as the owner of the tables",
-        },
-        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => MigrateError::Database {
-            doing: format!("step {step}"),
-            reason: "the database is read-only: a standby, or set so; give the primary's address".to_owned(),
-        },
-        Some(&SqlState::DISK_FULL) => MigrateError::Database {
-            doing: format!("step {step}"),
-            reason:
-                "the database's disk is full: make room there and run this again; the step changed nothing"
-                    .to_owned(),
-        },
-        Some(&SqlState::UNIQUE_VIOLATION) => MigrateError::Database {
-            doing: format!(
-                "step {step} needs rows to be there once that are there twice, and changed nothing"
-            ),
-            reason: sentence(error),
-        },
-        _ => MigrateError::database(
-            format!("step {step} {} failed and changed nothing", if way.is_up() { "up" } else { "down" }),
-            error,
-        ),
+    let mut hash = Sha256::new();
+    for part in a1::PARTS {
+        hash.update(part.statements);
     }
+    let mut checksum = String::new();
+    for byte in hash.finalize() {
+        write!(checksum, "{byte:02x}").expect("a String takes any text");
+    }
+    format!(
+        "SET LOCAL synchronous_commit = on; \
+         INSERT INTO {}.aftersend_steps (step, duration, checksum) \
+         VALUES ('{step}', make_interval(secs => {:.3}), '{checksum}') ON CONFLICT (step) DO NOTHING",
+        prefix.quoted(),
+        duration.as_secs_f64(),
+    )
 }

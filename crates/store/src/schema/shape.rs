@@ -158,3 +158,18 @@ pub(super) async fn made_by_us(client: &Client, prefix: &Prefix) -> Result<bool,
         .map_err(|error| MigrateError::database("asking who made the tables", &error))?;
     Ok(usize::try_from(row.get::<_, i64>(0)) == Ok(TABLES.len()))
 }
+
+/// Whether there are neither mails nor events, or not even their tables.
+pub(super) async fn has_no_rows(client: &Client, prefix: &Prefix) -> Result<bool, MigrateError> {
+    let failed = |error: tokio_postgres::Error| MigrateError::database("looking for rows", &error);
+    let tables = ["phoenix_kit_email_logs", "phoenix_kit_email_events"].as_slice();
+    let rows =
+        client.query(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &tables]).await.map_err(failed)?;
+    for row in &rows {
+        let any = format!("SELECT FROM {}.{} LIMIT 1", prefix.quoted(), row.get::<_, &str>(0));
+        if client.query_opt(&any, &[]).await.map_err(failed)?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

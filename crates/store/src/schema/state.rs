@@ -3,20 +3,12 @@
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::{MigrateError, Step, indexes, shape::TABLES};
+use super::{
+    MigrateError, Step, indexes,
+    shape::TABLES,
+    steps::{a1, v137},
+};
 use crate::{Prefix, Store};
-
-/// What step a1 makes.
-const OWN_OBJECTS: [&str; 8] = [
-    "aftersend_steps",
-    "aftersend_folded_events",
-    "aftersend_ids",
-    "aftersend_quarantine",
-    "phoenix_kit_email_logs.aftersend_derived",
-    "phoenix_kit_email_events.aftersend_fingerprint",
-    "phoenix_kit_email_events.aftersend_subtype",
-    "phoenix_kit_email_events.aftersend_bot_verdict",
-];
 
 /// Where a schema stands on the line of steps.
 #[derive(Clone, Debug)]
@@ -83,10 +75,10 @@ impl SchemaStatus {
                 };
                 let mut lacks = Vec::new();
                 if claimed {
-                    let objects: &[&str] = match step {
-                        Step::V136 => &TABLES,
-                        Step::V137 => &[],
-                        Step::A1 => &OWN_OBJECTS,
+                    let objects: Vec<&str> = match step {
+                        Step::V136 => TABLES.to_vec(),
+                        Step::V137 => v137::OWN_TABLES.to_vec(),
+                        Step::A1 => a1::PARTS.iter().flat_map(|part| part.objects).copied().collect(),
                     };
                     let absent = objects.iter().filter(|name| !present.iter().any(|p| p == *name));
                     lacks.extend(absent.map(ToString::to_string));

@@ -1,3 +1,5 @@
+DROP TABLE IF EXISTS "prefix".aftersend_removed_events;
+DROP TABLE IF EXISTS "prefix".aftersend_progress;
 DROP TABLE "prefix".phoenix_kit_email_orphaned_events;
 DROP TABLE "prefix".phoenix_kit_email_metrics;
 DROP TABLE "prefix".phoenix_kit_email_templates;

@@ -1,9 +1,11 @@
 //! What is refused, in which words, and that nothing was changed then.
 
+use std::time::Duration;
+
 use super::{assert_same_catalog, catalog, marker, set_marker, status};
 use crate::{
     Batch, DatabaseAddress, Poison,
-    schema::{DownOptions, MigrateError, Migrator, Step, Target},
+    schema::{DownOptions, Limits, Migrator, Step, Target},
     testing::{Fixture, assert_says, bounce, send},
 };
 
@@ -160,7 +162,7 @@ async fn a_step_of_a_newer_program() {
     check_refused(&fixture, &["step a9", "newer Aftersend"]).await;
     assert_says(status(&fixture).await, &["step a9"]);
     assert_says(fixture.store.require_schema().await, &["step a9"]);
-    let lose_all = DownOptions { discard_own_data: true, drop_data: true };
+    let lose_all = DownOptions { discard_own_data: true, drop_data: true, ..DownOptions::default() };
     assert_says(fixture.migrator().await.down(Target::Nothing, lose_all).await, &["step a9"]);
 }
 
@@ -179,12 +181,12 @@ async fn rows_that_only_our_tables_hold() {
     let expected = catalog(&fixture).await;
     let mut migrator = fixture.migrator().await;
     for to in [Target::Step(Step::V137), Target::Step(Step::V136), Target::Nothing] {
-        let options = DownOptions { discard_own_data: false, drop_data: true };
+        let options = DownOptions { discard_own_data: false, drop_data: true, ..DownOptions::default() };
         let parts = ["1 folded events, 1 quarantined messages", "--discard-own-data"];
         assert_says(migrator.down(to, options).await, &parts);
         assert_same_catalog(&catalog(&fixture).await, &expected);
     }
-    let discard = DownOptions { discard_own_data: true, drop_data: false };
+    let discard = DownOptions { discard_own_data: true, drop_data: false, ..DownOptions::default() };
     assert_says(migrator.down(Target::Nothing, discard).await, &["drops every mail", "--drop-data"]);
     assert_same_catalog(&catalog(&fixture).await, &expected);
     assert_eq!(migrator.down(Target::Step(Step::V136), discard).await.unwrap().len(), 2);
@@ -230,8 +232,10 @@ async fn a_table_that_somebody_holds() {
     let mut migrator = fixture.migrator().await;
     // A reader is in nobody's way.
     migrator.up(Step::V137).await.unwrap();
-    migrator.client().batch_execute("SET lock_timeout = '50ms'").await.unwrap();
-    let refused = migrator.down(Target::Step(Step::V136), DownOptions::default()).await;
-    assert!(matches!(refused, Err(MigrateError::Locked { step: Step::V137 })), "{refused:?}");
+    let limits = Limits { wait_budget: Duration::from_millis(500), ..Limits::default() };
+    let refused =
+        migrator.down(Target::Step(Step::V136), DownOptions { limits, ..DownOptions::default() }).await;
+    // It holds up nobody by waiting for the reader, and says who that is.
+    assert_says(refused, &["step 137 waited", "idle in transaction", "--wait-budget"]);
     assert_eq!(marker(&fixture).await.as_deref(), Some("137"));
 }

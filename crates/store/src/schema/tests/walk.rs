@@ -6,7 +6,10 @@ use crate::{
     testing::{Fixture, delivery, send},
 };
 
-const LOSE_ALL: DownOptions = DownOptions { discard_own_data: true, drop_data: true };
+/// Whatever there is to lose.
+fn lose_all() -> DownOptions {
+    DownOptions { discard_own_data: true, drop_data: true, ..DownOptions::default() }
+}
 
 #[tokio::test]
 async fn every_step_goes_up_and_down_one_by_one() {
@@ -40,13 +43,13 @@ async fn every_step_goes_up_and_down_one_by_one() {
         (Step::V136, Target::Nothing, None),
     ] {
         // What is not on the way down stays as it is.
-        assert!(migrator.down(Target::Step(gone), LOSE_ALL).await.unwrap().is_empty());
+        assert!(migrator.down(Target::Step(gone), lose_all()).await.unwrap().is_empty());
         assert_same_catalog(&catalog(&fixture).await, &catalogs.pop().unwrap());
-        assert_eq!(names(&migrator.down(to, LOSE_ALL).await.unwrap()), [(gone.name(), false)]);
+        assert_eq!(names(&migrator.down(to, lose_all()).await.unwrap()), [(gone.name(), false)]);
         assert_eq!(marker(&fixture).await.as_deref(), marked);
     }
     assert_eq!(catalog(&fixture).await, Vec::<String>::new());
-    assert!(migrator.down(Target::Nothing, LOSE_ALL).await.unwrap().is_empty());
+    assert!(migrator.down(Target::Nothing, lose_all()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -63,7 +66,7 @@ async fn up_down_up_gives_the_same_catalog() {
     assert_eq!(names(&up), [("137", true), ("a1", true)]);
     assert_same_catalog(&catalog(&fixture).await, &expected);
     // And from nothing.
-    migrator.down(Target::Nothing, LOSE_ALL).await.unwrap();
+    migrator.down(Target::Nothing, lose_all()).await.unwrap();
     migrator.up(Step::LATEST).await.unwrap();
     assert_same_catalog(&catalog(&fixture).await, &expected);
 }
@@ -74,7 +77,7 @@ async fn two_prefixes_in_one_database_know_nothing_of_each_other() {
     one.ingest(&[send("m1")]).await;
     let expected = catalog(&one).await;
     assert_same_catalog(&catalog(&other).await, &expected);
-    other.migrator().await.down(Target::Nothing, LOSE_ALL).await.unwrap();
+    other.migrator().await.down(Target::Nothing, lose_all()).await.unwrap();
     assert_same_catalog(&catalog(&one).await, &expected);
     assert_eq!(marker(&one).await.as_deref(), Some("137"));
     assert_eq!(one.store.count_all().await.unwrap().events, 1);
@@ -133,11 +136,11 @@ async fn a_marker_above_137_is_left_alone() {
 
     // PhoenixKit's steps come down first, and nothing of ours goes before that is said.
     for to in [Target::Step(Step::V136), Target::Nothing] {
-        let refused = migrator.down(to, LOSE_ALL).await;
+        let refused = migrator.down(to, lose_all()).await;
         assert!(matches!(refused, Err(MigrateError::AboveContract { found: 139, .. })), "{refused:?}");
         assert_same_catalog(&with_marker(catalog(&fixture).await), &expected);
     }
-    assert_eq!(names(&migrator.down(Target::Step(Step::V137), LOSE_ALL).await.unwrap()), [("a1", false)]);
+    assert_eq!(names(&migrator.down(Target::Step(Step::V137), lose_all()).await.unwrap()), [("a1", false)]);
     assert_eq!(marker(&fixture).await.as_deref(), Some("139"));
 }
 

@@ -1,6 +1,5 @@
--- Step a1: what ingest needs beyond V137. Only tables of our own and nullable columns without defaults,
--- which PostgreSQL adds without touching a row; a PhoenixKit application writes on as before.
--- What is there already stays: a step that lost a part of it is run again.
+-- Step a1: tables of our own. What is there already stays: a step that lost a part of it is run again.
+-- The foreign key of the folded events keeps writers of mails out for the moment that it takes to make it.
 
 CREATE TABLE IF NOT EXISTS "prefix".aftersend_steps (
     step text PRIMARY KEY,
@@ -8,15 +7,6 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_steps (
     duration interval NOT NULL,
     checksum text NOT NULL
 );
-
-ALTER TABLE "prefix".phoenix_kit_email_logs
-    -- True: known from events alone, and its descriptive columns are theirs. NULL: an application's row.
-    ADD COLUMN IF NOT EXISTS aftersend_derived boolean;
-
-ALTER TABLE "prefix".phoenix_kit_email_events
-    ADD COLUMN IF NOT EXISTS aftersend_fingerprint uuid,
-    ADD COLUMN IF NOT EXISTS aftersend_subtype varchar(255),
-    ADD COLUMN IF NOT EXISTS aftersend_bot_verdict varchar(255);
 
 -- Occurrences that differ in meaning from the one that holds their place in V137's unique indexes.
 CREATE TABLE IF NOT EXISTS "prefix".aftersend_folded_events (

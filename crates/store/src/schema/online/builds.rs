@@ -1,0 +1,213 @@
+//! Builds indexes that keep no writer out, also where writers go on writing duplicates into a unique one.
+//!
+//! A build that fails leaves its index behind, invalid. Before it was *ready* nobody has to keep it up to date, and
+//! it is dropped. From then on every writer does, and is refused what is in it already: such an index stays, since
+//! no further duplicate can come, and is built again beside itself by `REINDEX … CONCURRENTLY`.
+//! <https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY>
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::error::SqlState;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        MigrateError,
+        catalog::{self, FoundIndex},
+        contract::{Index, quoted},
+    },
+    Patience, Session,
+    duplicates::{self, Kinds, Moment},
+};
+
+/// A search for new duplicates that takes no longer than this leaves so few new ones behind that a build may do.
+const CATCH_UP_MAX: Duration = Duration::from_millis(50);
+/// Searches in a row before a build at most.
+const CATCH_UPS_MAX: u32 = 6;
+/// How far back clocks may differ between the search for duplicates and what is written at the same time.
+pub(in crate::schema) const MARGIN_S: f64 = 120.0;
+/// The same within seconds of the last search, which has seen all but the last moment.
+const MARGIN_SHORT_S: f64 = 1.0;
+/// Every so many failed builds the whole table is searched again.
+const SEARCH_ALL_EVERY: u32 = 3;
+
+/// What is there where an index should be.
+enum Standing {
+    /// It is there and in use, under this name.
+    Valid(String),
+    /// Somebody builds it right now.
+    BeingBuilt(String),
+    /// It failed after it was ready, and refuses duplicates.
+    Ready,
+    /// What failed builds left, by name.
+    LeftOvers(Vec<String>),
+    /// Nothing.
+    Absent,
+}
+
+/// Builds an index that any rows may go into.
+pub(in crate::schema) async fn build(
+    session: &mut Session<'_>,
+    index: &'static Index,
+    trigrams: &str,
+) -> Result<(), MigrateError> {
+    while !clear_the_place(session, index).await? {
+        session.phase(format!("building {}", index.name), None, "blocks");
+        let create = index.create_sql(session.prefix, trigrams, true);
+        match session.waiting(&create).await? {
+            Ok(()) => {}
+            // Two that wait for each other: one of them is broken off, and comes again.
+            Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => {}
+            Err(error) => return Err(session.failed(&error)),
+        }
+    }
+    Ok(())
+}
+
+/// Builds a unique index on events. `since` is when the search for duplicates began that has just been through the
+/// whole table. Says how many more duplicates went.
+///
+/// Duplicates that come between the last search and the build make it fail. So the searches go on until one takes
+/// next to no time, and the build follows at once; what it fails on is removed, and it is tried again.
+pub(in crate::schema) async fn build_unique(
+    session: &mut Session<'_>,
+    index: &'static Index,
+    kinds: Kinds,
+    mut since: Moment,
+) -> Result<u64, MigrateError> {
+    let mut removed = 0;
+    let mut failures = 0;
+    while !clear_the_place(session, index).await? {
+        let ready = matches!(standing(session, index).await?, Standing::Ready);
+        session.phase("removing new duplicate events", None, "events");
+        removed += catch_up(session, kinds, &mut since).await?;
+        session.phase(format!("building {}", index.name), None, "blocks");
+        let statement = if ready {
+            format!("REINDEX INDEX CONCURRENTLY {}.{}", session.prefix.quoted(), index.name)
+        } else {
+            index.create_sql(session.prefix, "", true)
+        };
+        let error = match session.waiting(&statement).await? {
+            Ok(()) => continue,
+            Err(error) => error,
+        };
+        match error.code() {
+            Some(&SqlState::T_R_DEADLOCK_DETECTED) => continue,
+            Some(&SqlState::UNIQUE_VIOLATION) => {}
+            _ => return Err(session.failed(&error)),
+        }
+        failures += 1;
+        if failures >= session.limits.tries_max {
+            return Err(MigrateError::NeverUnique { index: index.name, tries: failures });
+        }
+        session.phase("removing the duplicates that a build met", None, "events");
+        if let Some(mail) = mail_of(&error) {
+            removed += duplicates::remove_of_mail(session, kinds, mail).await?;
+        }
+        if failures % SEARCH_ALL_EVERY == 0 {
+            since = duplicates::now(session, MARGIN_S).await?;
+            removed += duplicates::remove_all(session, kinds).await?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes what has come since, until that takes next to no time.
+async fn catch_up(session: &mut Session<'_>, kinds: Kinds, since: &mut Moment) -> Result<u64, MigrateError> {
+    let mut removed = 0;
+    for _ in 0..CATCH_UPS_MAX {
+        let next = duplicates::now(session, MARGIN_SHORT_S).await?;
+        let began = Instant::now();
+        removed += duplicates::remove_since(session, kinds, since).await?;
+        *since = next;
+        if began.elapsed() <= CATCH_UP_MAX {
+            break;
+        }
+    }
+    Ok(removed)
+}
+
+/// The mail whose events a build met twice, from the values in the server's message: `Key (email_log_uuid, …)=(…)`.
+/// Whatever its language, the first value is the mail's uuid.
+fn mail_of(error: &tokio_postgres::Error) -> Option<Uuid> {
+    let detail = error.as_db_error()?.detail()?;
+    let (_, values) = detail.split_once("=(")?;
+    values.get(..36)?.parse().ok()
+}
+
+/// Makes room for a build. Says whether there is nothing to build: the index is there.
+async fn clear_the_place(session: &mut Session<'_>, index: &'static Index) -> Result<bool, MigrateError> {
+    let schema = session.prefix.quoted();
+    let mut patience = Patience::new(session.limits.wait_budget);
+    loop {
+        match standing(session, index).await? {
+            Standing::Valid(name) if name == index.name => return Ok(true),
+            Standing::Valid(name) => {
+                // PhoenixKit tells a repeat from an error by the index's name.
+                let rename = format!("ALTER INDEX {schema}.{} RENAME TO {}", quoted(&name), index.name);
+                session.guarded(&[], &rename).await?;
+            }
+            Standing::BeingBuilt(by) => {
+                session.phase(format!("waiting for somebody's build of {}", index.name), None, "blocks");
+                let Some(pause) = patience.pause() else {
+                    return Err(MigrateError::Waited {
+                        step: session.task.0,
+                        whom: by,
+                        budget_s: session.limits.wait_budget.as_secs(),
+                    });
+                };
+                session.board.waits_for(Some(by));
+                tokio::time::sleep(pause).await;
+            }
+            Standing::LeftOvers(names) => {
+                for name in names {
+                    drop_concurrently(session, &name).await?;
+                }
+            }
+            Standing::Ready | Standing::Absent => return Ok(false),
+        }
+    }
+}
+
+/// Drops an index without keeping anybody out.
+pub(in crate::schema) async fn drop_concurrently(
+    session: &mut Session<'_>,
+    name: &str,
+) -> Result<(), MigrateError> {
+    session.phase(format!("dropping {name}"), None, "transactions");
+    let schema = session.prefix.quoted();
+    let statement = format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}.{}", quoted(name));
+    loop {
+        match session.waiting(&statement).await? {
+            Ok(()) => return Ok(()),
+            Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => {}
+            Err(error) => return Err(session.failed(&error)),
+        }
+    }
+}
+
+async fn standing(session: &mut Session<'_>, index: &'static Index) -> Result<Standing, MigrateError> {
+    let read = catalog::read_indexes(session.client, session.prefix).await;
+    let (found, _) = read.map_err(|error| session.failed(&error))?;
+    let alike: Vec<FoundIndex> = found.into_iter().filter(|found| index.matches(found).is_ok()).collect();
+    if let Some(pid) = alike.iter().filter(|found| !found.valid).find_map(|found| found.builder) {
+        return Ok(Standing::BeingBuilt(format!("process {pid} of the server, which builds that index")));
+    }
+    let valid = alike.iter().find(|found| found.valid && found.name == index.name);
+    let valid = valid.or_else(|| alike.iter().find(|found| found.valid));
+    // One that refuses duplicates already is worth keeping only as long as there is none that is whole.
+    let keeps = |found: &FoundIndex| {
+        found.valid || (valid.is_none() && index.unique && found.ready && found.name == index.name)
+    };
+    let left_over: Vec<String> =
+        alike.iter().filter(|found| !keeps(found)).map(|found| found.name.clone()).collect();
+    Ok(if !left_over.is_empty() {
+        Standing::LeftOvers(left_over)
+    } else if let Some(valid) = valid {
+        Standing::Valid(valid.name.clone())
+    } else if alike.is_empty() {
+        Standing::Absent
+    } else {
+        Standing::Ready
+    })
+}

@@ -1,0 +1,6 @@
+-- Step a1: what ingest needs beyond V137. Nullable columns without defaults, which PostgreSQL adds without touching a
+-- row; a PhoenixKit application writes on as before. What is there already stays.
+ALTER TABLE "prefix".phoenix_kit_email_events
+    ADD COLUMN IF NOT EXISTS aftersend_fingerprint uuid,
+    ADD COLUMN IF NOT EXISTS aftersend_subtype varchar(255),
+    ADD COLUMN IF NOT EXISTS aftersend_bot_verdict varchar(255);

@@ -1,0 +1,101 @@
+//! Step a1: what ingest needs beyond V137.
+
+use tokio_postgres::{GenericClient, Transaction};
+
+use crate::{
+    Prefix,
+    schema::{
+        MigrateError, Step,
+        contract::{EVENTS, LOGS},
+        online::{Failure, Session, Work},
+    },
+    sql::render,
+};
+
+/// A part of the step: a transaction of its own.
+pub(in crate::schema) struct Part {
+    /// The table whose writers it keeps out for a moment.
+    table: &'static str,
+    pub(in crate::schema) statements: &'static str,
+    /// What it makes: tables, and columns with their tables.
+    pub(in crate::schema) objects: &'static [&'static str],
+}
+
+pub(in crate::schema) const PARTS: [Part; 3] = [
+    Part {
+        table: LOGS,
+        statements: include_str!("../sql/a1_up_mails.sql"),
+        objects: &["phoenix_kit_email_logs.aftersend_derived"],
+    },
+    Part {
+        table: EVENTS,
+        statements: include_str!("../sql/a1_up_events.sql"),
+        objects: &[
+            "phoenix_kit_email_events.aftersend_fingerprint",
+            "phoenix_kit_email_events.aftersend_subtype",
+            "phoenix_kit_email_events.aftersend_bot_verdict",
+        ],
+    },
+    Part {
+        table: LOGS,
+        statements: include_str!("../sql/a1_up_tables.sql"),
+        objects: &["aftersend_steps", "aftersend_folded_events", "aftersend_ids", "aftersend_quarantine"],
+    },
+];
+
+/// Takes it up. Each table is kept from its writers by itself, and only where there is something to do: PostgreSQL
+/// takes the lock also where `IF NOT EXISTS` finds nothing to add.
+pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<(), MigrateError> {
+    let rows = session.ask(include_str!("../sql/read_own_objects.sql"), &[&session.prefix.raw()]).await?;
+    let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for part in PARTS {
+        let lacks = |object: &&str| !there.iter().any(|there| there == object);
+        if part.objects.iter().any(|object| lacks(&object)) {
+            session.guarded(&[part.table], &render(part.statements, session.prefix)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes it down.
+pub(in crate::schema) struct Down<'a> {
+    pub(in crate::schema) prefix: &'a Prefix,
+    /// Refuse while its tables hold what no other table does.
+    pub(in crate::schema) keep_own_rows: bool,
+}
+
+impl Work for Down<'_> {
+    type Done = ();
+
+    async fn run(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+        if self.keep_own_rows {
+            // Asked before, to refuse before anything is done; asked again, now that nobody can add to them.
+            let lock = render(include_str!("../sql/lock_own_tables.sql"), self.prefix);
+            transaction.batch_execute(&lock).await?;
+            refuse_to_lose_own_rows(transaction, self.prefix).await?;
+        }
+        Ok(transaction.batch_execute(&render(include_str!("../sql/a1_down.sql"), self.prefix)).await?)
+    }
+}
+
+/// Refuses while tables of our own hold what no other table does.
+pub(in crate::schema) async fn refuse_to_lose_own_rows(
+    client: &impl GenericClient,
+    prefix: &Prefix,
+) -> Result<(), MigrateError> {
+    let row = client
+        .query_one(&render(include_str!("../sql/count_own_rows.sql"), prefix), &[])
+        .await
+        .map_err(|error| MigrateError::database("counting rows of our own tables", &error))?;
+    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    let rows: Vec<String> = ["folded events", "further SES ids", "quarantined messages"]
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    Err(MigrateError::OwnData { step: Step::A1, rows: rows.join(", ") })
+}

@@ -1,5 +1,6 @@
 -- Step a1: tables of our own. What is there already stays: a step that lost a part of it is run again.
 -- The foreign key of the folded events keeps writers of mails out for the moment that it takes to make it.
+-- squawk-ignore-file prefer-text-field -- like the columns of events: what fits there fits here, what is cut is cut alike
 
 CREATE TABLE IF NOT EXISTS "prefix".aftersend_steps (
     step text PRIMARY KEY,

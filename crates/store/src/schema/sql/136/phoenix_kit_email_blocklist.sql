@@ -1,4 +1,5 @@
 -- Addresses that must not be sent to.
+-- squawk-ignore-file prefer-text-field -- the types of V136, which are the contract
 CREATE TABLE "prefix".phoenix_kit_email_blocklist (
     uuid uuid NOT NULL PRIMARY KEY DEFAULT "prefix".uuid_generate_v7(),
     email varchar(255) NOT NULL,

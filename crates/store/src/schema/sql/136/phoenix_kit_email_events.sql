@@ -1,4 +1,5 @@
 -- A row for each event of a mail.
+-- squawk-ignore-file prefer-text-field -- the types of V136, which are the contract
 CREATE TABLE "prefix".phoenix_kit_email_events (
     uuid uuid NOT NULL PRIMARY KEY DEFAULT "prefix".uuid_generate_v7(),
     email_log_uuid uuid NOT NULL,

@@ -1,4 +1,5 @@
 -- A row for each mail.
+-- squawk-ignore-file prefer-text-field, prefer-bigint-over-int -- the types of V136, which are the contract
 CREATE TABLE "prefix".phoenix_kit_email_logs (
     uuid uuid NOT NULL PRIMARY KEY DEFAULT "prefix".uuid_generate_v7(),
     message_id varchar(255) NOT NULL,

@@ -1,4 +1,5 @@
 -- Events of mails that no application has logged.
+-- squawk-ignore-file prefer-text-field -- the types of V136, which are the contract
 CREATE TABLE "prefix".phoenix_kit_email_orphaned_events (
     uuid uuid NOT NULL PRIMARY KEY DEFAULT "prefix".uuid_generate_v7(),
     aws_message_id varchar(255) NOT NULL,

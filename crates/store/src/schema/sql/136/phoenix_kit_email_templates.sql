@@ -1,4 +1,5 @@
 -- Templates, by locale. PhoenixKit's own; Aftersend reads their names from mails.
+-- squawk-ignore-file prefer-text-field, prefer-bigint-over-int -- the types of V136, which are the contract
 CREATE TABLE "prefix".phoenix_kit_email_templates (
     uuid uuid NOT NULL PRIMARY KEY DEFAULT "prefix".uuid_generate_v7(),
     name varchar(255) NOT NULL,

@@ -7,6 +7,7 @@ mod catalog;
 mod contract;
 mod error;
 mod indexes;
+mod listing;
 mod lock;
 mod online;
 mod runner;
@@ -19,6 +20,7 @@ mod tests;
 use std::{fmt, str::FromStr};
 
 pub use error::MigrateError;
+pub use listing::{StepStatements, step_statements};
 pub use online::{Limits, Progress, Watcher};
 pub use runner::{DownOptions, Migrator, StepReport, Target, UpOptions};
 pub use state::{SchemaStatus, StepStatus};

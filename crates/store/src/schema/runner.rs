@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 /// What a migrator's session is set to. A killed client's statement would run on for as long as it takes; the check
 /// ends it within a second. What a crash of the server loses of the last batches, the next run does again; the
 /// record of a step is written for good.
-const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; \
+pub(super) const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; \
      SET client_connection_check_interval = '1s'; SET TimeZone = 'UTC'; SET client_min_messages = 'warning'; \
      SET synchronous_commit = off";
 

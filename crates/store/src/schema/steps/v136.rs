@@ -14,7 +14,7 @@ use crate::{
 
 /// The tables of step 136, in the order in which they refer to each other. Names and types are the contract's.
 /// What this program makes carries a comment that says so: `down` drops that, and nothing else.
-const V136_TABLES: [(&str, &str); 7] = [
+pub(in crate::schema) const V136_TABLES: [(&str, &str); 7] = [
     ("phoenix_kit", include_str!("../sql/136/phoenix_kit.sql")),
     ("phoenix_kit_email_logs", include_str!("../sql/136/phoenix_kit_email_logs.sql")),
     ("phoenix_kit_email_events", include_str!("../sql/136/phoenix_kit_email_events.sql")),

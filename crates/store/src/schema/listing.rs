@@ -1,0 +1,90 @@
+//! The statements of all steps as they run, in order, for a reader that has no database: the SQL lint.
+
+use super::{runner::SESSION_SETTINGS, steps};
+use crate::{Prefix, sql::render};
+
+/// Statements that run one after the other in one session.
+#[derive(Clone, Debug)]
+pub struct StepStatements {
+    /// Which step, which way: `137 up`.
+    pub step: String,
+    /// Whether one transaction holds them all; else each is one of its own.
+    pub in_transaction: bool,
+    /// The session's settings first, then what the step runs. Where a catalog decides what is run, all of it.
+    pub statements: Vec<String>,
+}
+
+/// Every way of every step, for a schema of this name.
+pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
+    let in_transaction = |step: &str, templates: &[&str]| listed(prefix, step, true, templates);
+    let tables: Vec<&str> = [include_str!("sql/uuid_generate_v7.sql")]
+        .into_iter()
+        .chain(steps::V136_TABLES.iter().map(|(_, statements)| *statements))
+        .chain([
+            include_str!("sql/136_unique_indexes.sql"),
+            "COMMENT ON TABLE \"prefix\".phoenix_kit IS '136'",
+        ])
+        .collect();
+    vec![
+        in_transaction("136 up", &tables),
+        in_transaction("136 down", &[include_str!("sql/136_down.sql")]),
+        in_transaction(
+            "137 up",
+            &[
+                include_str!("sql/137_lock_events.sql"),
+                include_str!("sql/137_remove_duplicate_events.sql"),
+                include_str!("sql/137_single_events_index.sql"),
+                include_str!("sql/137_repeatable_events_index.sql"),
+                include_str!("sql/137_backfill_aws_message_id.sql"),
+                include_str!("sql/137_search_indexes.sql"),
+                "COMMENT ON TABLE \"prefix\".phoenix_kit IS '137'",
+            ],
+        ),
+        in_transaction(
+            "137 down",
+            &[include_str!("sql/137_down.sql"), "COMMENT ON TABLE \"prefix\".phoenix_kit IS '136'"],
+        ),
+        in_transaction("a1 up", &[steps::A1_UP]),
+        listed(prefix, "a1 up, then", false, &[include_str!("sql/a1_mark_derived.sql")]),
+        in_transaction(
+            "a1 down",
+            &[include_str!("sql/lock_own_tables.sql"), include_str!("sql/a1_down.sql")],
+        ),
+    ]
+}
+
+fn listed(prefix: &Prefix, step: &str, in_transaction: bool, templates: &[&str]) -> StepStatements {
+    let statements = templates.iter().map(|template| render(template, prefix));
+    let statements = std::iter::once(SESSION_SETTINGS.to_owned()).chain(statements).collect();
+    StepStatements { step: step.to_owned(), in_transaction, statements }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What only asks, and so is no step's.
+    fn only_asks(name: &str) -> bool {
+        ["read_", "find_", "count_", "lock_holder"].iter().any(|start| name.starts_with(start))
+    }
+
+    /// A statement that is not listed is not checked among the settings and statements that go before it.
+    #[test]
+    fn every_file_of_a_step_is_listed() {
+        let prefix: Prefix = "own".parse().unwrap();
+        let listed: Vec<String> =
+            step_statements(&prefix).into_iter().flat_map(|step| step.statements).collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema/sql");
+        let mut files = 0;
+        let entries = [folder.clone(), folder.join("136")].map(|folder| std::fs::read_dir(folder).unwrap());
+        for entry in entries.into_iter().flatten().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if entry.path().is_file() && !only_asks(&name) {
+                let text = render(&std::fs::read_to_string(entry.path()).unwrap(), &prefix);
+                assert!(listed.contains(&text), "{name} is not listed");
+                files += 1;
+            }
+        }
+        assert!(files > 15, "{files} files");
+    }
+}

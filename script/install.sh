@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by demo and test: finds what is missing on this machine and
+# Sourced by the scripts beside it: finds what is missing on this machine and
 # installs it with the system's package manager.
 #
 # Every command is printed before it runs. On a terminal it is asked for first;
@@ -112,17 +112,25 @@ has_c_compiler() {
 
 has_npm() { has node && has npm; }
 
+# Debian keeps it in a folder that is only in root's PATH.
+has_pgbouncer() { has pgbouncer || [[ -x /usr/sbin/pgbouncer ]]; }
+
+# Debian's own python3 comes without it.
+has_pip() { has python3 && python3 -m pip --version >/dev/null 2>&1; }
+
 description() {
     case $1 in
     postgresql) echo "PostgreSQL's server programs, version $postgresql_major_min to $postgresql_major_max, with the extension pg_trgm" ;;
     c_compiler) echo "a C compiler with the C library's headers" ;;
     npm) echo "Node.js with npm" ;;
+    pgbouncer) echo "PgBouncer, a connection pooler for PostgreSQL (tests start it, never as a service)" ;;
+    pip) echo "Python 3 with pip" ;;
     esac
 }
 
 # --- How it is installed -----------------------------------------------------
 
-# Prints the package manager's $1 names for "postgresql", "c_compiler" or "npm" ($2).
+# Prints the package manager's $1 names for what is called $2 here.
 packages() {
     case $1:$2 in
     apt-get:postgresql) echo postgresql ;;
@@ -137,6 +145,11 @@ packages() {
     brew:c_compiler) echo gcc ;;
     brew:npm) echo node ;;
     *:npm) echo nodejs npm ;;
+    *:pgbouncer) echo pgbouncer ;;
+    apt-get:pip | dnf:pip | zypper:pip) echo python3 python3-pip ;;
+    apk:pip) echo python3 py3-pip ;;
+    pacman:pip) echo python python-pip ;;
+    brew:pip) echo python ;;
     esac
 }
 
@@ -160,6 +173,20 @@ plan_no_debian_server() {
     fi
     plan_command mkdir -p "${file%/*}"
     plan_command sh -c "echo \"create_main_cluster = false # set by Aftersend: an installed package starts no server\" >>$file"
+}
+
+# The same for the pooler: its package would start it on port 6432, now and at each
+# boot. The first file is for systemd, which calls such a unit masked (`systemctl
+# unmask pgbouncer` takes it back), the second for init scripts.
+plan_no_debian_pooler() {
+    local unit=/etc/systemd/system/pgbouncer.service defaults=/etc/default/pgbouncer
+    if [[ ! -e $unit && ! -L $unit ]]; then
+        plan_command mkdir -p "${unit%/*}"
+        plan_command ln -s /dev/null "$unit"
+    fi
+    if [[ ! -e $defaults ]]; then
+        plan_command sh -c "echo 'START=0 # set by Aftersend: an installed package starts no pooler' >$defaults"
+    fi
 }
 
 # Older releases of Debian and Ubuntu have too old a PostgreSQL: better said
@@ -187,7 +214,10 @@ plan_apt() {
         check_apt_postgresql
         ;;
     esac
-    # The file above exists before the package that owns it: dpkg keeps it unasked.
+    case " $* " in
+    *" pgbouncer "*) plan_no_debian_pooler ;;
+    esac
+    # The files above exist before the packages that own them: dpkg keeps them unasked.
     plan_command "${environment[@]}" apt-get "${options[@]}" -o Dpkg::Options::=--force-confold \
         install -y --no-install-recommends "$@"
 }
@@ -257,6 +287,12 @@ advice() {
     npm)
         say "  Node.js 18 or later with npm: https://nodejs.org/en/download"
         ;;
+    pgbouncer)
+        say "  PgBouncer: https://www.pgbouncer.org/install.html"
+        ;;
+    pip)
+        say "  Python 3.8 or later with pip: https://pip.pypa.io/en/stable/installation/"
+        ;;
     esac
 }
 
@@ -274,7 +310,7 @@ stop_with_instructions() {
     exit 1
 }
 
-# require THING…: "postgresql", "c_compiler", "npm". Returns when all are there.
+# require THING…: "postgresql", "c_compiler", "npm", "pgbouncer", "pip". Returns when all are there.
 require() {
     local what manager prefix missing=() names=()
     for what in "$@"; do

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod database;
+pub mod pooler;
 pub mod queue;
 
 pub use database::Database;
+pub use pooler::{PoolMode, Pooler};
 pub use queue::QueueServer;

@@ -24,7 +24,7 @@ impl Client {
             .unwrap_or_else(|error| panic!("connecting to the tests' database: {error}"))
     }
 
-    pub(super) async fn try_connect(url: &str) -> Result<Self, tokio_postgres::Error> {
+    pub(crate) async fn try_connect(url: &str) -> Result<Self, tokio_postgres::Error> {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         let connection = tokio::spawn(async move {
             // The error is also the result of whatever the client was waiting for.

@@ -223,9 +223,11 @@ impl Connection {
     }
 
     async fn require_version(&self) -> Result<(), ConnectError> {
+        // In one message, and not prepared by name: a pooler may give the next message another session, and what is
+        // to be said about that is for the caller to find out.
         let row = self
             .client
-            .query_one(
+            .query_typed_one(
                 "SELECT current_setting('server_version_num')::int, current_setting('server_version')",
                 &[],
             )

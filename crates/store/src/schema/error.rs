@@ -15,6 +15,17 @@ pub enum MigrateError {
     /// A step that this program does not know.
     #[error("there is no step `{0}`; the steps are 136, 137 and a1, and `down` also takes 0")]
     NoSuchStep(String),
+    /// A pooler stands in between that gives each transaction another session.
+    #[error(
+        "at {place} answers a connection pooler that gives each transaction another session of the server (pool_mode = \
+         transaction, or something like it). A migration can't run there, since its lock and its settings belong to \
+         one session; nothing was changed. Give the server's own address, usually port 5432 of the machine behind the \
+         pooler; or a pool with pool_mode = session"
+    )]
+    Pooler {
+        /// The pooler's address.
+        place: String,
+    },
     /// Somebody else is at it.
     #[error(
         "another program is moving the schema {prefix} ({holder}) and has not finished in {waited_s} s; \

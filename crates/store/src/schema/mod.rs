@@ -10,6 +10,7 @@ mod indexes;
 mod listing;
 mod lock;
 mod online;
+mod pooler;
 mod runner;
 mod shape;
 mod state;

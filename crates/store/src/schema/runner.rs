@@ -10,7 +10,7 @@ use super::{
     contract::{EVENTS, LOGS, MARKER_TABLE},
     lock,
     online::{Board, Observer, Session, mails},
-    shape,
+    pooler, shape,
     steps::{a1, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
@@ -100,6 +100,7 @@ impl Migrator {
     /// When there is no way to the database, or another migrator does not finish.
     pub async fn open(address: &DatabaseAddress, prefix: Prefix) -> Result<Self, MigrateError> {
         let connection = Connection::open(address).await?;
+        pooler::refuse(&connection, address).await?;
         connection
             .client
             .batch_execute(SESSION_SETTINGS)
@@ -121,6 +122,7 @@ impl Migrator {
     /// When there is no way to the database, or its marker can't be read.
     pub async fn status(address: &DatabaseAddress, prefix: &Prefix) -> Result<SchemaStatus, MigrateError> {
         let connection = Connection::open(address).await?;
+        pooler::refuse(&connection, address).await?;
         SchemaStatus::read(&connection.client, prefix).await
     }
 

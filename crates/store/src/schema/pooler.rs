@@ -13,8 +13,8 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage};
 use super::MigrateError;
 use crate::{Connection, DatabaseAddress};
 
-/// How often both connections are asked. One round tells on a pooler that is otherwise idle. On a busy one the same
-/// session must come back by chance each of these times for it to go unnoticed.
+/// How often both connections are asked, and how often during a transaction of one of them. On a pooler that is idle
+/// but for us the first round tells. On a busy one both would have to get their same sessions by chance, every time.
 const ROUNDS: u32 = 8;
 
 /// How long a question may wait while the other connection is in a transaction. In a pool with no session left the
@@ -65,14 +65,17 @@ async fn is_shared(
     let Some(other) = second(ours, address, second_wait, &mut seen).await? else {
         return Ok(seen.is_shared());
     };
+    // All of these before the first transaction: where each statement has another session, a transaction is refused
+    // and the connection closed, which by itself could mean anything.
     for _ in 0..ROUNDS {
-        match round(ours, &other.client, &mut seen).await {
-            // Each statement another session: not even transactions are had there.
-            Err(MigrateError::Database { reason, .. }) if reason.contains("statement pooling") => {
-                return Ok(true);
-            }
-            ended => ended?,
+        seen.other.insert(answered(who(&other.client, WHO)).await?);
+        seen.ours.insert(answered(who(ours, WHO)).await?);
+        if seen.is_shared() {
+            return Ok(true);
         }
+    }
+    for _ in 0..ROUNDS {
+        held_round(ours, &other.client, &mut seen).await?;
         if seen.is_shared() {
             return Ok(true);
         }
@@ -100,7 +103,7 @@ async fn second(
 }
 
 /// Asks ours during a transaction of the other, and after it.
-async fn round(ours: &Client, other: &Client, seen: &mut Seen) -> Result<(), MigrateError> {
+async fn held_round(ours: &Client, other: &Client, seen: &mut Seen) -> Result<(), MigrateError> {
     seen.other.insert(answered(who(other, &format!("BEGIN; {WHO}"))).await?);
     let mut question = pin!(who(ours, WHO));
     // Without waiting where it is clear already that the session which would answer is the one that is held.

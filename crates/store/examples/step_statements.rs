@@ -16,8 +16,9 @@ use aftersend_store::{
 const IN_TRANSACTION: &str = "-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion \
      -- the plain way holds the tables' locks for as long as it runs\n";
 
-/// Outside of a transaction other rules hold: CONCURRENTLY is allowed, and each statement must bear a repetition.
-const ONLINE: &str = "-- squawk-disable-assume-in-transaction\n";
+/// Outside of a transaction other rules hold. A repetition of what a killed run has done is kept from by looking.
+const ONLINE: &str = "-- squawk-disable-assume-in-transaction\n\
+     -- squawk-ignore-file prefer-robust-stmts -- what is there is looked up by its definition; IF NOT EXISTS goes by the name\n";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from);

@@ -1,6 +1,6 @@
 //! The statements of all steps as they run, in order, for a reader that has no database: the SQL lint.
 
-use super::{runner::SESSION_SETTINGS, steps};
+use super::{Step, contract::INDEXES, runner::SESSION_SETTINGS, steps};
 use crate::{Prefix, sql::render};
 
 /// Statements that run one after the other in one session.
@@ -25,6 +25,12 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
             "COMMENT ON TABLE \"prefix\".phoenix_kit IS '136'",
         ])
         .collect();
+    let builds: Vec<String> = INDEXES
+        .iter()
+        .filter(|index| index.step == Step::V137)
+        .map(|index| index.create_sql(prefix, "\"trgm\"", true))
+        .collect();
+    let builds: Vec<&str> = builds.iter().map(String::as_str).collect();
     vec![
         in_transaction("136 up", &tables),
         in_transaction("136 down", &[include_str!("sql/136_down.sql")]),
@@ -40,6 +46,7 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
                 "COMMENT ON TABLE \"prefix\".phoenix_kit IS '137'",
             ],
         ),
+        listed(prefix, "137 up", false, &builds),
         in_transaction(
             "137 down",
             &[include_str!("sql/137_down.sql"), "COMMENT ON TABLE \"prefix\".phoenix_kit IS '136'"],

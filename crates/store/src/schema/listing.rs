@@ -1,6 +1,11 @@
 //! The statements of all steps as they run, in order, for a reader that has no database: the SQL lint.
 
-use super::{Step, contract::INDEXES, runner::SESSION_SETTINGS, steps};
+use super::{
+    Step,
+    contract::INDEXES,
+    runner::SESSION_SETTINGS,
+    steps::{a1, v136},
+};
 use crate::{Prefix, sql::render};
 
 /// Statements that run one after the other in one session.
@@ -19,7 +24,7 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
     let in_transaction = |step: &str, templates: &[&str]| listed(prefix, step, true, templates);
     let tables: Vec<&str> = [include_str!("sql/uuid_generate_v7.sql")]
         .into_iter()
-        .chain(steps::V136_TABLES.iter().map(|(_, statements)| *statements))
+        .chain(v136::V136_TABLES.iter().map(|(_, statements)| *statements))
         .chain([
             include_str!("sql/136_unique_indexes.sql"),
             "COMMENT ON TABLE \"prefix\".phoenix_kit IS '136'",
@@ -30,34 +35,64 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
         .filter(|index| index.step == Step::V137)
         .map(|index| index.create_sql(prefix, "\"trgm\"", true))
         .collect();
-    let builds: Vec<&str> = builds.iter().map(String::as_str).collect();
-    vec![
+    let online: Vec<&str> = [
+        include_str!("sql/137_own_tables.sql"),
+        include_str!("sql/write_progress.sql"),
+        include_str!("sql/estimate_rows.sql"),
+        include_str!("sql/137_range_of_events.sql"),
+        include_str!("sql/137_find_duplicates.sql"),
+        include_str!("sql/137_moment.sql"),
+        include_str!("sql/137_find_new_duplicates.sql"),
+        include_str!("sql/137_remove_duplicates.sql"),
+        include_str!("sql/range_of_mails.sql"),
+        include_str!("sql/137_find_ids_in_headers.sql"),
+        include_str!("sql/137_fill_in_ids.sql"),
+    ]
+    .into_iter()
+    .chain(builds.iter().map(String::as_str))
+    .collect();
+    let drops: Vec<String> = INDEXES
+        .iter()
+        .rev()
+        .filter(|index| index.step == Step::V137)
+        .map(|index| format!("DROP INDEX CONCURRENTLY IF EXISTS \"prefix\".{}", index.name))
+        .collect();
+    let down: Vec<&str> = drops
+        .iter()
+        .map(String::as_str)
+        .chain([
+            include_str!("sql/137_list_removed.sql"),
+            include_str!("sql/137_restore_removed.sql"),
+            include_str!("sql/137_count_removed.sql"),
+        ])
+        .collect();
+    let mut ways = vec![
         in_transaction("136 up", &tables),
         in_transaction("136 down", &[include_str!("sql/136_down.sql")]),
         in_transaction(
             "137 up",
             &[
-                include_str!("sql/137_lock_events.sql"),
-                include_str!("sql/137_remove_duplicate_events.sql"),
-                include_str!("sql/137_single_events_index.sql"),
-                include_str!("sql/137_repeatable_events_index.sql"),
+                include_str!("sql/137_own_tables.sql"),
+                include_str!("sql/137_remove_all_duplicates.sql"),
                 include_str!("sql/137_backfill_aws_message_id.sql"),
-                include_str!("sql/137_search_indexes.sql"),
                 "COMMENT ON TABLE \"prefix\".phoenix_kit IS '137'",
             ],
         ),
-        listed(prefix, "137 up", false, &builds),
-        in_transaction(
-            "137 down",
-            &[include_str!("sql/137_down.sql"), "COMMENT ON TABLE \"prefix\".phoenix_kit IS '136'"],
-        ),
-        in_transaction("a1 up", &[steps::A1_UP]),
-        listed(prefix, "a1 up, then", false, &[include_str!("sql/a1_mark_derived.sql")]),
-        in_transaction(
-            "a1 down",
-            &[include_str!("sql/lock_own_tables.sql"), include_str!("sql/a1_down.sql")],
-        ),
-    ]
+        listed(prefix, "137 up", false, &online),
+        listed(prefix, "137 down", false, &down),
+    ];
+    ways.extend(a1::PARTS.iter().map(|part| in_transaction("a1 up", &[part.statements])));
+    ways.push(listed(
+        prefix,
+        "a1 up, then",
+        false,
+        &[include_str!("sql/a1_find_derived.sql"), include_str!("sql/a1_mark_derived.sql")],
+    ));
+    ways.push(in_transaction(
+        "a1 down",
+        &[include_str!("sql/lock_own_tables.sql"), include_str!("sql/a1_down.sql")],
+    ));
+    ways
 }
 
 fn listed(prefix: &Prefix, step: &str, in_transaction: bool, templates: &[&str]) -> StepStatements {

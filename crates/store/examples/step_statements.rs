@@ -18,7 +18,9 @@ const IN_TRANSACTION: &str = "-- squawk-ignore-file require-concurrent-index-cre
 
 /// Outside of a transaction other rules hold. A repetition of what a killed run has done is kept from by looking.
 const ONLINE: &str = "-- squawk-disable-assume-in-transaction\n\
-     -- squawk-ignore-file prefer-robust-stmts -- what is there is looked up by its definition; IF NOT EXISTS goes by the name\n";
+     -- squawk-ignore-file prefer-robust-stmts -- what is there is looked up by its definition; IF NOT EXISTS goes by the name\n\
+     -- squawk-ignore-file require-lock-timeout -- what waits here keeps no writer out; with a limit one old snapshot \
+     makes it impossible\n";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from);

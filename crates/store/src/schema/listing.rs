@@ -1,7 +1,7 @@
 //! The statements of all steps as they run, in order, for a reader that has no database: the SQL lint.
 
 use super::{
-    Step,
+    Limits, Step,
     contract::INDEXES,
     runner::SESSION_SETTINGS,
     steps::{a1, v136},
@@ -81,7 +81,11 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
         listed(prefix, "137 up", false, &online),
         listed(prefix, "137 down", false, &down),
     ];
-    ways.extend(a1::PARTS.iter().map(|part| in_transaction("a1 up", &[part.statements])));
+    ways.extend(
+        a1::PARTS.iter().zip(1..).map(|(part, number): (_, u32)| {
+            in_transaction(&format!("a1 up part {number}"), &[part.statements])
+        }),
+    );
     ways.push(listed(
         prefix,
         "a1 up, then",
@@ -96,8 +100,12 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
 }
 
 fn listed(prefix: &Prefix, step: &str, in_transaction: bool, templates: &[&str]) -> StepStatements {
+    let mut settings = vec![SESSION_SETTINGS.to_owned()];
+    if in_transaction {
+        settings.push(Limits::default().lock_settings());
+    }
     let statements = templates.iter().map(|template| render(template, prefix));
-    let statements = std::iter::once(SESSION_SETTINGS.to_owned()).chain(statements).collect();
+    let statements = settings.into_iter().chain(statements).collect();
     StepStatements { step: step.to_owned(), in_transaction, statements }
 }
 

@@ -46,6 +46,13 @@ pub struct Limits {
     pub tries_max: u32,
 }
 
+impl Limits {
+    /// What a transaction is set to that keeps writers out.
+    pub(super) fn lock_settings(&self) -> String {
+        format!("SET LOCAL lock_timeout = {}", self.lock_timeout.as_millis())
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { lock_timeout: Duration::from_millis(50), wait_budget: Duration::from_mins(15), tries_max: 20 }
@@ -191,8 +198,7 @@ impl<'m> Session<'m> {
             writeln!(prepare, "LOCK TABLE {schema}.{table} IN SHARE UPDATE EXCLUSIVE MODE;")
                 .expect("a String takes any text");
         }
-        let lock_timeout_ms = self.limits.lock_timeout.as_millis();
-        writeln!(prepare, "SET LOCAL lock_timeout = {lock_timeout_ms}").expect("a String takes any text");
+        prepare += &self.limits.lock_settings();
         let mut patience = Patience::new(self.limits.wait_budget);
         loop {
             match self.attempt(&prepare, &work).await {

@@ -86,7 +86,12 @@ fn alone(place: &Place) -> anyhow::Result<Option<File>> {
 async fn empty_store(place: &Place) -> anyhow::Result<Store> {
     let mut migrator = Migrator::open(&place.address, place.prefix.clone()).await?;
     if place.is_embedded() {
-        migrator.down(Target::Nothing, DownOptions { discard_own_data: true, drop_data: true }).await?;
+        migrator
+            .down(
+                Target::Nothing,
+                DownOptions { discard_own_data: true, drop_data: true, ..DownOptions::default() },
+            )
+            .await?;
     }
     migrator.up(Step::LATEST).await?;
     drop(migrator);

@@ -4,8 +4,171 @@
 
 use tokio_postgres::{Client, Row};
 
-use super::contract::{INDEXES, TABLES};
+use super::contract::{INDEXES, MARKER_TABLE, TABLES};
 use crate::Prefix;
+
+/// What a schema has of the contract's tables, with all that is on them.
+#[derive(Clone, Debug)]
+pub(super) struct Catalog {
+    pub(super) tables: Vec<FoundTable>,
+    pub(super) indexes: Vec<FoundIndex>,
+    /// What has the name of an index of the contract and is none.
+    pub(super) other_names: Vec<String>,
+    /// Whether the schema has the function that makes UUIDs of version 7.
+    pub(super) has_uuid_function: bool,
+}
+
+/// A table that is there, or what goes by its name.
+#[derive(Clone, Debug)]
+pub(super) struct FoundTable {
+    pub(super) name: String,
+    pub(super) sort: Sort,
+    /// Whether policies decide who sees which row.
+    pub(super) row_security: bool,
+    pub(super) owner: String,
+    /// Whether this session's user may do what the owner may.
+    pub(super) owned: bool,
+    pub(super) triggers: Vec<String>,
+    pub(super) columns: Vec<FoundColumn>,
+    pub(super) constraints: Vec<FoundConstraint>,
+}
+
+/// What goes by a table's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Table,
+    Partitioned,
+    View,
+    ForeignTable,
+}
+
+/// A column that is there.
+#[derive(Clone, Debug)]
+pub(super) struct FoundColumn {
+    pub(super) name: String,
+    /// Its type as PostgreSQL prints it, length included.
+    pub(super) kind: String,
+    pub(super) not_null: bool,
+    /// Computed from others, or counted up by PostgreSQL.
+    pub(super) generated: bool,
+    pub(super) identity: bool,
+    /// As PostgreSQL prints it.
+    pub(super) default: Option<String>,
+}
+
+/// A constraint that is there.
+#[derive(Clone, Debug)]
+pub(super) struct FoundConstraint {
+    pub(super) name: String,
+    pub(super) sort: ConstraintSort,
+    /// Whether every row is known to keep it.
+    pub(super) validated: bool,
+    pub(super) columns: Vec<String>,
+}
+
+/// What a constraint asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ConstraintSort {
+    PrimaryKey,
+    /// Where it leads, and whether rows go with the one they lead to.
+    ForeignKey {
+        to_table: String,
+        to_columns: Vec<String>,
+        cascades: bool,
+    },
+    /// UNIQUE or EXCLUDE, which stand on an index.
+    ByIndex,
+    Check,
+}
+
+impl Catalog {
+    /// Reads it.
+    pub(super) async fn read(client: &Client, prefix: &Prefix) -> Result<Self, tokio_postgres::Error> {
+        let names: Vec<&str> = TABLES.iter().map(|table| table.name).chain([MARKER_TABLE]).collect();
+        let rows =
+            client.query(include_str!("sql/read_catalog_tables.sql"), &[&prefix.raw(), &names]).await?;
+        let columns = client.query(include_str!("sql/read_columns.sql"), &[&prefix.raw(), &names]).await?;
+        let constraints =
+            client.query(include_str!("sql/read_constraints.sql"), &[&prefix.raw(), &names]).await?;
+        let (indexes, other_names) = read_indexes(client, prefix).await?;
+        let function = client.query_opt(include_str!("sql/find_uuid_function.sql"), &[&prefix.raw()]).await?;
+        let mut tables = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let name: String = row.try_get("name")?;
+            let of_table = |row: &&Row| row.try_get::<_, &str>("table_name").is_ok_and(|table| table == name);
+            tables.push(FoundTable {
+                sort: match row.try_get("kind")? {
+                    "r" => Sort::Table,
+                    "p" => Sort::Partitioned,
+                    "f" => Sort::ForeignTable,
+                    _ => Sort::View,
+                },
+                row_security: row.try_get("row_security")?,
+                owner: row.try_get("owner")?,
+                owned: row.try_get("owned")?,
+                triggers: row.try_get("triggers")?,
+                columns: columns.iter().filter(of_table).map(FoundColumn::read).collect::<Result<_, _>>()?,
+                constraints: constraints
+                    .iter()
+                    .filter(of_table)
+                    .map(FoundConstraint::read)
+                    .collect::<Result<_, _>>()?,
+                name,
+            });
+        }
+        Ok(Self { tables, indexes, other_names, has_uuid_function: function.is_some() })
+    }
+
+    /// What goes by the name of that table.
+    pub(super) fn table(&self, name: &str) -> Option<&FoundTable> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// The column, where both it and its table are there.
+    pub(super) fn column(&self, table: &str, column: &str) -> Option<&FoundColumn> {
+        self.table(table)?.column(column)
+    }
+}
+
+impl FoundTable {
+    pub(super) fn column(&self, name: &str) -> Option<&FoundColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl FoundColumn {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            kind: row.try_get("kind")?,
+            not_null: row.try_get("not_null")?,
+            generated: row.try_get("generated")?,
+            identity: row.try_get("identity")?,
+            default: row.try_get("default")?,
+        })
+    }
+}
+
+impl FoundConstraint {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let sort = match row.try_get("kind")? {
+            "p" => ConstraintSort::PrimaryKey,
+            "f" => ConstraintSort::ForeignKey {
+                to_table: row.try_get("to_table")?,
+                to_columns: row.try_get("to_columns")?,
+                cascades: row.try_get("cascades")?,
+            },
+            "c" => ConstraintSort::Check,
+            _ => ConstraintSort::ByIndex,
+        };
+        Ok(Self {
+            name: row.try_get("name")?,
+            sort,
+            validated: row.try_get("validated")?,
+            columns: row.try_get("columns")?,
+        })
+    }
+}
 
 /// An index that is there.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ mod tests;
 
 pub(super) use indexes::{INDEXES, Index, Method, Predicate};
 pub(super) use tables::{
-    Column, Default, EVENTS, FOREIGN_KEY, ForeignKey, Kind, LOGS, MARKER_TABLE, TABLES, Table,
+    Column, Default, EVENTS, FOREIGN_KEY, ForeignKey, Kind, LOGS, MARKER_TABLE, TABLE_NAMES, TABLES, Table,
     primary_key_name, table,
 };
 

@@ -3,7 +3,9 @@
 //! Steps 136 and 137 are `PhoenixKit`'s and are recorded where `PhoenixKit` records them: in the comment of
 //! the table `phoenix_kit`. Steps of our own (a1, …) are recorded in `aftersend_steps`.
 
+mod adopt;
 mod catalog;
+mod compare;
 mod contract;
 mod error;
 mod indexes;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher,
+    Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher, adopt,
     contract::{EVENTS, LOGS, MARKER_TABLE},
     lock,
     online::{Board, Observer, Session, mails},
@@ -141,10 +141,17 @@ impl Migrator {
         if marker != 0 && marker < 136 {
             return Err(MigrateError::BeforeBaseline { prefix: self.prefix.clone(), found: marker });
         }
-        shape::require(&self.connection.client, &self.prefix, marker).await?;
+        let repairs = adopt::survey(&self.connection.client, &self.prefix, marker).await?;
         shape::require_true_indexes(&self.connection.client, &self.prefix).await?;
-        let steps: Vec<Step> =
-            Step::ALL.into_iter().filter(|step| *step <= options.target && !status.has(*step)).collect();
+        let steps: Vec<Step> = Step::ALL
+            .into_iter()
+            .filter(|step| *step <= options.target)
+            .filter(|step| match step {
+                // Tables that are there get what they lack, whatever `status` makes of that.
+                Step::V136 if marker >= 136 => !repairs.is_empty(),
+                _ => !status.has(*step),
+            })
+            .collect();
         if steps.is_empty() {
             return Ok(Vec::new());
         }
@@ -157,7 +164,11 @@ impl Migrator {
         let mut run = Run::start(self, options.limits, marker).await?;
         let mut reports = Vec::new();
         for step in steps {
-            match run.up(step, way).await {
+            let done = match step {
+                Step::V136 if marker >= 136 => run.adopt(&repairs).await,
+                _ => run.up(step, way).await,
+            };
+            match done {
                 Ok(report) => reports.push(report),
                 Err(error) => {
                     run.end().await;
@@ -343,6 +354,13 @@ impl<'m> Run<'m> {
         };
         session.phase("done", Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
+    }
+
+    /// Step 136 on tables that are there: only what they lack.
+    async fn adopt(&mut self, repairs: &[adopt::Repair]) -> Result<StepReport, MigrateError> {
+        let began = Instant::now();
+        let notes = adopt::run(&mut self.session(Step::V136, true), repairs).await?;
+        Ok(StepReport { step: Step::V136, up: true, duration: began.elapsed(), notes })
     }
 
     async fn down(&mut self, step: Step, options: DownOptions) -> Result<StepReport, MigrateError> {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use tokio_postgres::Client;
 
 use super::{
-    MigrateError, Step, indexes,
-    shape::TABLES,
+    MigrateError, Step,
+    contract::TABLE_NAMES,
+    indexes,
     steps::{a1, v137},
 };
 use crate::{Prefix, Store};
@@ -56,7 +57,7 @@ impl SchemaStatus {
         }
 
         let tables = client
-            .query(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &TABLES.as_slice()])
+            .query(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &TABLE_NAMES.as_slice()])
             .await
             .map_err(failed)?;
         let objects =
@@ -76,7 +77,7 @@ impl SchemaStatus {
                 let mut lacks = Vec::new();
                 if claimed {
                     let objects: Vec<&str> = match step {
-                        Step::V136 => TABLES.to_vec(),
+                        Step::V136 => TABLE_NAMES.to_vec(),
                         Step::V137 => v137::OWN_TABLES.to_vec(),
                         Step::A1 => a1::PARTS.iter().flat_map(|part| part.objects).copied().collect(),
                     };

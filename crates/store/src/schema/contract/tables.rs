@@ -203,6 +203,10 @@ pub(in crate::schema) static TABLES: [Table; 6] = [
     },
 ];
 
+/// Their names.
+pub(in crate::schema) const TABLE_NAMES: [&str; 6] =
+    [LOGS, EVENTS, BLOCKLIST, TEMPLATES, METRICS, ORPHANED_EVENTS];
+
 const KEY: Column = some("uuid", Kind::Uuid).or(Default::UuidV7);
 
 /// A column that may be NULL.

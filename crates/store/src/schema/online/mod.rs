@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::{Client, Transaction, error::SqlState, types::ToSql};
+use tokio_postgres::{Client, Row, Transaction, error::SqlState, types::ToSql};
 
 use super::{
     MigrateError, Step,
@@ -153,7 +153,7 @@ impl<'m> Session<'m> {
         &mut self,
         statement: &str,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<tokio_postgres::Row>, MigrateError> {
+    ) -> Result<Vec<Row>, MigrateError> {
         self.set(Mode::Unlimited).await?;
         self.client.query(statement, parameters).await.map_err(|error| self.failed(&error))
     }
@@ -296,6 +296,33 @@ impl<'m> Session<'m> {
         Ok(told)
     }
 
+    /// Runs one statement that works on as many rows as its parameters say, as a batch: says what it answered and how
+    /// long it took, or nothing when it was broken off, for time or for somebody's lock, and must come again with less.
+    /// The smallest batch there is gets the time that it needs.
+    pub(super) async fn batch(
+        &mut self,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        smallest: bool,
+        tables: &[&str],
+        patience: &mut Patience,
+    ) -> Result<Option<(Vec<Row>, Duration)>, MigrateError> {
+        self.set(if smallest { Mode::SingleRow } else { Mode::Batch }).await?;
+        let began = Instant::now();
+        match self.client.query(statement, parameters).await {
+            Ok(rows) => {
+                *patience = Patience::new(self.limits.wait_budget);
+                Ok(Some((rows, began.elapsed())))
+            }
+            Err(error) if !smallest && error.code() == Some(&SqlState::QUERY_CANCELED) => Ok(None),
+            Err(error) if gives_way(&error) => {
+                self.give_way(patience, tables).await?;
+                Ok(None)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
     /// Runs one statement that waits for other transactions without keeping writers out, such as
     /// `CREATE INDEX CONCURRENTLY`: without `lock_timeout`, with which a single old snapshot would make it
     /// impossible, but not for ever. The observer sees to that, and tells whom it waits for.
@@ -349,14 +376,14 @@ fn gives_way(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Growing pauses within a budget.
-struct Patience {
+pub(super) struct Patience {
     since: Instant,
     budget: Duration,
     next: Duration,
 }
 
 impl Patience {
-    fn new(budget: Duration) -> Self {
+    pub(super) fn new(budget: Duration) -> Self {
         Self { since: Instant::now(), budget, next: PAUSE_FIRST }
     }
 

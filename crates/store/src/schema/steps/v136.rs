@@ -24,6 +24,11 @@ pub(in crate::schema) const V136_TABLES: [(&str, &str); 7] = [
     ("phoenix_kit_email_orphaned_events", include_str!("../sql/136/phoenix_kit_email_orphaned_events.sql")),
 ];
 
+/// The statements that make one of them.
+pub(in crate::schema) fn table(name: &str) -> &'static str {
+    V136_TABLES.iter().find(|(table, _)| *table == name).map_or("", |(_, statements)| statements)
+}
+
 /// Makes the tables that are missing: all of them, or those that somebody did without.
 pub(in crate::schema) struct Up<'a> {
     pub(in crate::schema) prefix: &'a Prefix,

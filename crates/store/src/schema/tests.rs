@@ -34,7 +34,7 @@ fn names(reports: &[StepReport]) -> Vec<(&'static str, bool)> {
 }
 
 /// Says where two catalogs differ, line by line: a whole one on the screen helps nobody.
-fn assert_same_catalog(found: &[String], expected: &[String]) {
+pub(super) fn assert_same_catalog(found: &[String], expected: &[String]) {
     let surplus: Vec<_> = found.iter().filter(|line| !expected.contains(line)).collect();
     let missing: Vec<_> = expected.iter().filter(|line| !found.contains(line)).collect();
     assert!(surplus.is_empty() && missing.is_empty(), "surplus: {surplus:#?}\nmissing: {missing:#?}");

@@ -90,7 +90,8 @@ async fn no_primary_key(judge: &mut Judge<'_>, table: &'static Table) -> Result<
         format!("ALTER TABLE {}", judge.rows.table(table.name)),
         format!("{} given its primary key", table.name),
     );
-    if !judge.rows.any(table.name).await? {
+    let there = judge.catalog.indexes.iter().find(|found| found.name == name);
+    if there.is_none() && !judge.rows.any(table.name).await? {
         let add = format!("{alter} ADD CONSTRAINT {name} PRIMARY KEY (uuid)");
         let acts = vec![Act::guarded(add, Lock::AccessExclusive)];
         judge.repair(Phase::PrimaryKeys, table, what, sentence, acts);
@@ -110,7 +111,6 @@ async fn no_primary_key(judge: &mut Judge<'_>, table: &'static Table) -> Result<
     }
     let mut acts = Vec::new();
     let twin = INDEXES.iter().find(|index| index.table == table.name && index.columns == ["uuid"]);
-    let there = judge.catalog.indexes.iter().find(|found| found.name == name);
     match there {
         // What a run has left that was ended between the build and the constraint.
         Some(found)

@@ -12,7 +12,7 @@ mod tests;
 
 use tokio_postgres::Client;
 
-pub(super) use judge::{Cure, Judgement, judge};
+pub(super) use judge::{Cure, judge};
 pub(super) use run::run;
 
 use super::{
@@ -37,7 +37,7 @@ pub(super) struct Repair {
     pub(super) acts: Vec<Act>,
 }
 
-/// A part of a repair that is done wholly or not at all. Done again after it was done, it changes nothing more.
+/// A part of a repair that is done wholly or not at all.
 #[derive(Clone, Debug)]
 pub(super) struct Act {
     /// What is run; several statements are one transaction.
@@ -48,7 +48,7 @@ pub(super) struct Act {
 
 /// The strongest lock that an act takes on the tables it names.
 /// <https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lock {
     /// Only on what it makes.
     None,
@@ -181,6 +181,15 @@ fn without_marker(catalog: &Catalog, prefix: &Prefix) -> Result<(), MigrateError
         prefix.quoted()
     ));
     Err(MigrateError::Drifted { prefix: prefix.clone(), differences })
+}
+
+/// The command that brings a schema up to date.
+pub(super) fn up_command(prefix: &Prefix) -> String {
+    if *prefix == Prefix::default() {
+        "aftersend migrate up".to_owned()
+    } else {
+        format!("aftersend migrate up --prefix {prefix}")
+    }
 }
 
 /// The statement that makes the marker table, in a line.

@@ -19,6 +19,7 @@ mod state;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::{fmt, str::FromStr};
 
@@ -27,6 +28,7 @@ pub use listing::{StepStatements, step_statements};
 pub use online::{Limits, Progress, Watcher};
 pub use runner::{DownOptions, Migrator, StepReport, Target, UpOptions};
 pub use state::{SchemaStatus, StepStatus};
+pub use verify::{Difference, Verification};
 
 /// A step of the schema. The order of the variants is the order of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

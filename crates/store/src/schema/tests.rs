@@ -21,7 +21,7 @@ async fn marker(fixture: &Fixture) -> Option<String> {
     fixture.row(marker).await["marker"].as_str().map(str::to_owned)
 }
 
-async fn set_marker(fixture: &Fixture, marker: &str) {
+pub(super) async fn set_marker(fixture: &Fixture, marker: &str) {
     fixture.run(&format!(r#"COMMENT ON TABLE "prefix".phoenix_kit IS {marker}"#)).await;
 }
 

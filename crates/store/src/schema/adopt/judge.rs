@@ -5,6 +5,7 @@ use tokio_postgres::{Client, Error};
 use super::{
     Act, Lock, Phase, REWRITE_ROWS_MAX, Repair, Way, keys,
     rows::{Rows, UUID_PATTERN, normalised_uuid},
+    up_command,
 };
 use crate::{
     Prefix,
@@ -601,7 +602,7 @@ impl Judge<'_> {
     async fn no_index(&mut self, table: &'static Table, index: &'static Index) -> Result<(), Error> {
         let what = format!("the index {} is missing", index.name);
         if index.step > Step::V136 {
-            self.say(table, what, Cure::Leave("aftersend migrate up".to_owned()));
+            self.say(table, what, Cure::Leave(up_command(self.prefix)));
             return Ok(());
         }
         if index.unique && !self.unique_rows(table, index, &what).await? {
@@ -660,7 +661,7 @@ impl Judge<'_> {
     fn index_named(&mut self, table: &'static Table, index: &'static Index, found: &str) {
         let what = format!("the index {} goes by the name {found}", index.name);
         if index.step > Step::V136 {
-            self.say(table, what, Cure::Leave("aftersend migrate up".to_owned()));
+            self.say(table, what, Cure::Leave(up_command(self.prefix)));
             return;
         }
         let rename =
@@ -707,7 +708,7 @@ impl Judge<'_> {
             index.name
         );
         if index.step > Step::V136 {
-            self.say(table, what, Cure::Leave(format!("{drop}; or aftersend migrate up")));
+            self.say(table, what, Cure::Leave(format!("{drop}; or {}", up_command(self.prefix))));
             return;
         }
         let sentence = format!("{found}, left by a build that failed, dropped");

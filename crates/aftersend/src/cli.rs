@@ -123,6 +123,8 @@ pub(crate) enum MigrateCommand {
     },
     /// Say where the schema stands
     Status,
+    /// Compare the tables with what they should be, and exit with 1 where they differ; changes nothing
+    Verify,
 }
 
 /// What moving the schema may cost others, and how long it may take.

@@ -1,9 +1,16 @@
 //! `aftersend migrate`.
 
-use aftersend_store::schema::{DownOptions, Migrator, SchemaStatus, Step, StepReport, Target, UpOptions};
+use aftersend_store::schema::{
+    Difference, DownOptions, Migrator, SchemaStatus, Step, StepReport, Target, UpOptions, Verification,
+};
 use serde_json::json;
 
-use crate::{Outcome, cli::MigrateCommand, database::Place, output::Output};
+use crate::{
+    Outcome,
+    cli::MigrateCommand,
+    database::Place,
+    output::{Output, plain},
+};
 
 pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     let prefix = place.prefix.clone();
@@ -12,6 +19,11 @@ pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output)
             let status = Migrator::status(&place.address, &prefix).await?;
             print_status(&status, place, output)?;
             return Ok(Outcome::Done);
+        }
+        MigrateCommand::Verify => {
+            let found = Migrator::verify(&place.address, &prefix).await?;
+            print_verification(&found, output)?;
+            return Ok(if found.is_whole() { Outcome::Done } else { Outcome::Failed });
         }
         MigrateCommand::Up { to, in_transaction, limits } => {
             let options =
@@ -112,6 +124,61 @@ fn print_status(status: &SchemaStatus, place: &Place, output: Output) -> anyhow:
     }
     if status.reached() != Some(Step::LATEST) {
         output.text(format!("Bring it up to date with: {}", place.migrate_command()))?;
+    }
+    Ok(())
+}
+
+fn print_verification(found: &Verification, output: Output) -> anyhow::Result<()> {
+    if output.is_json() {
+        let list = |differences: &[Difference]| -> Vec<_> {
+            differences
+                .iter()
+                .map(|difference| {
+                    json!({ "table": difference.table, "what": difference.what, "fix": difference.fix })
+                })
+                .collect()
+        };
+        return output.json(&json!({
+            "prefix": found.prefix.raw(),
+            "phoenix_kit_version": found.marker,
+            "step": found.step.map(Step::name),
+            "differences": list(&found.differences),
+            "notes": list(&found.notes),
+        }));
+    }
+    let marker =
+        found.marker.map_or("no version marker".to_owned(), |number| format!("PhoenixKit version {number}"));
+    let against = found.step.unwrap_or(Step::V136);
+    output.text(format!("schema {}: {marker}, compared with step {against}", found.prefix))?;
+    print_differences("Different:", &found.differences, output)?;
+    print_differences("Worth knowing:", &found.notes, output)?;
+    output.text("")?;
+    output.text(if found.is_whole() {
+        format!("No differences: the tables are what step {against} says.")
+    } else {
+        let number = found.differences.len();
+        format!("{number} difference{}.", if number == 1 { "" } else { "s" })
+    })?;
+    Ok(())
+}
+
+/// A list under its tables' names, each with what is to be done about it.
+fn print_differences(title: &str, differences: &[Difference], output: Output) -> anyhow::Result<()> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    output.text("")?;
+    output.text(title)?;
+    let mut table = "";
+    for difference in differences {
+        if difference.table != table {
+            table = &difference.table;
+            output.text(format!("  {}", plain(table)))?;
+        }
+        output.text(format!("    - {}", plain(&difference.what)))?;
+        if let Some(fix) = &difference.fix {
+            output.text(format!("      fix: {}", plain(fix)))?;
+        }
     }
     Ok(())
 }

@@ -35,3 +35,40 @@ async fn down_goes_one_step_and_loses_nothing_unless_told() {
     setup.run(&["migrate", "down", "--to", "0", "--drop-data"]).ok();
     assert!(setup.run(&["migrate", "status"]).ok().contains("no version marker"));
 }
+
+#[tokio::test]
+async fn verify_exits_with_1_where_something_differs() {
+    let setup = Setup::migrated().await;
+    let said = setup.run(&["migrate", "verify"]).ok();
+    assert!(
+        said.contains("PhoenixKit version 137, compared with step a1") && said.contains("No differences"),
+        "{said}"
+    );
+    let prefix = setup.schema.prefix();
+    let drift = format!(
+        "DROP INDEX \"{prefix}\".phoenix_kit_email_logs_status_sent_at_idx; \
+         CREATE INDEX own_idx ON \"{prefix}\".phoenix_kit_email_logs (subject)"
+    );
+    setup.client().await.batch_execute(&drift).await.unwrap();
+    let run = setup.run(&["migrate", "verify"]);
+    assert_eq!((run.code, &*run.stderr), (1, ""), "{}", run.stdout);
+    for part in [
+        "Different:\n  phoenix_kit_email_logs\n    - the index phoenix_kit_email_logs_status_sent_at_idx is missing\n",
+        &format!("      fix: aftersend migrate up --prefix {prefix} ("),
+        "Worth knowing:\n  phoenix_kit_email_logs\n    - index own_idx is not PhoenixKit's\n",
+        "1 difference.",
+    ] {
+        assert!(run.stdout.contains(part), "`{part}` is not in: {}", run.stdout);
+    }
+    let run = setup.run(&["migrate", "verify", "--json"]);
+    assert_eq!(run.code, 1);
+    let found: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&found["step"], &found["phoenix_kit_version"]), (&"a1".into(), &137.into()));
+    assert_eq!(found["differences"].as_array().unwrap().len(), 1);
+    assert_eq!(found["notes"][0]["table"], "phoenix_kit_email_logs");
+    setup.run(&["migrate", "up"]).ok();
+    assert_eq!(
+        setup.run(&["migrate", "verify", "--json"]).json()["differences"].as_array().unwrap().len(),
+        0
+    );
+}

@@ -3,12 +3,15 @@
 //! The decision is made for the whole schema before anything is changed. Repairs are data: what each does, in which
 //! statements, under which locks.
 
+mod columns;
+mod indexes;
 mod judge;
 mod keys;
 mod rows;
 mod run;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use tokio_postgres::Client;
 

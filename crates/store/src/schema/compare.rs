@@ -79,6 +79,7 @@ pub(super) enum What {
     Leftover {
         index: &'static Index,
         found: String,
+        ready: bool,
         builder: Option<i32>,
     },
     /// A unique index that refuses rows which the contract allows.
@@ -246,8 +247,7 @@ fn indexes(table: &'static Table, catalog: &Catalog, upto: Step) -> Vec<What> {
                     Some(What::WrongIndex { index, wrong, constraint })
                 }
                 Ok(()) if !found.valid => {
-                    let (found, builder) = (found.name.clone(), found.builder);
-                    whats.push(What::Leftover { index, found, builder });
+                    whats.push(leftover(index, found));
                     Some(What::NoIndex(index))
                 }
                 Ok(()) => None,
@@ -266,8 +266,7 @@ fn indexes(table: &'static Table, catalog: &Catalog, upto: Step) -> Vec<What> {
         let twin = contract.iter().find(|index| index.matches(found).is_ok());
         match twin {
             Some(index) if !found.valid => {
-                let (found, builder) = (found.name.clone(), found.builder);
-                whats.push(What::Leftover { index, found, builder });
+                whats.push(leftover(index, found));
             }
             None if found.valid && found.unique && refuses(found, &contract) => {
                 whats.push(What::Refusing { index: found.name.clone(), columns: found.columns.clone() });
@@ -276,6 +275,10 @@ fn indexes(table: &'static Table, catalog: &Catalog, upto: Step) -> Vec<What> {
         }
     }
     whats
+}
+
+fn leftover(index: &'static Index, found: &FoundIndex) -> What {
+    What::Leftover { index, found: found.name.clone(), ready: found.ready, builder: found.builder }
 }
 
 /// Whether the contract has an index of that name.
@@ -418,7 +421,7 @@ fn surplus_indexes(
             ),
             (Some(twin), None) if twin.step <= upto => {}
             (Some(twin), None) => {
-                say(format!("index {} is what step {} will name {}", found.name, twin.step, twin.name), None)
+                say(format!("index {} is what step {} will name {}", found.name, twin.step, twin.name), None);
             }
             (None, _) => say(format!("index {} is not PhoenixKit's", found.name), None),
         }

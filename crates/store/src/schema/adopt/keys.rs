@@ -6,6 +6,7 @@ use super::{
     Act, Lock, Phase, Way,
     judge::{Judge, are, counted, named},
     rows::normalised_uuid,
+    up_command,
 };
 use crate::{
     schema::{
@@ -37,8 +38,12 @@ pub(super) async fn judge(judge: &mut Judge<'_>, drifts: &[Drift]) -> Result<(),
                     "the foreign key {name} of {} leads from {} to {to} instead of {} (uuid)",
                     drift.table.name, FOREIGN_KEY.column, FOREIGN_KEY.to
                 );
-                let remedy =
-                    format!("{} DROP CONSTRAINT {}; and then this again", alter(judge), quoted(name));
+                let remedy = format!(
+                    "{} DROP CONSTRAINT {}; and then {}",
+                    alter(judge),
+                    quoted(name),
+                    up_command(judge.prefix)
+                );
                 judge.obstacle(drift.table, what, remedy);
             }
             what @ (What::NoForeignKey | What::ForeignKey { .. }) => foreign.push(what),
@@ -117,9 +122,10 @@ async fn no_primary_key(judge: &mut Judge<'_>, table: &'static Table) -> Result<
             if found.valid && found.unique && found.columns == ["uuid"] && found.predicate.is_none() => {}
         Some(found) if found.valid || twin.is_none_or(|twin| twin.matches(found).is_err()) => {
             let remedy = format!(
-                "ALTER INDEX {}.{} RENAME TO …; and then this again",
+                "ALTER INDEX {}.{} RENAME TO …; and then {}",
                 judge.prefix.quoted(),
-                quoted(&name)
+                quoted(&name),
+                up_command(judge.prefix)
             );
             judge.obstacle(table, format!("{what}, and the name {name} is taken"), remedy);
             return Ok(());
@@ -172,7 +178,7 @@ async fn foreign_key(judge: &mut Judge<'_>, whats: &[&What]) -> Result<(), Error
                 let mut first = Vec::new();
                 let mut what = format!("the foreign key {name} of {EVENTS}");
                 if name != FOREIGN_KEY.name {
-                    what.push_str(&format!(" is to have the name {}", FOREIGN_KEY.name));
+                    what = format!("{what} is to have the name {}", FOREIGN_KEY.name);
                     let rename = format!(
                         "{} RENAME CONSTRAINT {} TO {}",
                         alter(judge),
@@ -253,11 +259,9 @@ async fn lead_to_mails(
     let (mut what, mut sentence) =
         (what.to_owned(), format!("the foreign key {} made and checked", FOREIGN_KEY.name));
     if orphans > 0 {
-        what.push_str(&format!(", and {} of no mail", are(orphans, "event")));
-        sentence.push_str(&format!(
-            ", {} of no mail moved to aftersend_removed_events",
-            counted(orphans, "event")
-        ));
+        what = format!("{what}, and {} of no mail", are(orphans, "event"));
+        sentence =
+            format!("{sentence}, {} of no mail moved to aftersend_removed_events", counted(orphans, "event"));
         let make = render(include_str!("../sql/136_removed_events.sql"), judge.prefix);
         acts.push(Act::guarded(make, Lock::None));
         acts.push(Act {

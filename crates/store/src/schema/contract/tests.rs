@@ -25,7 +25,7 @@ async fn the_steps_make_every_index_and_no_other() {
 #[tokio::test]
 async fn each_statement_makes_what_the_step_makes() {
     let fixture = Fixture::new().await;
-    let definitions = r#"SELECT indexdef FROM pg_indexes WHERE schemaname = 'prefix' ORDER BY indexname"#;
+    let definitions = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'prefix' ORDER BY indexname";
     let expected = fixture.rows(definitions).await;
     let trigrams: String =
         fixture.client.query_one(include_str!("../sql/find_trigrams.sql"), &[]).await.unwrap().get(0);

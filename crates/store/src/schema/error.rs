@@ -53,7 +53,9 @@ pub enum MigrateError {
     /// A `PhoenixKit` schema from before V136.
     #[error(
         "the schema {prefix} is at PhoenixKit's version {found}; Aftersend begins at 136: run PhoenixKit's own \
-         migrations up to there first"
+         migrations up to there first, which are about more than mail and would be skipped if this program wrote \
+         136. Where no PhoenixKit application uses the schema any more: COMMENT ON TABLE {}.phoenix_kit IS '136'; \
+         and `migrate up` brings its email tables there", .prefix.quoted()
     )]
     BeforeBaseline {
         /// The schema.

@@ -164,7 +164,14 @@ async fn foreign_key(judge: &mut Judge<'_>, whats: &[&What]) -> Result<(), Error
     }
     let as_text = columns.iter().any(|column| column.kind != "uuid");
     if anew {
-        return lead_to_mails(judge, events, "its foreign key is made anew", vec![add(judge)], as_text).await;
+        return lead_to_mails(
+            judge,
+            events,
+            "the foreign key of events goes and comes back with the change of its columns' types",
+            vec![add(judge)],
+            as_text,
+        )
+        .await;
     }
     let best_cascades = whats.iter().all(|what| !matches!(what, What::ForeignKey { cascades: false, .. }))
         || cascading(judge.catalog);

@@ -14,12 +14,18 @@ use crate::schema::{
     contract::{Column, Kind, Table, quoted},
 };
 
+/// What is said of a table with more than [`REWRITE_ROWS_MAX`] rows.
+const TOO_LARGE: &str = ", and the table has more than 50,000 rows, which nobody could write to meanwhile";
+const _: () = assert!(REWRITE_ROWS_MAX == 50_000, "TOO_LARGE names the limit");
+
 /// A column whose table must be written anew for it.
 pub(super) struct Rewrite {
     pub(super) table: &'static Table,
     pub(super) column: &'static Column,
     has_default: bool,
     using: Option<String>,
+    /// Whether the table has more rows than are written anew without an operator's word.
+    too_large: bool,
     pub(super) what: String,
 }
 
@@ -63,17 +69,16 @@ impl Judge<'_> {
             return Ok(());
         }
         let blocks = self.blocks_while_it_works(table, column, change);
-        if blocks && self.rows.count_up_to(table.name, REWRITE_ROWS_MAX).await? > REWRITE_ROWS_MAX {
-            let what = format!(
-                "{what}, and the table has more than {REWRITE_ROWS_MAX} rows, which nobody could write to meanwhile"
-            );
-            self.obstacle(table, what, format!("In a quiet hour: {by_hand}"));
-            return Ok(());
-        }
+        let too_large =
+            blocks && self.rows.count_up_to(table.name, REWRITE_ROWS_MAX).await? > REWRITE_ROWS_MAX;
         if matches!(change, Change::Rewrite | Change::RewriteUuid) {
             let has_default =
                 self.catalog.column(table.name, column.name).is_some_and(|found| found.default.is_some());
-            self.rewrites.push(Rewrite { table, column, has_default, using, what });
+            self.rewrites.push(Rewrite { table, column, has_default, using, too_large, what });
+            return Ok(());
+        }
+        if too_large {
+            self.obstacle(table, format!("{what}{TOO_LARGE}"), format!("In a quiet hour: {by_hand}"));
             return Ok(());
         }
         let sql = format!("SET LOCAL TimeZone = 'UTC'; {} {change_it}", self.alter(table));
@@ -197,6 +202,11 @@ impl Judge<'_> {
             })
             .collect();
         let (what, sentence) = (whats.join("; "), done.join(", "));
+        if self.rewrites.iter().any(|rewrite| rewrite.too_large) {
+            let remedy = format!("In a quiet hour: BEGIN; {}; COMMIT;", statements.join("; "));
+            self.obstacle(table, format!("{what}{TOO_LARGE}"), remedy);
+            return;
+        }
         let acts = vec![Act::guarded(statements.join("; "), Lock::AccessExclusive)];
         self.repair(Phase::Types, table, what, sentence, acts);
     }

@@ -68,6 +68,12 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
         .collect();
     let mut ways = vec![
         in_transaction("136 up", &tables),
+        listed(
+            prefix,
+            "136 up, adopting",
+            false,
+            &[include_str!("sql/136_removed_events.sql"), include_str!("sql/136_move_orphans.sql")],
+        ),
         in_transaction("136 down", &[include_str!("sql/136_down.sql")]),
         in_transaction(
             "137 up",

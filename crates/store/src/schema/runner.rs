@@ -261,12 +261,6 @@ impl Migrator {
         }
         Ok(())
     }
-
-    /// The session that moves the schema, with what it is set to.
-    #[cfg(test)]
-    pub(super) fn client(&self) -> &tokio_postgres::Client {
-        &self.connection.client
-    }
 }
 
 /// How a step goes up.

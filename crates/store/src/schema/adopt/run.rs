@@ -62,11 +62,7 @@ async fn pages(session: &mut Session<'_>, repair: &Repair, act: &Act) -> Result<
     let sql =
         "SELECT pg_catalog.pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
     let pages: i64 = session.ask(sql, &[&table]).await?.first().map_or(0, |row| row.get(0));
-    session.phase(
-        format!("{}: {}", repair.table, repair.sentence),
-        u64::try_from(pages).ok(),
-        "pages",
-    );
+    session.phase(format!("{}: {}", repair.table, repair.sentence), u64::try_from(pages).ok(), "pages");
     let mut patience = Patience::new(session.limits.wait_budget);
     let (mut from, mut step) = (0, BATCH_PAGES);
     while from < pages {
@@ -103,10 +99,9 @@ async fn keys(session: &mut Session<'_>, repair: &Repair, act: &Act) -> Result<(
 
 fn explain(repair: &Repair, error: MigrateError) -> MigrateError {
     match error {
-        MigrateError::Database { doing, reason } => MigrateError::Database {
-            doing: format!("{doing}, at this: {}", repair.sentence),
-            reason,
-        },
+        MigrateError::Database { doing, reason } => {
+            MigrateError::Database { doing: format!("{doing}, at this: {}", repair.sentence), reason }
+        }
         other => other,
     }
 }

@@ -1,16 +1,22 @@
 //! Databases that drifted, each in one way and in many at once. Builds go on concurrently, so every test has a
 //! database of its own, and its cases a schema each.
 
+use std::{sync::Arc, time::Duration};
+
 use aftersend_testkit::{
     Database,
     database::{Client, TestDatabase},
 };
 
-use super::{Cure, Patience, judge, run, survey};
+use super::{Cure, Repair, judge, run, survey};
 use crate::{
-    DatabaseAddress, Prefix,
-    schema::{MigrateError, Migrator, Step, catalog::Catalog, compare, tests::assert_same_catalog},
+    Connection, DatabaseAddress, Prefix,
+    schema::{
+        Limits, MigrateError, Migrator, Step, catalog::Catalog, compare, online::Session,
+        tests::assert_same_catalog,
+    },
     sql::render,
+    testing::assert_says,
 };
 
 mod drifts;
@@ -48,6 +54,14 @@ impl Own {
 }
 
 impl Case<'_> {
+    /// Runs repairs as the migrator does.
+    async fn repair(&self, repairs: &[Repair], limits: Limits) -> Result<Vec<String>, MigrateError> {
+        let mut connection = Connection::open(&self.own.address).await?;
+        let task = (Step::V136, true);
+        let mut session = Session::new(&mut connection.client, &self.prefix, limits, Arc::default(), task);
+        run(&mut session, repairs).await
+    }
+
     async fn try_run(&self, template: &str) -> Result<(), tokio_postgres::Error> {
         self.own.client.batch_execute(&render(template, &self.prefix)).await
     }
@@ -313,7 +327,7 @@ async fn a_run_that_was_ended_is_finished_by_the_next() {
             repair.acts.truncate(acts);
             acts -= repair.acts.len();
         }
-        run(&own.client, &case.prefix, &repairs, Patience::default()).await.unwrap();
+        case.repair(&repairs, Limits::default()).await.unwrap();
         case.up().await.unwrap();
         case.assert_whole(&expected).await;
         case.run(r#"DROP SCHEMA "prefix" CASCADE"#).await;
@@ -330,13 +344,14 @@ async fn who_holds_a_lock_is_not_waited_for_for_ever() {
     let other = own.database.client().await;
     let read = render(r#"BEGIN; SELECT FROM "prefix".phoenix_kit_email_events LIMIT 1"#, &case.prefix);
     other.batch_execute(&read).await.unwrap();
-    let hasty = Patience { lock_timeout: std::time::Duration::from_millis(5), tries_max: 2 };
-    let error = run(&own.client, &case.prefix, &repairs, hasty).await.unwrap_err().to_string();
-    assert!(error.contains("link_url added") && error.contains("pg_stat_activity"), "{error}");
-    let usual: String = own.client.query_one("SHOW lock_timeout", &[]).await.unwrap().get(0);
-    assert_eq!(usual, "0");
+    let hasty = Limits {
+        lock_timeout: Duration::from_millis(5),
+        wait_budget: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    assert_says(case.repair(&repairs, hasty).await, &["step 136", "idle in transaction", "does not give up"]);
     other.batch_execute("COMMIT").await.unwrap();
-    run(&own.client, &case.prefix, &repairs, hasty).await.unwrap();
+    case.repair(&repairs, hasty).await.unwrap();
     assert!(survey(&own.client, &case.prefix, 136).await.unwrap().is_empty());
 }
 

@@ -95,13 +95,9 @@ async fn remove_in(
     up_to: Option<Uuid>,
 ) -> Result<u64, MigrateError> {
     // Literals, since DECLARE takes no parameters; a uuid is written with digits and hyphens alone.
-    let mut condition = kinds.condition().to_owned();
-    if let Some(uuid) = beyond {
-        condition += &format!(" AND email_log_uuid > '{uuid}'");
-    }
-    if let Some(uuid) = up_to {
-        condition += &format!(" AND email_log_uuid <= '{uuid}'");
-    }
+    let above = beyond.map(|uuid| format!(" AND email_log_uuid > '{uuid}'")).unwrap_or_default();
+    let below = up_to.map(|uuid| format!(" AND email_log_uuid <= '{uuid}'")).unwrap_or_default();
+    let condition = format!("{}{above}{below}", kinds.condition());
     let find = include_str!("../sql/137_find_duplicates.sql").replace("\"condition\"", &condition);
     remove_found(session, &render(&find, session.prefix)).await
 }

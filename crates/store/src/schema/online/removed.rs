@@ -14,7 +14,7 @@ const TABLES: [&str; 3] = ["phoenix_kit_email_events", "phoenix_kit_email_logs",
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::schema) struct Restored {
     /// They are events again.
-    pub(in crate::schema) restored: u64,
+    pub(in crate::schema) put_back: u64,
     /// They stay where they are, because their mail is gone.
     pub(in crate::schema) gone: u64,
     /// They stay where they are, because another event has their key.
@@ -37,7 +37,7 @@ pub(in crate::schema) async fn restore(session: &mut Session<'_>) -> Result<Rest
         let restored =
             session.in_batches(&restore, &TABLES, &found, |batch| vec![Box::new(batch.to_vec())]).await?;
         session.board.add(found.len() as u64);
-        outcome.restored += restored;
+        outcome.put_back += restored;
     }
     let left = render(include_str!("../sql/137_count_removed.sql"), session.prefix);
     if let Some(row) = session.ask(&left, &[]).await?.first() {

@@ -49,8 +49,8 @@ pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<(), Migra
     let rows = session.ask(include_str!("../sql/read_own_objects.sql"), &[&session.prefix.raw()]).await?;
     let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     for part in PARTS {
-        let lacks = |object: &&str| !there.iter().any(|there| there == object);
-        if part.objects.iter().any(|object| lacks(&object)) {
+        let lacks = |object: &str| !there.iter().any(|there| there == object);
+        if part.objects.iter().any(|object| lacks(object)) {
             session.guarded(&[part.table], &render(part.statements, session.prefix)).await?;
         }
     }

@@ -60,9 +60,9 @@ async fn kinds_without_index(session: &mut Session<'_>) -> Result<Option<Kinds>,
     let read = catalog::read_indexes(session.client, session.prefix).await;
     let (found, _) = read.map_err(|error| session.failed(&error))?;
     let lacks = |predicate: Predicate| {
-        !indexes().filter(|index| index.predicate == Some(predicate)).all(|index| {
-            found.iter().any(|found| found.valid && found.name == index.name && index.matches(found).is_ok())
-        })
+        !indexes()
+            .filter(|index| index.predicate == Some(predicate))
+            .all(|index| found.iter().any(|found| found.valid && index.matches(found).is_ok()))
     };
     Ok(match (lacks(Predicate::Single), lacks(Predicate::Repeatable)) {
         (true, true) => Some(Kinds::All),
@@ -172,7 +172,7 @@ pub(in crate::schema) async fn restore_removed(
         return Ok(Vec::new());
     }
     let outcome = removed::restore(session).await?;
-    let mut notes = vec![format!("{} removed events put back", outcome.restored)];
+    let mut notes = vec![format!("{} removed events put back", outcome.put_back)];
     if outcome.gone > 0 {
         notes.push(format!(
             "{} removed events skipped, whose mails are gone; they stay in aftersend_removed_events",

@@ -6,7 +6,7 @@ use aftersend_testkit::{
 };
 
 use crate::{
-    DatabaseAddress, Prefix,
+    DatabaseAddress,
     schema::{Migrator, Step},
     sql::assert_every_statement_fits,
 };

@@ -106,6 +106,20 @@ impl Lock {
     }
 }
 
+impl Repair {
+    /// The strongest lock that it takes, and for how long.
+    pub(super) fn lock_words(&self) -> String {
+        match self.acts.iter().map(|act| act.lock).max().unwrap_or(Lock::None) {
+            Lock::None => Lock::None.name().to_owned(),
+            lock @ (Lock::RowExclusive | Lock::ShareUpdateExclusive) => {
+                format!("{}, which blocks no writer", lock.name())
+            }
+            lock if self.phase == Phase::Types => format!("{} as long as it takes", lock.name()),
+            lock => format!("{} for a moment", lock.name()),
+        }
+    }
+}
+
 impl Act {
     fn guarded(sql: impl Into<String>, lock: Lock) -> Self {
         Self { sql: sql.into(), lock, way: Way::Guarded }

@@ -173,9 +173,7 @@ impl Verifier<'_> {
         for judgement in adopt::judge(self.client, &prefix, &self.catalog, drifts).await? {
             let fix = match judgement.cure {
                 Cure::Repair(repair) => {
-                    let lock = repair.acts.iter().map(|act| act.lock).max();
-                    let lock = lock.map_or("no lock", adopt::Lock::name);
-                    format!("{} ({}; {lock})", self.up(), repair.sentence)
+                    format!("{} ({}; {})", self.up(), repair.sentence, repair.lock_words())
                 }
                 Cure::Obstacle(fix) | Cure::Leave(fix) => fix,
             };
@@ -268,7 +266,7 @@ impl Verifier<'_> {
         let (missing, mail): (i64, Option<String>) = (row.get(0), row.get(1));
         if let Some(mail) = mail {
             let what = format!(
-                "{} no SES id though the headers give one that no mail has, {mail} among them",
+                "{} no SES id though the headers give one that no mail has, such as {mail}",
                 if missing == 1 { "1 mail has".to_owned() } else { format!("{missing} mails have") }
             );
             if done {

@@ -51,10 +51,8 @@ impl Judge<'_> {
                     let set = format!("{} ALTER COLUMN {name} SET DEFAULT {default}", self.alter(table));
                     acts.push(Act::guarded(set, Lock::AccessExclusive));
                 }
-                self.repair(Phase::Columns, table, what, added, acts);
-                let sentence = format!("{}.{} filled with {value}", table.name, column.name);
-                let acts = self.fill_and_require(table, column, Some(&value));
-                let what = format!("{}.{} has no values", table.name, column.name);
+                acts.extend(self.fill_and_require(table, column, Some(&value)));
+                let sentence = format!("{added} and filled with {value}");
                 self.repair(Phase::Values, table, what, sentence, acts);
             }
             None => {

@@ -8,15 +8,21 @@ pub(super) const DRIFTS: &[(&str, &str)] = &[
     (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN headers"#, "headers added"),
     (
         r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN inserted_at"#,
-        "inserted_at filled with coalesce(sent_at",
+        "inserted_at added and filled with coalesce(sent_at",
     ),
     (
         r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN sent_at"#,
-        "sent_at filled with coalesce(inserted_at",
+        "sent_at added and filled with coalesce(inserted_at",
     ),
-    (r#"ALTER TABLE "prefix".phoenix_kit_email_events DROP COLUMN occurred_at"#, "occurred_at filled with"),
+    (
+        r#"ALTER TABLE "prefix".phoenix_kit_email_events DROP COLUMN occurred_at"#,
+        "occurred_at added and filled with",
+    ),
     (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aws_message_id"#, "aws_message_id added"),
-    (r#"ALTER TABLE "prefix".phoenix_kit_email_metrics DROP COLUMN metric_date"#, "metric_date filled with"),
+    (
+        r#"ALTER TABLE "prefix".phoenix_kit_email_metrics DROP COLUMN metric_date"#,
+        "metric_date added and filled with",
+    ),
     // NULL where it must not be, and the other way round.
     (
         r#"ALTER TABLE "prefix".phoenix_kit_email_logs ALTER COLUMN attachments_count DROP NOT NULL;

@@ -169,7 +169,9 @@ async fn each_drift_is_repaired_where_mails_are_none() {
 async fn check_each_drift(with_rows: bool) {
     let own = Own::new().await;
     let expected = own.case("fresh").await.catalog().await;
-    for (place, (drift, said)) in DRIFTS.iter().enumerate() {
+    // Types and defaults are changed in the same way whether there are rows or not.
+    let differs = |drift: &str| with_rows || !(drift.contains(" TYPE ") || drift.contains(" DEFAULT"));
+    for (place, (drift, said)) in DRIFTS.iter().enumerate().filter(|(_, (drift, _))| differs(drift)) {
         let case = own.case(&place.to_string()).await;
         if !with_rows {
             case.run(r#"TRUNCATE "prefix".phoenix_kit_email_logs CASCADE"#).await;
@@ -213,6 +215,8 @@ async fn drifts_together_are_repaired() {
         let mut drifts: Vec<&str> = DRIFTS.iter().map(|(drift, _)| *drift).collect();
         random.shuffle(&mut drifts);
         drifts.truncate(if seed == 0 { drifts.len() } else { random.usize(2..8) });
+        // A change of a column's type would make an invalid index whole again.
+        drifts.sort_by_key(|drift| drift.contains("pg_index"));
         let mut applied = Vec::new();
         for drift in drifts {
             if case.try_run(&format!("BEGIN; {drift}; COMMIT")).await.is_ok() {
@@ -461,6 +465,39 @@ async fn writers_go_on_meanwhile() {
         )
         .await;
     assert_eq!(there, written);
+}
+
+/// What looks like a leftover and is being built just now is its builder's.
+#[tokio::test]
+async fn an_index_that_is_being_built_is_left_to_its_builder() {
+    let own = Own::new().await;
+    let expected = own.case("fresh").await.catalog().await;
+    let case = own.case("building").await;
+    case.run(r#"DROP INDEX "prefix".phoenix_kit_email_logs_sent_at_idx"#).await;
+    let (holder, builder) = (own.database.client().await, own.database.client().await);
+    let write =
+        r#"BEGIN; UPDATE "prefix".phoenix_kit_email_logs SET subject = 'held' WHERE message_id = 'pk_1'"#;
+    holder.batch_execute(&render(write, &case.prefix)).await.unwrap();
+    let build = render(
+        r#"CREATE INDEX CONCURRENTLY phoenix_kit_email_logs_sent_at_idx ON "prefix".phoenix_kit_email_logs (sent_at)"#,
+        &case.prefix,
+    );
+    let task = tokio::spawn(async move { builder.batch_execute(&build).await });
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let catalog = Catalog::read(&own.client, &case.prefix).await.unwrap();
+        if catalog.indexes.iter().any(|found| found.builder.is_some()) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "the build has not begun");
+        tokio::task::yield_now().await;
+    }
+    let error = case.up().await.unwrap_err().to_string();
+    assert!(error.contains("phoenix_kit_email_logs_sent_at_idx is being built by process"), "{error}");
+    holder.batch_execute("COMMIT").await.unwrap();
+    task.await.unwrap().unwrap();
+    assert!(case.up().await.unwrap().is_empty());
+    case.assert_whole(&expected).await;
 }
 
 /// Only an owner can do it, which is said before anything is done.

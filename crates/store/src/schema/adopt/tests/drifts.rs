@@ -107,6 +107,13 @@ pub(super) const DRIFTS: &[(&str, &str)] = &[
         "phoenix_kit_email_logs given its primary key",
     ),
     (
+        r#"ALTER TABLE "prefix".phoenix_kit_email_events DROP CONSTRAINT phoenix_kit_email_events_pkey;
+           CREATE UNIQUE INDEX phoenix_kit_email_events_pkey ON "prefix".phoenix_kit_email_events (uuid);
+           UPDATE pg_index SET indisvalid = false
+           WHERE indexrelid = to_regclass('"prefix".phoenix_kit_email_events_pkey')"#,
+        "phoenix_kit_email_events_pkey, left by a build that failed, dropped",
+    ),
+    (
         r#"ALTER TABLE "prefix".phoenix_kit_email_events DROP CONSTRAINT fk_email_events_email_log_uuid"#,
         "fk_email_events_email_log_uuid made and checked",
     ),

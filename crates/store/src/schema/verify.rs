@@ -242,8 +242,8 @@ impl Verifier<'_> {
             }
             let rows = index.predicate.map_or("true".to_owned(), super::contract::Predicate::sql);
             let sql = render(include_str!("sql/count_duplicates.sql"), &prefix)
-                .replace("{keys}", &index.columns.join(", "))
-                .replace("{rows}", &rows);
+                .replace("\"keys\"", &index.columns.join(", "))
+                .replace("\"rows\"", &rows);
             let row = self.client.query_one(&sql, &[]).await?;
             let (surplus, mail): (i64, Option<String>) = (row.get(0), row.get(1));
             let Some(mail) = mail else { continue };

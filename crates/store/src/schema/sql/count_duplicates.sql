@@ -3,8 +3,8 @@
 WITH doubled AS MATERIALIZED (
     SELECT email_log_uuid, count(*) - 1 AS surplus
     FROM "prefix".phoenix_kit_email_events
-    WHERE {rows}
-    GROUP BY {keys}
+    WHERE "rows"
+    GROUP BY "keys"
     HAVING count(*) > 1
 )
 SELECT coalesce(sum(surplus), 0)::bigint,

@@ -1,0 +1,56 @@
+//! The private server that everything is measured on.
+
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
+
+use aftersend_embedded::{Options, Server};
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::progress::say;
+
+/// A new server with its data in a folder of its own. Dropped, it stops, and the folder goes.
+pub(crate) struct PrivateServer {
+    // In this order: the folder must outlive the server.
+    server: Server,
+    folder: TempDir,
+}
+
+impl PrivateServer {
+    /// Makes and starts the server. Blocks for some seconds.
+    pub(crate) fn start(parent: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("aftersend-bench-")
+            .tempdir_in(parent)
+            .with_context(|| format!("making a folder in {}", parent.display()))?;
+        // Under root the server runs as another user, who must get through; its data lies in a private folder below.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+        say(format!("starting a PostgreSQL of its own in {}", folder.path().display()));
+        let server = Server::start(&Options::new(folder.path().join("data")))?;
+        Ok(Self { server, folder })
+    }
+
+    /// How to connect to a database of it: a list of `key=value`, as this program's driver and the product read it.
+    /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+    pub(crate) fn address(&self, database: &str) -> String {
+        let connection = self.server.connection();
+        let host = connection.socket_dir.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
+        format!("host='{host}' port={} user={} dbname={database}", connection.port, connection.user)
+    }
+
+    /// Where databases are made and dropped from.
+    pub(crate) fn maintenance_address(&self) -> String {
+        self.address("postgres")
+    }
+
+    /// Stops the server and removes its data. Blocks.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        let stopped = self.server.stop();
+        let path = self.folder.path().display().to_string();
+        let removed = match self.folder.close() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        stopped?;
+        removed.with_context(|| format!("removing {path}"))
+    }
+}

@@ -1,0 +1,104 @@
+//! The bench as a person runs it, at a size that takes seconds.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// A folder that the server's account may enter, too, where this is root.
+fn open_folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("bench").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// The bench with its data in that folder. It runs the program beside it: `script/test` builds that one first, and
+/// where it is missing the bench says how to.
+fn bench(folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aftersend-bench"));
+    command.arg("migrate").arg("--folder").arg(folder.path()).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn entries(folder: &TempDir) -> usize {
+    fs::read_dir(folder.path()).unwrap().count()
+}
+
+#[track_caller]
+fn expect_positive(report: &Value, pointer: &str) {
+    let figure = report.pointer(pointer).and_then(Value::as_f64);
+    assert!(figure.is_some_and(|figure| figure > 0.0), "{pointer} is {figure:?} in {report}");
+}
+
+#[test]
+fn a_small_bench_gives_every_figure_and_leaves_nothing() {
+    let (folder, results) = (open_folder(), TempDir::new().unwrap());
+    let file = results.path().join("report.json");
+    let output = bench(&folder, &["--mails", "500", "--runs", "1", "--opens", "50", "--lead-seconds", "0"])
+        .args(["--alone-seconds", "0.3", "--duplicates-per-second", "100", "--output"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout, fs::read_to_string(&file).unwrap());
+    let report: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+
+    assert_eq!(report["sizes"]["mails"], 500);
+    assert_eq!(report["sizes"]["events"], 1500 + 150 + 396);
+    assert_eq!(report["sizes"]["ids_to_backfill"], 50);
+    assert_eq!(report["duplicates"], 150 + 396);
+    assert_eq!(report["postgres"]["settings"]["fsync"], "on");
+    assert_eq!(report["postgres"]["settings"]["synchronous_commit"], "on");
+    expect_positive(&report, "/machine/cores");
+    expect_positive(&report, "/online_to_plain");
+    expect_positive(&report, "/writer_alone/write_max_ms");
+    for way in ["online", "plain"] {
+        expect_positive(&report, &format!("/{way}_seconds"));
+        expect_positive(&report, &format!("/write_max_ms/{way}"));
+        expect_positive(&report, &format!("/opens_50_seconds/{way}"));
+        expect_positive(&report, &format!("/opens_500_seconds/{way}"));
+        expect_positive(&report, &format!("/opens_tenfold_ratio/{way}"));
+        // So short a step may well meet nobody.
+        assert!(report["lock_wait_max_ms"][way].is_number(), "{report}");
+        for situation in ["with_writer", "with_duplicates"] {
+            for figure in ["seconds", "write_max_ms", "write_p50_ms", "write_p99_ms", "writes_done"] {
+                expect_positive(&report, &format!("/{situation}/{figure}/{way}"));
+            }
+        }
+    }
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2 * 5);
+    for run in runs {
+        assert!(run["error"].is_null(), "{run}");
+        assert_eq!(run["said"]["steps"][0]["step"], "137");
+    }
+    assert_eq!(entries(&folder), 0);
+}
+
+#[test]
+fn an_interrupt_ends_it_and_leaves_nothing() {
+    let folder = open_folder();
+    let mut bench = bench(&folder, &["--mails", "500", "--alone-seconds", "3600"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(bench.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("measuring the writer alone")));
+    assert_eq!(entries(&folder), 1);
+    kill_process(Pid::from_child(&bench), Signal::INT).unwrap();
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(bench.wait().unwrap().code(), Some(EXIT_INTERRUPTED), "{rest:?}");
+    assert_eq!(entries(&folder), 0);
+}

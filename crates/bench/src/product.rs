@@ -65,6 +65,8 @@ pub(crate) struct Migration {
     pub(crate) began: Instant,
     /// When it had ended.
     pub(crate) ended: Instant,
+    /// The processor time it took itself, on Linux: the rest of the work was the server's.
+    pub(crate) processor_time: Option<Duration>,
     /// What it said about the steps, as JSON.
     pub(crate) said: Value,
 }
@@ -106,13 +108,14 @@ impl Product {
     async fn migrate_up(&self, address: &str, step: &str, more: &[&str]) -> anyhow::Result<Migration> {
         let mut command = Command::new(&self.path);
         command.args(["--json", "--database-url", address, "migrate", "up", "--to", step]).args(more);
-        let began = Instant::now();
+        let (processor_before, began) = (processor_time_of_children(), Instant::now());
         let output = self.call(&mut command).await?;
-        let ended = Instant::now();
+        let (ended, processor_after) = (Instant::now(), processor_time_of_children());
+        let processor_time = processor_after.and_then(|after| after.checked_sub(processor_before?));
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().last().context("the program ended well and said nothing")?;
         let said = serde_json::from_str(line).context("the program's last line is no JSON")?;
-        Ok(Migration { began, ended, said })
+        Ok(Migration { began, ended, processor_time, said })
     }
 
     async fn call(&self, command: &mut Command) -> anyhow::Result<Output> {
@@ -131,5 +134,37 @@ impl Product {
             bail!("{path} ended with {}: {said}", output.status);
         }
         Ok(output)
+    }
+}
+
+/// The processor time, user's and system's, of all programs that this one has run and waited for. It runs one at a time,
+/// so a difference is one program's. <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
+#[cfg(target_os = "linux")]
+fn processor_time_of_children() -> Option<Duration> {
+    const CUTIME: usize = 16;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the program's name in brackets and may hold blanks; the third follows the last bracket.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_ascii_whitespace().skip(CUTIME - 3).map(|ticks| ticks.parse::<u64>().ok());
+    let ticks = times.next()?? + times.next()??;
+    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn processor_time_of_children() -> Option<Duration> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_time_of_children_is_counted() {
+        let before = processor_time_of_children().unwrap();
+        // Tenths of a second of a shell's work, where a tick is a hundredth.
+        let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+        assert!(std::process::Command::new("sh").args(["-c", busy]).status().unwrap().success());
+        assert!(processor_time_of_children().unwrap() > before);
     }
 }

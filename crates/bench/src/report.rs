@@ -78,7 +78,7 @@ pub(crate) struct Report {
     began_at: String,
     took_seconds: f64,
     aftersend: String,
-    /// How the programs were built. The work is the server's, so that it hardly matters.
+    /// How the programs were built. How much that can matter, `program_processor_seconds` of each run tells.
     profile: &'static str,
     machine: Machine,
     postgres: Postgres,

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Measures Aftersend on a private PostgreSQL server of its own
 #[derive(Debug, Parser)]
-#[command(name = "script/bench")]
+#[command(name = "script/bench", bin_name = "script/bench")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -39,7 +39,8 @@ pub(crate) struct MigrateOptions {
     /// How long the application writes before each step begins
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) lead_seconds: Duration,
-    /// How long to measure the application alone, which tells what the disk and the machine cost without any step
+    /// How long to measure the application alone, which tells what the disk and the machine cost without any step;
+    /// 0 leaves that out
     #[arg(long, default_value = "20", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) alone_seconds: Duration,
     /// Where to put the server's data, in a new folder that is removed at the end

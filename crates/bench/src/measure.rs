@@ -29,9 +29,13 @@ pub(crate) async fn migrate(
     let mails = data::generate_mails(server, product, options.mails).await?;
     let bench = Bench { options, product, server };
     let load = Load { writes_per_second: options.writes_per_second, duplicates_per_second: 0 };
-    say("measuring the writer alone");
-    let writer_alone =
-        run::write_alone(server, &mails, load, options.lead_seconds, options.alone_seconds).await?;
+    let mut writer_alone = None;
+    if !options.alone_seconds.is_zero() {
+        say("measuring the writer alone");
+        let figures =
+            run::write_alone(server, &mails, load, options.lead_seconds, options.alone_seconds).await?;
+        writer_alone = Some(figures);
+    }
 
     let mut runs = bench.both_ways("quiet", &mails, Situation::Quiet).await;
     runs.extend(bench.both_ways("writer", &mails, Situation::Writer(load)).await);

@@ -12,7 +12,7 @@ use crate::{
     product::Way,
     run::{Figures, WriterFigures},
     sampler,
-    statistics::{median, milliseconds, rounded},
+    statistics::{maximum, median, milliseconds, rounded},
 };
 
 /// One run.
@@ -53,6 +53,9 @@ struct BesideWriter {
     write_max_ms: Pair,
     /// Aim: a twentieth, 0.05.
     write_max_online_to_plain: Option<f64>,
+    /// Of all runs, where the two above are medians of the runs' longest.
+    lock_wait_worst_ms: Pair,
+    write_worst_ms: Pair,
     write_p50_ms: Pair,
     write_p99_ms: Pair,
     from_schedule_max_ms: Pair,
@@ -94,7 +97,8 @@ pub(crate) struct Report {
     with_writer: BesideWriter,
     #[serde(skip_serializing_if = "Option::is_none")]
     with_duplicates: Option<BesideWriter>,
-    writer_alone: WriterFigures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer_alone: Option<WriterFigures>,
     /// `opens_20k_seconds`, `opens_200k_seconds`, and how they compare.
     #[serde(flatten)]
     opens: BTreeMap<String, Pair>,
@@ -116,7 +120,7 @@ impl Report {
         options: &MigrateOptions,
         setting: Setting,
         opens: &[u32],
-        writer_alone: WriterFigures,
+        writer_alone: Option<WriterFigures>,
         runs: Vec<RunRecord>,
     ) -> Self {
         let quiet = seconds(&runs, "quiet");
@@ -174,6 +178,9 @@ fn beside_writer(runs: &[RunRecord], situation: &str) -> BesideWriter {
     let of_writer = |figure: fn(&WriterFigures) -> f64| {
         medians(runs, situation, |figures| figures.writer.as_ref().map(figure))
     };
+    let worst = |figure: fn(&WriterFigures) -> f64| {
+        of_runs(runs, situation, |figures| figures.writer.as_ref().map(figure), maximum)
+    };
     #[expect(clippy::cast_precision_loss, reason = "no bench writes 2^53 rows")]
     let count = |number: usize| number as f64;
     let (seconds, write_max_ms) = (seconds(runs, situation), of_writer(|writer| writer.write_max_ms));
@@ -183,6 +190,8 @@ fn beside_writer(runs: &[RunRecord], situation: &str) -> BesideWriter {
         lock_wait_max_ms: of_writer(|writer| writer.lock_wait_max_ms),
         write_max_ms,
         write_max_online_to_plain: write_max_ms.ratio(),
+        lock_wait_worst_ms: worst(|writer| writer.lock_wait_max_ms),
+        write_worst_ms: worst(|writer| writer.write_max_ms),
         write_p50_ms: of_writer(|writer| writer.write_p50_ms),
         write_p99_ms: of_writer(|writer| writer.write_p99_ms),
         from_schedule_max_ms: of_writer(|writer| writer.from_schedule_max_ms),
@@ -217,9 +226,66 @@ fn seconds(runs: &[RunRecord], situation: &str) -> Pair {
 
 /// The median of a figure over the runs of a situation that went well.
 fn medians(runs: &[RunRecord], situation: &str, figure: impl Fn(&Figures) -> Option<f64>) -> Pair {
+    of_runs(runs, situation, figure, median)
+}
+
+/// What all runs of a situation that went well come to in a figure.
+fn of_runs(
+    runs: &[RunRecord],
+    situation: &str,
+    figure: impl Fn(&Figures) -> Option<f64>,
+    summary: impl Fn(Vec<f64>) -> Option<f64>,
+) -> Pair {
     let of = |way: Way| {
         let runs = runs.iter().filter(|run| run.situation == situation && run.way == way);
-        median(runs.filter_map(|run| figure(run.figures.as_ref()?))).map(rounded)
+        summary(runs.filter_map(|run| figure(run.figures.as_ref()?)).collect()).map(rounded)
     };
     Pair { online: of(Way::Online), plain: of(Way::Plain) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(situation: &str, way: Way, seconds: Option<f64>) -> RunRecord {
+        let figures = |seconds| Figures {
+            seconds,
+            program_processor_seconds: None,
+            writer: None,
+            said: serde_json::Value::Null,
+        };
+        let result = seconds.map(figures).ok_or_else(|| anyhow::anyhow!("the server said no"));
+        RunRecord::new(situation, 1, way, result)
+    }
+
+    #[test]
+    fn medians_are_of_one_situation_and_way_and_leave_out_what_failed() {
+        let runs = [
+            run("quiet", Way::Online, Some(30.0)),
+            run("quiet", Way::Online, None),
+            run("quiet", Way::Online, Some(10.0)),
+            run("quiet", Way::Plain, Some(16.0)),
+            run("writer", Way::Plain, Some(90.0)),
+        ];
+        let quiet = seconds(&runs, "quiet");
+        assert_eq!((quiet.online, quiet.plain, quiet.ratio()), (Some(20.0), Some(16.0), Some(1.25)));
+        let writer = seconds(&runs, "writer");
+        assert_eq!((writer.online, writer.plain, writer.ratio()), (None, Some(90.0), None));
+        assert_eq!(serde_json::to_value(&runs[1]).unwrap()["error"], "the server said no");
+    }
+
+    #[test]
+    fn opens_are_named_by_their_number() {
+        let runs = [
+            run("opens_20k", Way::Online, Some(2.0)),
+            run("opens_200k", Way::Online, Some(21.0)),
+            run("opens_200k", Way::Plain, Some(9.0)),
+        ];
+        let figures = opens_figures(&runs, &[20_000, 200_000]);
+        assert_eq!(figures["opens_20k_seconds"].online, Some(2.0));
+        assert_eq!(figures["opens_200k_seconds"].plain, Some(9.0));
+        assert_eq!(figures["opens_tenfold_ratio"].online, Some(10.5));
+        assert_eq!(figures["opens_tenfold_ratio"].plain, None);
+        assert_eq!(Report::opens_situation(50), "opens_50");
+    }
 }

@@ -53,13 +53,12 @@ impl Machine {
         let processor = read_line("/proc/cpuinfo", "model name");
         let memory_kib: Option<u64> = read_line("/proc/meminfo", "MemTotal")
             .and_then(|text| text.trim_end_matches("kB").trim_end().parse().ok());
-        let load = fs::read_to_string("/proc/loadavg").ok();
         Self {
             system: format!("{} {}", consts::OS, consts::ARCH),
             processor,
             cores: thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: memory_kib.map(|kib| kib * 1024),
-            load_average_before: load.and_then(|text| text.split(' ').next()?.parse().ok()),
+            load_average_before: load_average(),
         }
     }
 }
@@ -77,6 +76,11 @@ impl Postgres {
             .context("reading the server's settings")?;
         Ok(Self { version, settings: rows.iter().map(|row| (row.get(0), row.get(1))).collect() })
     }
+}
+
+/// How many threads of the whole machine wanted to run in the last minute, on average, on Linux.
+pub(crate) fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// What stands after the first `name :` in a file of the kernel's.

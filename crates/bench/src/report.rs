@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     cli::MigrateOptions,
     data::Template,
-    machine::{Machine, Postgres},
+    machine::{self, Machine, Postgres},
     product::Way,
     run::{Figures, WriterFigures},
     sampler,
@@ -21,6 +21,8 @@ pub(crate) struct RunRecord {
     situation: String,
     round: u32,
     way: Way,
+    /// Just afterwards. Far beyond what the run itself needs, it tells that somebody else was busy, too.
+    load_average_after: Option<f64>,
     #[serde(flatten)]
     figures: Option<Figures>,
     /// Why there are no figures.
@@ -111,7 +113,8 @@ impl RunRecord {
             Ok(figures) => (Some(figures), None),
             Err(error) => (None, Some(format!("{error:#}"))),
         };
-        Self { situation: situation.to_owned(), round, way, figures, error }
+        let load_average_after = machine::load_average();
+        Self { situation: situation.to_owned(), round, way, load_average_after, figures, error }
     }
 }
 

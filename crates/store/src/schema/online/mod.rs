@@ -30,6 +30,8 @@ const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How often a batch comes again because of values that others took.
 const TAKEN_MAX: u32 = 20;
+/// How often to change the session's settings under a limit that may break that off.
+const SETTINGS_TRIES_MAX: u32 = 100;
 /// How long a lock that keeps no writer out may be waited for at a time: longer than `deadlock_timeout` (1 s), after
 /// which PostgreSQL ends an autovacuum that stands in the way.
 const HARMLESS_LOCK_TIMEOUT_MS: u32 = 5_000;
@@ -255,6 +257,19 @@ impl<'m> Session<'m> {
         if rows.is_empty() {
             return Ok(0);
         }
+        let told = self.batches(statement, tables, rows, parameters).await;
+        // Not for whatever comes next: reading the catalog may well take longer than a batch.
+        self.set(Mode::Unlimited).await?;
+        told
+    }
+
+    async fn batches<R: Sync>(
+        &mut self,
+        statement: &str,
+        tables: &[&str],
+        rows: &[R],
+        parameters: impl for<'r> Fn(&'r [R]) -> Vec<Box<dyn ToSql + Sync + Send + 'r>>,
+    ) -> Result<u64, MigrateError> {
         let statement = self.client.prepare(statement).await.map_err(|error| self.failed(&error))?;
         let mut rest = rows;
         let mut told = 0;
@@ -362,7 +377,17 @@ impl<'m> Session<'m> {
             Mode::SingleRow => (lock_timeout_ms, 0),
         };
         let settings = format!("SET lock_timeout = {lock_ms}; SET statement_timeout = {statement_ms}");
-        self.client.batch_execute(&settings).await.map_err(|error| self.failed(&error))?;
+        // The old limit holds for this very statement, and on a busy machine even that can be too short.
+        for attempt in 1.. {
+            match self.client.batch_execute(&settings).await {
+                Ok(()) => break,
+                Err(error)
+                    if self.mode == Some(Mode::Batch)
+                        && error.code() == Some(&SqlState::QUERY_CANCELED)
+                        && attempt < SETTINGS_TRIES_MAX => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
         self.mode = Some(mode);
         Ok(())
     }

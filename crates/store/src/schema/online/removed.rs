@@ -26,7 +26,7 @@ pub(in crate::schema) async fn restore(session: &mut Session<'_>) -> Result<Rest
     let total = session.estimate_rows("aftersend_removed_events").await?;
     session.phase("putting removed events back", total, "events");
     let find = render(include_str!("../sql/137_list_removed.sql"), session.prefix);
-    let restore = render(include_str!("../sql/137_restore_removed.sql"), session.prefix);
+    let restore = restore_statement(session).await?;
     let mut from: Option<Uuid> = None;
     let mut outcome = Restored::default();
     loop {
@@ -45,4 +45,16 @@ pub(in crate::schema) async fn restore(session: &mut Session<'_>) -> Result<Rest
         (outcome.gone, outcome.there) = (count(0), count(1));
     }
     Ok(outcome)
+}
+
+/// The statement for the columns that events have today. The application may have given them others since: a row
+/// without a value for one gets its default, as it would have when the column came.
+async fn restore_statement(session: &mut Session<'_>) -> Result<String, MigrateError> {
+    let columns = render(include_str!("../sql/137_columns_of_events.sql"), session.prefix);
+    let rows = session.ask(&columns, &[]).await?;
+    let row = rows.first().expect("an aggregate over all rows is one row");
+    Ok(render(include_str!("../sql/137_restore_removed.sql"), session.prefix)
+        .replace("\"columns\"", row.get(0))
+        .replace("\"values\"", row.get(1))
+        .replace("\"defaults\"", row.get(2)))
 }

@@ -1,5 +1,6 @@
 -- $1 removed rows: events again, those whose mail is there and whose key is free. The mail is kept from being deleted
--- meanwhile.
+-- meanwhile. "columns" and "values" stand for the columns that the table has today, "defaults" for what rows get in
+-- those that they did not have when they were removed.
 WITH mail AS MATERIALIZED (
     SELECT uuid
     FROM "prefix".phoenix_kit_email_logs
@@ -13,6 +14,8 @@ WITH mail AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM "prefix".phoenix_kit_email_events AS event WHERE event.uuid = removed.uuid)
     RETURNING removed."row"
 )
-INSERT INTO "prefix".phoenix_kit_email_events
-SELECT event.*
-FROM taken, jsonb_populate_record(NULL::"prefix".phoenix_kit_email_events, taken."row") AS event
+INSERT INTO "prefix".phoenix_kit_email_events ("columns") OVERRIDING SYSTEM VALUE
+SELECT "values"
+FROM taken, jsonb_populate_record(
+    NULL::"prefix".phoenix_kit_email_events, jsonb_build_object("defaults") || taken."row"
+) AS event

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::{MigrateError, Session};
 use crate::sql::render;
 
-/// Events that one question looks at, all events of the last mail included.
-const EVENTS_PER_RANGE: i64 = 50_000;
+/// Events that one question looks at, all events of the last mail included. Few in tests, whose tables are small, so
+/// that ranges have neighbours there, too.
+const EVENTS_PER_RANGE: i64 = if cfg!(test) { 100 } else { 50_000 };
 /// Duplicates that are fetched at a time: 32 bytes each.
-const FETCHED_MAX: usize = 20_000;
+const FETCHED_MAX: usize = if cfg!(test) { 40 } else { 20_000 };
 
 const EVENTS: &str = "phoenix_kit_email_events";
 

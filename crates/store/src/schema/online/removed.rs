@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::{MigrateError, Session};
 use crate::sql::render;
 
-/// Rows that are looked at between two questions.
-const ROWS_PER_RANGE: i64 = 10_000;
+/// Rows that are looked at between two questions. Few in tests, whose tables are small.
+const ROWS_PER_RANGE: i64 = if cfg!(test) { 40 } else { 10_000 };
 
 const TABLES: [&str; 3] = ["phoenix_kit_email_events", "phoenix_kit_email_logs", "aftersend_removed_events"];
 

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod database;
+mod reference;
 mod refusals;
 mod walk;
 

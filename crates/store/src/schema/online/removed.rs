@@ -50,7 +50,7 @@ pub(in crate::schema) async fn restore(session: &mut Session<'_>) -> Result<Rest
 /// The statement for the columns that events have today. The application may have given them others since: a row
 /// without a value for one gets its default, as it would have when the column came.
 async fn restore_statement(session: &mut Session<'_>) -> Result<String, MigrateError> {
-    let columns = render(include_str!("../sql/137_columns_of_events.sql"), session.prefix);
+    let columns = render(include_str!("../sql/find_columns_of_events.sql"), session.prefix);
     let rows = session.ask(&columns, &[]).await?;
     let row = rows.first().expect("an aggregate over all rows is one row");
     Ok(render(include_str!("../sql/137_restore_removed.sql"), session.prefix)

@@ -35,18 +35,19 @@ pub(in crate::schema) async fn up_online(
     trigrams: &str,
 ) -> Result<Vec<String>, MigrateError> {
     session.run(&render(include_str!("../sql/137_own_tables.sql"), session.prefix)).await?;
-    let mut removed = 0;
-    if let Some(kinds) = kinds_without_index(session).await? {
-        let since = duplicates::now(session, MARGIN_S).await?;
-        removed += duplicates::remove_all(session, kinds).await?;
-        for index in indexes() {
-            let kinds = match index.predicate {
-                Some(Predicate::Single) => Kinds::Single,
-                Some(Predicate::Repeatable) => Kinds::Repeatable,
-                _ => continue,
-            };
-            removed += builds::build_unique(session, index, kinds, since.clone()).await?;
-        }
+    let since = duplicates::now(session, MARGIN_S).await?;
+    let mut removed = match kinds_without_index(session).await? {
+        Some(kinds) => duplicates::remove_all(session, kinds).await?,
+        None => 0,
+    };
+    // Those that are there, too: they may have another name.
+    for index in indexes() {
+        let kinds = match index.predicate {
+            Some(Predicate::Single) => Kinds::Single,
+            Some(Predicate::Repeatable) => Kinds::Repeatable,
+            _ => continue,
+        };
+        removed += builds::build_unique(session, index, kinds, since.clone()).await?;
     }
     let filled_in = mails::fill_in_ids(session).await?;
     for index in indexes().filter(|index| !index.unique) {

@@ -1,19 +1,13 @@
 //! Occurrences, column by column, as statements' `unnest` takes them.
 
-use aftersend_event::BotVerdict;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::occurrence::{Occurrence, Told};
-
-/// The verdict as SES spells it.
-pub(super) const fn verdict_name(verdict: BotVerdict) -> &'static str {
-    match verdict {
-        BotVerdict::Likely => "Likely",
-        BotVerdict::Unlikely => "Unlikely",
-    }
-}
+use super::{
+    occurrence::{Occurrence, Told},
+    record::verdict_name,
+};
 
 /// What records tell of an occurrence.
 #[derive(Debug, Default)]
@@ -138,12 +132,20 @@ pub(super) struct PlaceColumns<'a> {
 }
 
 impl<'a> PlaceColumns<'a> {
-    pub(super) fn push(&mut self, place: i32, occurrence: &'a Occurrence<'_>, mail: Uuid) {
+    /// Asks for the row at a time, and for the folded row of a fingerprint.
+    pub(super) fn push(
+        &mut self,
+        place: i32,
+        occurrence: &'a Occurrence<'_>,
+        mail: Uuid,
+        occurred_at: Timestamp,
+        fingerprint: Uuid,
+    ) {
         self.place.push(place);
         self.email_log_uuid.push(mail);
         self.event_type.push(&occurrence.event_type);
-        self.occurred_at.push(occurrence.told.occurred_at);
-        self.fingerprint.push(occurrence.fingerprint);
+        self.occurred_at.push(occurred_at);
+        self.fingerprint.push(fingerprint);
     }
 
     pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 5] {

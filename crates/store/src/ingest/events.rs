@@ -55,37 +55,85 @@ struct Standing {
     at: HashMap<i32, Vec<(bool, Uuid)>>,
 }
 
+/// The mail that an occurrence belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner<'a> {
+    pub(super) mail: Uuid,
+    /// The recipient that an application logged the mail to. Nothing for a mail that is known from events alone:
+    /// there, no row is an application's.
+    pub(super) logged_to: Option<&'a str>,
+}
+
+/// The owners of a batch's occurrences, by SES id.
+pub(super) type Owners<'a> = HashMap<&'a str, Owner<'a>>;
+
+/// Which row stands in an occurrence's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The one that keeps it from being inserted.
+    Own,
+    /// The one that an application wrote of it, with its time cut to the second.
+    Cut,
+}
+
 impl Writer<'_> {
     /// Stores the occurrences, whose mails are locked.
     pub(super) async fn store_occurrences(
         &self,
         occurrences: &[Occurrence<'_>],
-        mail_of: &HashMap<&str, Uuid>,
+        owners: &Owners<'_>,
     ) -> Result<Fates, IngestError> {
+        let claimed = self.claim_cut(occurrences, owners).await?;
         let mut single = EventColumns::default();
         let mut repeatable = EventColumns::default();
-        for occurrence in occurrences {
+        for occurrence in occurrences.iter().filter(|occurrence| !claimed.contains(&occurrence.uuid)) {
             let columns = if occurrence.is_repeatable() { &mut repeatable } else { &mut single };
-            columns.push(occurrence, mail_of[occurrence.aws_message_id]);
+            columns.push(occurrence, owners[occurrence.aws_message_id].mail);
         }
         let mut stored: HashSet<Uuid> = self.insert(Statement::InsertSingleEvents, &single).await?;
         stored.extend(self.insert(Statement::InsertRepeatableEvents, &repeatable).await?);
 
-        let rest: Vec<&Occurrence<'_>> =
-            occurrences.iter().filter(|occurrence| !stored.contains(&occurrence.uuid)).collect();
-        let mut standing = self.read_standing(&rest, mail_of).await?;
+        let rest: Vec<&Occurrence<'_>> = occurrences
+            .iter()
+            .filter(|occurrence| !stored.contains(&occurrence.uuid) && !claimed.contains(&occurrence.uuid))
+            .collect();
+        let mut standing = self.read_standing(&rest, owners, Place::Own).await?;
         let mut new = EventColumns::default();
-        let mut repeated = 0;
+        let mut repeated = claimed.len();
         for (place, occurrence) in (0_i32..).zip(&rest) {
-            if standing.recognise(place, occurrence) {
+            if standing.recognise(place, occurrence, owners[occurrence.aws_message_id]) {
                 repeated += 1;
             } else {
-                new.push(occurrence, mail_of[occurrence.aws_message_id]);
+                new.push(occurrence, owners[occurrence.aws_message_id].mail);
             }
         }
         let folded = self.insert(Statement::FoldEvents, &new).await?;
         self.write_back(&standing).await?;
         Ok(Fates { stored: stored.len(), folded: folded.len(), repeated })
+    }
+
+    /// Finds the opens and clicks that are here already in rows of an application's, which cuts their times to the
+    /// second: the unique index, to which that is another time, would take them for new.
+    async fn claim_cut(
+        &self,
+        occurrences: &[Occurrence<'_>],
+        owners: &Owners<'_>,
+    ) -> Result<HashSet<Uuid>, IngestError> {
+        let cut: Vec<&Occurrence<'_>> = occurrences
+            .iter()
+            .filter(|occurrence| occurrence.is_repeatable() && occurrence.cut_time().is_some())
+            .filter(|occurrence| owners[occurrence.aws_message_id].logged_to.is_some())
+            .collect();
+        let mut standing = self.read_standing(&cut, owners, Place::Cut).await?;
+        let claimed = (0_i32..)
+            .zip(&cut)
+            .filter(|(place, occurrence)| {
+                standing.recognise(*place, occurrence, owners[occurrence.aws_message_id])
+            })
+            .map(|(_, occurrence)| occurrence.uuid)
+            .collect();
+        self.write_back(&standing).await?;
+        Ok(claimed)
     }
 
     async fn insert(
@@ -104,7 +152,8 @@ impl Writer<'_> {
     async fn read_standing(
         &self,
         rest: &[&Occurrence<'_>],
-        mail_of: &HashMap<&str, Uuid>,
+        owners: &Owners<'_>,
+        which: Place,
     ) -> Result<Standing, IngestError> {
         let mut standing = Standing { rows: BTreeMap::new(), at: HashMap::new() };
         if rest.is_empty() {
@@ -112,7 +161,13 @@ impl Writer<'_> {
         }
         let mut places = PlaceColumns::default();
         for (place, occurrence) in (0_i32..).zip(rest) {
-            places.push(place, occurrence, mail_of[occurrence.aws_message_id]);
+            let Owner { mail, logged_to } = owners[occurrence.aws_message_id];
+            let time = occurrence.told.occurred_at;
+            let time = if which == Place::Cut { occurrence.cut_time().unwrap_or(time) } else { time };
+            let supposed = logged_to.and_then(|address| occurrence.fingerprint_if_to(address));
+            for fingerprint in std::iter::once(occurrence.fingerprint).chain(supposed) {
+                places.push(place, occurrence, mail, time, fingerprint);
+            }
         }
         let read = self.prepare(Statement::ReadOccurrences).await?;
         for row in self.transaction.query(&read, &places.parameters()).await? {
@@ -147,7 +202,8 @@ impl Writer<'_> {
 
 impl Standing {
     /// Whether one of the rows in its place is this occurrence. If so, the row takes in what this one tells.
-    fn recognise(&mut self, place: i32, occurrence: &Occurrence<'_>) -> bool {
+    fn recognise(&mut self, place: i32, occurrence: &Occurrence<'_>, owner: Owner<'_>) -> bool {
+        let supposed = owner.logged_to.and_then(|address| occurrence.fingerprint_if_to(address));
         let mut known = None;
         for key in self.at.get(&place).into_iter().flatten() {
             let Some(held) = self.rows.get_mut(key) else { continue };
@@ -155,7 +211,8 @@ impl Standing {
                 held.fingerprint = Some(occurrence.fingerprint_of_row(held.event_data.as_deref()));
                 held.changed = true;
             }
-            if held.fingerprint == Some(occurrence.fingerprint) {
+            let is_supposed = held.folded && supposed.is_some() && held.fingerprint == supposed;
+            if held.fingerprint == Some(occurrence.fingerprint) || is_supposed {
                 known = Some(*key);
             }
         }

@@ -5,6 +5,7 @@ mod events;
 mod facts;
 mod mail_columns;
 mod occurrence;
+pub(crate) mod record;
 mod transaction;
 
 use std::borrow::Cow;

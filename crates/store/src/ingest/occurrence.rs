@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use aftersend_event::{BotVerdict, Detail, Event, EventType, Fingerprint, Message};
-use jiff::Timestamp;
-use serde_json::{json, value::RawValue};
+use aftersend_event::{Address, BotVerdict, Detail, Event, Text};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use uuid::Uuid;
 
 use super::{
     Arrival,
     facts::{cut, merge_optional},
+    record::{Record, SesMail, as_uuid},
 };
 
 /// An occurrence with the columns it fills.
@@ -64,51 +64,30 @@ impl<'a> Occurrence<'a> {
     /// The fingerprint of a row of the same mail and type that has none: one that an application wrote, or that
     /// lost it when step a1 went down.
     ///
-    /// From the row's JSON, which is a whole event or, by an application, the type's own object alone; that says
-    /// nothing of the mail, so the mail is taken from this occurrence. Where it can't be read, the row counts as
-    /// this very occurrence: a repeat, never another one.
+    /// From the row's JSON; what that does not say of the mail is taken from this occurrence. Where it can't be read,
+    /// the row counts as this very occurrence: a repeat, never another one.
     pub(super) fn fingerprint_of_row(&self, event_data: Option<&str>) -> Uuid {
-        let known = event_data.and_then(|json| whole(json).or_else(|| self.with_mail(json)));
-        known.map_or(self.fingerprint, as_uuid)
+        let known =
+            event_data.and_then(|json| Record::read(&self.event_type, json, &SesMail::of(self.event)));
+        known.map_or(self.fingerprint, |record| record.fingerprint)
     }
 
-    fn with_mail(&self, object_json: &str) -> Option<Fingerprint> {
-        let object: &RawValue = serde_json::from_str(object_json).ok()?;
-        let mail = &self.event.mail;
-        let destination: Vec<&str> = mail.destination.iter().map(|address| &*address.raw).collect();
-        let mail = json!({
-            "messageId": &*mail.message_id, "timestamp": &*mail.timestamp.raw, "destination": destination,
-        });
-        let key = object_key(&self.event.event_type())?;
-        let name = json!(self.event.event_type().name());
-        whole(&format!("{{\"eventType\":{name},\"mail\":{mail},\"{key}\":{object}}}"))
+    /// The fingerprint that a row of this occurrence was folded by, if it was an application's and nothing but the
+    /// recipient that it logged the mail to was known. Only where that makes a difference.
+    pub(super) fn fingerprint_if_to(&self, address: &str) -> Option<Uuid> {
+        if !matches!(self.event.detail, Detail::Open(_) | Detail::Click(_) | Detail::Subscription(_)) {
+            return None;
+        }
+        let mut event = self.event.clone();
+        event.mail.destination = vec![Address { raw: Text::from(address) }];
+        Some(as_uuid(event.fingerprint())).filter(|fingerprint| *fingerprint != self.fingerprint)
     }
-}
 
-/// The key that SES puts a type's own object under.
-fn object_key(event_type: &EventType<'_>) -> Option<&'static str> {
-    Some(match event_type {
-        EventType::Send => "send",
-        EventType::Delivery => "delivery",
-        EventType::Bounce => "bounce",
-        EventType::Complaint => "complaint",
-        EventType::Reject => "reject",
-        EventType::Open => "open",
-        EventType::Click => "click",
-        EventType::RenderingFailure => "failure",
-        EventType::DeliveryDelay => "deliveryDelay",
-        EventType::Subscription => "subscription",
-        EventType::Unknown(_) => return None,
-    })
-}
-
-fn whole(json: &str) -> Option<Fingerprint> {
-    let Ok(Message::Event(document)) = aftersend_event::read(json.as_bytes()) else { return None };
-    document.event().ok().map(|event| event.fingerprint())
-}
-
-fn as_uuid(Fingerprint(bytes): Fingerprint) -> Uuid {
-    Uuid::from_bytes(bytes)
+    /// The time as an application notes it: cut to the second. Nothing where that is the time itself.
+    pub(super) fn cut_time(&self) -> Option<Timestamp> {
+        let second = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
+        self.told.occurred_at.round(second).ok().filter(|cut| *cut != self.told.occurred_at)
+    }
 }
 
 impl Told {

@@ -5,7 +5,7 @@
 //! from there on racing batches wait for each other mail by mail; what merges need is read under those locks;
 //! every other set is written in the order of its key.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use aftersend_event::{BlockReason, Status};
 use deadpool_postgres::Transaction;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Batch, BatchReport, Poison,
+    events::{Owner, Owners},
     facts::{Described, Facts, Times, storable},
     mail_columns::MailColumns,
     occurrence::distinct,
@@ -31,9 +32,8 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport,
     let transaction = client.build_transaction().start().await?;
     let writer = Writer { store, transaction };
     let mails = writer.lock_mails(&facts).await?;
-    let mail_of: HashMap<&str, Uuid> =
-        mails.iter().flat_map(|mail| mail.ids.iter().map(|id| (id.as_str(), mail.uuid))).collect();
-    let fates = writer.store_occurrences(&occurrences, &mail_of).await?;
+    let owners: Owners<'_> = mails.iter().flat_map(LockedMail::owners).collect();
+    let fates = writer.store_occurrences(&occurrences, &owners).await?;
     writer.merge_mails(&facts, &mails).await?;
     writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
@@ -88,6 +88,15 @@ struct LockedMail {
     status: String,
     /// The SES ids of the batch that lead to this row.
     ids: Vec<String>,
+}
+
+impl LockedMail {
+    /// Whose the events of its SES ids are.
+    fn owners(&self) -> impl Iterator<Item = (&str, Owner<'_>)> {
+        let logged_to = (!self.derived).then_some(self.facts.described.to.as_str());
+        let owner = Owner { mail: self.uuid, logged_to };
+        self.ids.iter().map(move |id| (id.as_str(), owner))
+    }
 }
 
 pub(super) struct Writer<'a> {

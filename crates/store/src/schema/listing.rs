@@ -96,7 +96,14 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
         prefix,
         "a1 up, then",
         false,
-        &[include_str!("sql/a1_find_derived.sql"), include_str!("sql/a1_mark_derived.sql")],
+        &[
+            include_str!("sql/a1_find_derived.sql"),
+            include_str!("sql/a1_mark_derived.sql"),
+            include_str!("sql/a1_find_removed.sql"),
+            include_str!("sql/a1_find_standing.sql"),
+            include_str!("sql/a1_lock_mails.sql"),
+            include_str!("sql/a1_fold_removed.sql"),
+        ],
     ));
     ways.push(in_transaction(
         "a1 down",

@@ -9,7 +9,7 @@ use super::{
     Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher, adopt,
     contract::{EVENTS, LOGS, MARKER_TABLE},
     lock,
-    online::{Board, Observer, Session, mails},
+    online::{Board, Observer, Session},
     pooler, shape,
     steps::{a1, v136, v137},
 };
@@ -143,15 +143,17 @@ impl Migrator {
         }
         let repairs = adopt::survey(&self.connection.client, &self.prefix, marker).await?;
         shape::require_true_indexes(&self.connection.client, &self.prefix).await?;
-        let steps: Vec<Step> = Step::ALL
-            .into_iter()
-            .filter(|step| *step <= options.target)
-            .filter(|step| match step {
-                // Tables that are there get what they lack, whatever `status` makes of that.
-                Step::V136 if marker >= 136 => !repairs.is_empty(),
-                _ => !status.has(*step),
-            })
-            .collect();
+        let lacks = |step: Step| match step {
+            // Tables that are there get what they lack, whatever `status` makes of that.
+            Step::V136 if marker >= 136 => !repairs.is_empty(),
+            _ => step <= options.target && !status.has(step),
+        };
+        // What 137 removes when it is taken once more, after an index was lost, a1 has to look at.
+        let recorded =
+            status.steps.iter().any(|status| status.step == Step::A1 && status.applied_at.is_some());
+        let again = recorded && (lacks(Step::V137) || lacks(Step::A1));
+        let steps: Vec<Step> =
+            Step::ALL.into_iter().filter(|step| lacks(*step) || (*step == Step::A1 && again)).collect();
         if steps.is_empty() {
             return Ok(Vec::new());
         }
@@ -162,22 +164,9 @@ impl Migrator {
                 Way::Online
             };
         let mut run = Run::start(self, options.limits, marker).await?;
-        let mut reports = Vec::new();
-        for step in steps {
-            let done = match step {
-                Step::V136 if marker >= 136 => run.adopt(&repairs).await,
-                _ => run.up(step, way).await,
-            };
-            match done {
-                Ok(report) => reports.push(report),
-                Err(error) => {
-                    run.end().await;
-                    return Err(error);
-                }
-            }
-        }
+        let reports = run.up_all(&steps, way, &repairs, again).await;
         run.end().await;
-        Ok(reports)
+        reports
     }
 
     /// Takes the schema down to a step, that one excluded.
@@ -307,6 +296,29 @@ impl<'m> Run<'m> {
         Session::new(client, &self.migrator.prefix, self.limits, Arc::clone(&self.board), (step, up))
     }
 
+    /// Takes steps, one after the other. `again`: a1 has been taken before.
+    async fn up_all(
+        &mut self,
+        steps: &[Step],
+        way: Way,
+        repairs: &[adopt::Repair],
+        again: bool,
+    ) -> Result<Vec<StepReport>, MigrateError> {
+        if again {
+            // Off the record first: whichever attempt gets to it, this one or one after a crash, does all of it.
+            let forget = forget_own(&self.migrator.prefix, Step::A1);
+            self.session(Step::A1, true).guarded(&[], &forget).await?;
+        }
+        let mut reports = Vec::new();
+        for step in steps {
+            reports.push(match step {
+                Step::V136 if self.marker >= 136 => self.adopt(repairs).await?,
+                _ => self.up(*step, way).await?,
+            });
+        }
+        Ok(reports)
+    }
+
     async fn up(&mut self, step: Step, way: Way) -> Result<StepReport, MigrateError> {
         let began = Instant::now();
         let prefix = self.migrator.prefix.clone();
@@ -336,14 +348,9 @@ impl<'m> Run<'m> {
             }
             (Step::A1, _) => {
                 session.phase("making tables and columns of our own", None, "tables");
-                a1::up(&mut session).await?;
+                let notes = a1::up(&mut session).await?;
                 session.guarded(&[], &record_own(&prefix, step, began.elapsed())).await?;
-                let marked = mails::mark_derived(&mut session).await?;
-                if marked > 0 {
-                    vec![format!("{marked} mails known from their events alone")]
-                } else {
-                    Vec::new()
-                }
+                notes
             }
         };
         session.phase("done", Some(0), "");
@@ -428,5 +435,13 @@ fn record_own(prefix: &Prefix, step: Step, duration: Duration) -> String {
          VALUES ('{step}', make_interval(secs => {:.3}), '{checksum}') ON CONFLICT (step) DO NOTHING",
         prefix.quoted(),
         duration.as_secs_f64(),
+    )
+}
+
+/// The statement that takes one of our steps off the ledger.
+fn forget_own(prefix: &Prefix, step: Step) -> String {
+    format!(
+        "SET LOCAL synchronous_commit = on; DELETE FROM {}.aftersend_steps WHERE step = '{step}'",
+        prefix.quoted()
     )
 }

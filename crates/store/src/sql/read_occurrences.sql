@@ -33,7 +33,7 @@ UNION ALL
 SELECT told.place, true, folded.uuid, folded.email_log_uuid, folded.fingerprint, folded.occurred_at,
        folded.ip_address, folded.user_agent, folded.link_url, folded.bounce_type, folded.complaint_type,
        folded.reject_reason, folded.delay_type, folded.subscription_type, folded.failure_reason, folded.subtype,
-       folded.bot_verdict, NULL, true
+       folded.bot_verdict, NULL, coalesce(folded.event_data ?| ARRAY['eventType', 'notificationType'], false)
 FROM told
 JOIN "prefix".aftersend_folded_events AS folded
     ON folded.email_log_uuid = told.email_log_uuid

@@ -3,6 +3,7 @@
 
 pub(super) mod builds;
 pub(super) mod duplicates;
+pub(super) mod fold;
 pub(super) mod mails;
 mod pace;
 mod progress;
@@ -13,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::{Client, Row, Transaction, error::SqlState, types::ToSql};
+use tokio_postgres::{Client, Row, Statement, Transaction, error::SqlState, types::ToSql};
 
 use super::{
     MigrateError, Step,
@@ -254,10 +255,35 @@ impl<'m> Session<'m> {
         rows: &[R],
         parameters: impl for<'r> Fn(&'r [R]) -> Vec<Box<dyn ToSql + Sync + Send + 'r>>,
     ) -> Result<u64, MigrateError> {
+        self.all_batches(None, statement, tables, rows, parameters).await
+    }
+
+    /// The same with a statement before it in each transaction that takes locks; it is given the first of the
+    /// parameters. A statement that has waited for a lock does not see what it waited for; the next one does.
+    /// <https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>
+    pub(super) async fn in_locked_batches<R: Sync>(
+        &mut self,
+        lock: &str,
+        statement: &str,
+        tables: &[&str],
+        rows: &[R],
+        parameters: impl for<'r> Fn(&'r [R]) -> Vec<Box<dyn ToSql + Sync + Send + 'r>>,
+    ) -> Result<u64, MigrateError> {
+        self.all_batches(Some(lock), statement, tables, rows, parameters).await
+    }
+
+    async fn all_batches<R: Sync>(
+        &mut self,
+        lock: Option<&str>,
+        statement: &str,
+        tables: &[&str],
+        rows: &[R],
+        parameters: impl for<'r> Fn(&'r [R]) -> Vec<Box<dyn ToSql + Sync + Send + 'r>>,
+    ) -> Result<u64, MigrateError> {
         if rows.is_empty() {
             return Ok(0);
         }
-        let told = self.batches(statement, tables, rows, parameters).await;
+        let told = self.batches(lock, statement, tables, rows, parameters).await;
         // Not for whatever comes next: reading the catalog may well take longer than a batch.
         self.set(Mode::Unlimited).await?;
         told
@@ -265,12 +291,17 @@ impl<'m> Session<'m> {
 
     async fn batches<R: Sync>(
         &mut self,
+        lock: Option<&str>,
         statement: &str,
         tables: &[&str],
         rows: &[R],
         parameters: impl for<'r> Fn(&'r [R]) -> Vec<Box<dyn ToSql + Sync + Send + 'r>>,
     ) -> Result<u64, MigrateError> {
         let statement = self.client.prepare(statement).await.map_err(|error| self.failed(&error))?;
+        let lock = match lock {
+            Some(lock) => Some(self.client.prepare(lock).await.map_err(|error| self.failed(&error))?),
+            None => None,
+        };
         let mut rest = rows;
         let mut told = 0;
         let mut taken = 0;
@@ -282,7 +313,7 @@ impl<'m> Session<'m> {
             let values: Vec<&(dyn ToSql + Sync)> =
                 values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
             let began = Instant::now();
-            match self.client.execute(&statement, &values).await {
+            match self.run_batch(lock.as_ref(), &statement, &values).await {
                 Ok(count) => {
                     self.pace.took(batch.len(), began.elapsed());
                     patience = Patience::new(self.limits.wait_budget);
@@ -336,6 +367,20 @@ impl<'m> Session<'m> {
             }
             Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    async fn run_batch(
+        &mut self,
+        lock: Option<&Statement>,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, tokio_postgres::Error> {
+        let Some(lock) = lock else { return self.client.execute(statement, values).await };
+        let transaction = self.client.transaction().await?;
+        transaction.execute(lock, &values[..1]).await?;
+        let told = transaction.execute(statement, values).await?;
+        transaction.commit().await?;
+        Ok(told)
     }
 
     /// Runs one statement that waits for other transactions without keeping writers out, such as

@@ -7,7 +7,7 @@ use crate::{
     schema::{
         MigrateError, Step,
         contract::{EVENTS, LOGS},
-        online::{Failure, Session, Work},
+        online::{Failure, Session, Work, fold, mails},
     },
     sql::render,
 };
@@ -45,7 +45,26 @@ pub(in crate::schema) const PARTS: [Part; 3] = [
 
 /// Takes it up. Each table is kept from its writers by itself, and only where there is something to do: PostgreSQL
 /// takes the lock also where `IF NOT EXISTS` finds nothing to add.
-pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<(), MigrateError> {
+///
+/// Everything may be done again, and is after an attempt that was broken off.
+pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<Vec<String>, MigrateError> {
+    make_objects(session).await?;
+    let marked = mails::mark_derived(session).await?;
+    let folded = fold::fold_removed(session).await?;
+    let mut notes = Vec::new();
+    if marked > 0 {
+        notes.push(format!("{marked} mails known from their events alone"));
+    }
+    if folded > 0 {
+        notes.push(format!(
+            "{folded} events that step 137 had removed, and that are none of those that stayed in their places, are \
+             shown again: folded into aftersend_folded_events"
+        ));
+    }
+    Ok(notes)
+}
+
+async fn make_objects(session: &mut Session<'_>) -> Result<(), MigrateError> {
     let rows = session.ask(include_str!("../sql/read_own_objects.sql"), &[&session.prefix.raw()]).await?;
     let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     for part in PARTS {
@@ -78,6 +97,25 @@ impl Work for Down<'_> {
     }
 }
 
+/// How many folded events are lost with their table and yet not: they are removed events, whose rows stay, and are
+/// folded again when the step goes up again.
+async fn count_folded_from_removed(
+    client: &impl GenericClient,
+    prefix: &Prefix,
+) -> Result<i64, MigrateError> {
+    let failed = |error| MigrateError::database("counting rows of our own tables", &error);
+    let table = ["aftersend_removed_events"].as_slice();
+    let there = client
+        .query_opt(include_str!("../sql/read_tables.sql"), &[&prefix.raw(), &table])
+        .await
+        .map_err(failed)?;
+    if there.is_none() {
+        return Ok(0);
+    }
+    let count = render(include_str!("../sql/count_folded_from_removed.sql"), prefix);
+    Ok(client.query_one(&count, &[]).await.map_err(failed)?.get(0))
+}
+
 /// Refuses while tables of our own hold what no other table does.
 pub(in crate::schema) async fn refuse_to_lose_own_rows(
     client: &impl GenericClient,
@@ -87,7 +125,8 @@ pub(in crate::schema) async fn refuse_to_lose_own_rows(
         .query_one(&render(include_str!("../sql/count_own_rows.sql"), prefix), &[])
         .await
         .map_err(|error| MigrateError::database("counting rows of our own tables", &error))?;
-    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    let (folded, ids, quarantined): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    let counts = [folded - count_folded_from_removed(client, prefix).await?, ids, quarantined];
     let rows: Vec<String> = ["folded events", "further SES ids", "quarantined messages"]
         .iter()
         .zip(counts)

@@ -1,0 +1,210 @@
+//! Folds the removed events that are other occurrences than the ones that stayed in their places.
+//!
+//! V137 tells duplicates by mail and type, for opens and clicks by time, too. That takes the second recipient's
+//! delivery for a repeat of the first's, a Permanent bounce for one of the Transient bounce before it, and of two links
+//! clicked in one second the second for the first. What can be told apart is folded, as ingest does with such an event.
+//!
+//! The mails' own columns stay as they are. Whoever wrote a removed row, an application or ingest, also wrote down in
+//! the mail what it made of the event. An application's status need not be the highest rank of its events; but neither
+//! is it here for the rows that stayed, a fold must not change what a mail is said to be just because two of its events
+//! had one place, and what a step overwrites its `down` can't bring back. When SES delivers such an event again, ingest
+//! merges it into the mail, as it does with every repeat.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use aftersend_event::limits::MESSAGE_BYTES_MAX;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{MigrateError, Session};
+use crate::{
+    ingest::record::{Record, SesMail, verdict_name},
+    sql::render,
+};
+
+/// Removed rows that are looked at at a time, with their JSON: as many as ingest takes for a batch.
+const ROWS_PER_RANGE: i64 = 500;
+
+const TABLES: [&str; 3] = ["phoenix_kit_email_logs", "phoenix_kit_email_events", "aftersend_folded_events"];
+
+/// What V137's unique indexes have room for one event at: the mail, the type and, for opens and clicks, the time.
+type Place = (Uuid, String, Option<String>);
+
+/// A removed row.
+struct Removed {
+    uuid: Uuid,
+    place: Place,
+    /// What ingest had found out, if the row was removed while step a1 was up.
+    fingerprint: Option<Uuid>,
+    event_data: Option<String>,
+}
+
+/// The row that stands in a place.
+struct Standing {
+    uuid: Uuid,
+    fingerprint: Option<Uuid>,
+    event_data: Option<String>,
+    /// What its JSON says, if that is a whole event.
+    whole: Option<Record>,
+    /// The mail as its row names it, if that has an SES id.
+    mail: Option<SesMail>,
+}
+
+/// A removed row that is another occurrence.
+struct Fold {
+    mail: Uuid,
+    removed: Uuid,
+    standing: Uuid,
+    fingerprint: Uuid,
+    record: Option<Record>,
+}
+
+/// Folds them. Says how many there were that had not been folded before.
+pub(in crate::schema) async fn fold_removed(session: &mut Session<'_>) -> Result<u64, MigrateError> {
+    let total = session.estimate_rows("aftersend_removed_events").await?;
+    session.phase("folding removed events that are none of those that stayed", total, "events");
+    let find = render(include_str!("../sql/a1_find_removed.sql"), session.prefix);
+    let chars_max = i64::try_from(MESSAGE_BYTES_MAX).unwrap_or(i64::MAX);
+    let mut from: Option<Uuid> = None;
+    let mut folded = 0;
+    loop {
+        let rows = session.ask(&find, &[&from, &ROWS_PER_RANGE, &chars_max]).await?;
+        let removed: Vec<Removed> = rows.iter().map(Removed::from_row).collect();
+        let Some(last) = removed.last() else { return Ok(folded) };
+        from = Some(last.uuid);
+        let standing = find_standing(session, &removed, chars_max).await?;
+        folded += fold(session, &differing(&removed, &standing)).await?;
+        session.board.add(removed.len() as u64);
+    }
+}
+
+async fn find_standing(
+    session: &mut Session<'_>,
+    removed: &[Removed],
+    chars_max: i64,
+) -> Result<HashMap<Place, Standing>, MigrateError> {
+    let places: BTreeMap<&Place, i32> = removed
+        .iter()
+        .map(|row| &row.place)
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .zip(0..)
+        .collect();
+    let numbers: Vec<i32> = places.values().copied().collect();
+    let mails: Vec<Uuid> = places.keys().map(|place| place.0).collect();
+    let types: Vec<&str> = places.keys().map(|place| place.1.as_str()).collect();
+    let times: Vec<Option<&str>> = places.keys().map(|place| place.2.as_deref()).collect();
+    let find = render(include_str!("../sql/a1_find_standing.sql"), session.prefix);
+    let rows = session.ask(&find, &[&numbers, &mails, &types, &times, &chars_max]).await?;
+    let mut by_number: HashMap<i32, Standing> =
+        rows.iter().map(|row| (row.get("number"), Standing::from_row(row))).collect();
+    Ok(places
+        .into_iter()
+        .filter_map(|(place, number)| Some((place.clone(), by_number.remove(&number)?)))
+        .collect())
+}
+
+/// The removed rows that are other occurrences than what stands in their places, each occurrence once.
+fn differing(removed: &[Removed], standing: &HashMap<Place, Standing>) -> Vec<Fold> {
+    let mut seen = HashSet::new();
+    removed
+        .iter()
+        .filter_map(|removed| fold_of(removed, standing.get(&removed.place)?))
+        .filter(|fold| seen.insert((fold.mail, fold.fingerprint)))
+        .collect()
+}
+
+/// Whether the two can be told apart. If not, the removed row is a repeat.
+///
+/// What a part of an event does not say of its mail is taken from the other row where that has the whole, so that two
+/// records of one occurrence never differ by what one of them leaves out.
+fn fold_of(removed: &Removed, standing: &Standing) -> Option<Fold> {
+    let (mail, event_type, _) = &removed.place;
+    let read = |json: Option<&str>, mail: Option<&SesMail>| Record::part(event_type, json?, mail?);
+    let whole = removed.event_data.as_deref().and_then(Record::whole);
+    let known = whole.as_ref().or(standing.whole.as_ref()).map(|record| &record.mail);
+    let mail_named = known.cloned().or_else(|| standing.mail_that_fits(event_type));
+    let ours = whole.or_else(|| read(removed.event_data.as_deref(), mail_named.as_ref()));
+    let theirs = standing.whole.clone().or_else(|| read(standing.event_data.as_deref(), mail_named.as_ref()));
+
+    let fingerprint = removed.fingerprint.or(ours.as_ref().map(|record| record.fingerprint))?;
+    let other = standing.fingerprint.or(theirs.as_ref().map(|record| record.fingerprint))?;
+    let tell_the_same =
+        matches!((&ours, &theirs), (Some(ours), Some(theirs)) if ours.fingerprint == theirs.fingerprint);
+    (fingerprint != other && !tell_the_same).then(|| Fold {
+        mail: *mail,
+        removed: removed.uuid,
+        standing: standing.uuid,
+        fingerprint,
+        record: ours,
+    })
+}
+
+async fn fold(session: &mut Session<'_>, folds: &[Fold]) -> Result<u64, MigrateError> {
+    let lock = render(include_str!("../sql/a1_lock_mails.sql"), session.prefix);
+    let fold = render(include_str!("../sql/a1_fold_removed.sql"), session.prefix);
+    session
+        .in_locked_batches(&lock, &fold, &TABLES, folds, |batch: &[Fold]| {
+            let column = |uuid: fn(&Fold) -> Uuid| Box::new(batch.iter().map(uuid).collect::<Vec<_>>());
+            let records = || batch.iter().map(|fold| fold.record.as_ref());
+            let subtypes: Vec<Option<&str>> =
+                records().map(|record| record.and_then(|record| record.subtype.as_deref())).collect();
+            let verdicts: Vec<Option<&str>> = records()
+                .map(|record| record.and_then(|record| record.bot_verdict).map(verdict_name))
+                .collect();
+            let times: Vec<Option<Timestamp>> =
+                records().map(|record| record.map(|record| record.occurred_at)).collect();
+            vec![
+                column(|fold| fold.mail),
+                column(|fold| fold.removed),
+                column(|fold| fold.fingerprint),
+                Box::new(subtypes),
+                Box::new(verdicts),
+                Box::new(times),
+                column(|fold| fold.standing),
+            ]
+        })
+        .await
+}
+
+impl Removed {
+    fn from_row(row: &Row) -> Self {
+        Self {
+            uuid: row.get("uuid"),
+            place: (row.get("email_log_uuid"), row.get("event_type"), row.get("occurred_at")),
+            fingerprint: row.get("fingerprint"),
+            event_data: row.get("event_data"),
+        }
+    }
+}
+
+impl Standing {
+    fn from_row(row: &Row) -> Self {
+        let event_data: Option<String> = row.get("event_data");
+        let to: String = row.get("to");
+        let message_id: Option<String> = row.get("aws_message_id");
+        Self {
+            uuid: row.get("uuid"),
+            fingerprint: row.get("fingerprint"),
+            whole: event_data.as_deref().and_then(Record::whole),
+            event_data,
+            // An application notes the first recipient. Whether there were others, nothing may tell.
+            mail: message_id.map(|message_id| SesMail { message_id, destination: vec![to] }),
+        }
+    }
+
+    /// The mail with the recipients by which the row's JSON gives the fingerprint that ingest has found, where it has:
+    /// the only one, or one of several, whom opens and clicks do not name.
+    fn mail_that_fits(&self, event_type: &str) -> Option<SesMail> {
+        let mail = self.mail.clone()?;
+        let several = SesMail { destination: Vec::new(), ..mail.clone() };
+        let (Some(fingerprint), Some(json)) = (self.fingerprint, self.event_data.as_deref()) else {
+            return Some(mail);
+        };
+        let fits = |mail: &SesMail| {
+            Record::part(event_type, json, mail).is_some_and(|record| record.fingerprint == fingerprint)
+        };
+        Some(if !fits(&mail) && fits(&several) { several } else { mail })
+    }
+}

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod database;
+mod fold;
 mod reference;
 mod refusals;
 mod walk;

@@ -72,6 +72,44 @@ async fn an_applications_row_tells_by_its_part_of_the_event_which_occurrence_it_
     assert_eq!(row, json!({ "occurred_at": "2026-09-01T10:01:00+00:00", "subtype": "General" }));
 }
 
+/// An application cuts the times of opens and clicks to the second, which V137's index takes for other times.
+#[tokio::test]
+async fn an_applications_open_is_the_one_of_its_second_that_its_json_tells() {
+    let fixture = Fixture::new().await;
+    let mut part = open("m1", "01:00.250", None)["open"].take();
+    part["_source"] = "sqs".into();
+    logged(&fixture, "open", "2026-09-01T10:01:00Z", &part).await;
+    // Others of that second first, and of that moment.
+    let others = [open("m1", "01:00.750", None), click("m1", "01:00.250", "https://example.com/")];
+    assert_eq!(fixture.ingest(&others).await, report(2, 0, 0));
+    for _ in 0..2 {
+        let same = open("m1", "01:00.250", Some("Likely"));
+        assert_eq!(fixture.ingest(&[same]).await, report(0, 1, 0));
+        assert_eq!(fixture.ingest(&others).await, report(0, 2, 0));
+    }
+    assert_eq!(fixture.ingest(&[open("m1", "01:00", None)]).await, report(0, 0, 1));
+    let rows = fixture
+        .rows(
+            r#"SELECT occurred_at, aftersend_bot_verdict AS verdict FROM "prefix".phoenix_kit_email_events
+               WHERE event_type = 'open' ORDER BY occurred_at"#,
+        )
+        .await;
+    let expected = [
+        json!({ "occurred_at": "2026-09-01T10:01:00+00:00", "verdict": "Likely" }),
+        json!({ "occurred_at": "2026-09-01T10:01:00.75+00:00", "verdict": null }),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[tokio::test]
+async fn an_applications_open_that_tells_nothing_is_the_first_of_its_second() {
+    let fixture = Fixture::new().await;
+    logged(&fixture, "open", "2026-09-01T10:01:00Z", &json!({})).await;
+    let opens = [open("m1", "01:00.250", None), open("m1", "01:00.750", None), open("m1", "01:01.250", None)];
+    assert_eq!(fixture.ingest(&opens).await, report(2, 1, 0));
+    assert_eq!(fixture.ingest(&opens).await, report(0, 3, 0));
+}
+
 #[tokio::test]
 async fn an_applications_send_absorbs_the_send_of_ses_and_keeps_its_clock() {
     let fixture = Fixture::new().await;

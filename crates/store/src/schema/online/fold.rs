@@ -10,7 +10,7 @@
 //! had one place, and what a step overwrites its `down` can't bring back. When SES delivers such an event again, ingest
 //! merges it into the mail, as it does with every repeat.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aftersend_event::limits::MESSAGE_BYTES_MAX;
 use jiff::Timestamp;
@@ -43,11 +43,14 @@ struct Removed {
 /// The row that stands in a place.
 struct Standing {
     uuid: Uuid,
+    /// What ingest has found out.
     fingerprint: Option<Uuid>,
     event_data: Option<String>,
-    /// What its JSON says, if that is a whole event.
-    whole: Option<Record>,
-    /// The mail as its row names it, if that has an SES id.
+    /// Whether the JSON is a whole event.
+    is_whole: bool,
+    /// What the JSON says; read once for all that were removed from this place.
+    record: Option<Record>,
+    /// The mail, as far as its row and this one tell, if that has an SES id.
     mail: Option<SesMail>,
 }
 
@@ -84,25 +87,19 @@ async fn find_standing(
     removed: &[Removed],
     chars_max: i64,
 ) -> Result<HashMap<Place, Standing>, MigrateError> {
-    let places: BTreeMap<&Place, i32> = removed
-        .iter()
-        .map(|row| &row.place)
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .zip(0..)
-        .collect();
-    let numbers: Vec<i32> = places.values().copied().collect();
-    let mails: Vec<Uuid> = places.keys().map(|place| place.0).collect();
-    let types: Vec<&str> = places.keys().map(|place| place.1.as_str()).collect();
-    let times: Vec<Option<&str>> = places.keys().map(|place| place.2.as_deref()).collect();
+    let places: BTreeSet<&Place> = removed.iter().map(|row| &row.place).collect();
+    let places: Vec<&Place> = places.into_iter().collect();
+    let numbers: Vec<i32> = (0..).take(places.len()).collect();
+    let mails: Vec<Uuid> = places.iter().map(|place| place.0).collect();
+    let types: Vec<&str> = places.iter().map(|place| place.1.as_str()).collect();
+    let times: Vec<Option<&str>> = places.iter().map(|place| place.2.as_deref()).collect();
     let find = render(include_str!("../sql/a1_find_standing.sql"), session.prefix);
     let rows = session.ask(&find, &[&numbers, &mails, &types, &times, &chars_max]).await?;
-    let mut by_number: HashMap<i32, Standing> =
-        rows.iter().map(|row| (row.get("number"), Standing::from_row(row))).collect();
-    Ok(places
-        .into_iter()
-        .filter_map(|(place, number)| Some((place.clone(), by_number.remove(&number)?)))
-        .collect())
+    let by_number: HashMap<i32, &Row> = rows.iter().map(|row| (row.get("number"), row)).collect();
+    let standing = |(number, place): (&i32, &&Place)| {
+        Some(((*place).clone(), Standing::from_row(by_number.get(number)?, &place.1)))
+    };
+    Ok(numbers.iter().zip(&places).filter_map(standing).collect())
 }
 
 /// The removed rows that are other occurrences than what stands in their places, each occurrence once.
@@ -121,12 +118,18 @@ fn differing(removed: &[Removed], standing: &HashMap<Place, Standing>) -> Vec<Fo
 /// records of one occurrence never differ by what one of them leaves out.
 fn fold_of(removed: &Removed, standing: &Standing) -> Option<Fold> {
     let (mail, event_type, _) = &removed.place;
-    let read = |json: Option<&str>, mail: Option<&SesMail>| Record::part(event_type, json?, mail?);
     let whole = removed.event_data.as_deref().and_then(Record::whole);
-    let known = whole.as_ref().or(standing.whole.as_ref()).map(|record| &record.mail);
-    let mail_named = known.cloned().or_else(|| standing.mail_that_fits(event_type));
-    let ours = whole.or_else(|| read(removed.event_data.as_deref(), mail_named.as_ref()));
-    let theirs = standing.whole.clone().or_else(|| read(standing.event_data.as_deref(), mail_named.as_ref()));
+    let (ours, theirs) = match whole {
+        Some(whole) if !standing.is_whole => {
+            let theirs = part(event_type, standing.event_data.as_deref(), Some(&whole.mail));
+            (Some(whole), theirs)
+        }
+        Some(whole) => (Some(whole), standing.record.clone()),
+        None => {
+            let ours = part(event_type, removed.event_data.as_deref(), standing.mail.as_ref());
+            (ours, standing.record.clone())
+        }
+    };
 
     let fingerprint = removed.fingerprint.or(ours.as_ref().map(|record| record.fingerprint))?;
     let other = standing.fingerprint.or(theirs.as_ref().map(|record| record.fingerprint))?;
@@ -139,6 +142,10 @@ fn fold_of(removed: &Removed, standing: &Standing) -> Option<Fold> {
         fingerprint,
         record: ours,
     })
+}
+
+fn part(event_type: &str, json: Option<&str>, mail: Option<&SesMail>) -> Option<Record> {
+    Record::part(event_type, json?, mail?)
 }
 
 async fn fold(session: &mut Session<'_>, folds: &[Fold]) -> Result<u64, MigrateError> {
@@ -180,31 +187,26 @@ impl Removed {
 }
 
 impl Standing {
-    fn from_row(row: &Row) -> Self {
+    fn from_row(row: &Row, event_type: &str) -> Self {
+        let fingerprint: Option<Uuid> = row.get("fingerprint");
         let event_data: Option<String> = row.get("event_data");
-        let to: String = row.get("to");
-        let message_id: Option<String> = row.get("aws_message_id");
-        Self {
-            uuid: row.get("uuid"),
-            fingerprint: row.get("fingerprint"),
-            whole: event_data.as_deref().and_then(Record::whole),
-            event_data,
-            // An application notes the first recipient. Whether there were others, nothing may tell.
-            mail: message_id.map(|message_id| SesMail { message_id, destination: vec![to] }),
+        let uuid = row.get("uuid");
+        if let Some(whole) = event_data.as_deref().and_then(Record::whole) {
+            let mail = Some(whole.mail.clone());
+            return Self { uuid, fingerprint, event_data, is_whole: true, record: Some(whole), mail };
         }
-    }
-
-    /// The mail with the recipients by which the row's JSON gives the fingerprint that ingest has found, where it has:
-    /// the only one, or one of several, whom opens and clicks do not name.
-    fn mail_that_fits(&self, event_type: &str) -> Option<SesMail> {
-        let mail = self.mail.clone()?;
-        let several = SesMail { destination: Vec::new(), ..mail.clone() };
-        let (Some(fingerprint), Some(json)) = (self.fingerprint, self.event_data.as_deref()) else {
-            return Some(mail);
+        let message_id: Option<String> = row.get("aws_message_id");
+        // An application notes the first recipient. Whether there were others, nothing tells but what ingest has
+        // found out with the whole event at hand: opens and clicks of a mail to several name nobody.
+        let one = message_id.map(|message_id| SesMail { message_id, destination: vec![row.get("to")] });
+        let several = one.clone().map(|mail| SesMail { destination: Vec::new(), ..mail });
+        let read = |mail: &Option<SesMail>| part(event_type, event_data.as_deref(), mail.as_ref());
+        let with_several = read(&several)
+            .filter(|record| fingerprint.is_some_and(|fingerprint| fingerprint == record.fingerprint));
+        let (record, mail) = match with_several {
+            Some(record) => (Some(record), several),
+            None => (read(&one), one),
         };
-        let fits = |mail: &SesMail| {
-            Record::part(event_type, json, mail).is_some_and(|record| record.fingerprint == fingerprint)
-        };
-        Some(if !fits(&mail) && fits(&several) { several } else { mail })
+        Self { uuid, fingerprint, event_data, is_whole: false, record, mail }
     }
 }

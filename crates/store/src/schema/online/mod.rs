@@ -259,7 +259,8 @@ impl<'m> Session<'m> {
     }
 
     /// The same with a statement before it in each transaction that takes locks; it is given the first of the
-    /// parameters. A statement that has waited for a lock does not see what it waited for; the next one does.
+    /// parameters. A statement that has waited for a lock does not see what it waited for; the next one does. Each of
+    /// the two has [`LOCKED_MAX`]; how many rows come next goes by the time of both.
     /// <https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>
     pub(super) async fn in_locked_batches<R: Sync>(
         &mut self,

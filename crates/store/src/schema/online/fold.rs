@@ -135,7 +135,7 @@ fn fold_of(removed: &Removed, standing: &Standing) -> Option<Fold> {
     let other = standing.fingerprint.or(theirs.as_ref().map(|record| record.fingerprint))?;
     let tell_the_same =
         matches!((&ours, &theirs), (Some(ours), Some(theirs)) if ours.fingerprint == theirs.fingerprint);
-    (fingerprint != other && !tell_the_same).then(|| Fold {
+    (fingerprint != other && !tell_the_same).then_some(Fold {
         mail: *mail,
         removed: removed.uuid,
         standing: standing.uuid,

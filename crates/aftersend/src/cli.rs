@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the site on this machine
     Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1
+    /// Move the database's schema along its steps: 136, 137, a1, a2
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
@@ -95,7 +95,7 @@ pub(crate) struct ServeArgs {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137 or a1
+        /// The last step to take: 136, 137, a1 or a2
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -106,7 +106,7 @@ pub(crate) enum MigrateCommand {
     },
     /// Take the schema down, by one step unless told otherwise
     Down {
-        /// The step to come down to, which stays: 137, 136, or 0 for none
+        /// The step to come down to, which stays: a1, 137, 136, or 0 for none
         #[arg(long, value_name = "STEP", value_parser = target)]
         to: Option<Target>,
         /// Lose rows that only Aftersend's own tables hold
@@ -202,14 +202,14 @@ pub(crate) struct ShowArgs {
 }
 
 fn step(text: &str) -> Result<Step, String> {
-    text.parse().map_err(|_| "the steps are 136, 137 and a1".to_owned())
+    text.parse().map_err(|_| format!("the steps are {}", Step::names()))
 }
 
 fn target(text: &str) -> Result<Target, String> {
     if text == "0" {
         return Ok(Target::Nothing);
     }
-    text.parse().map(Target::Step).map_err(|_| "the steps are 136, 137 and a1, or 0 for none".to_owned())
+    text.parse().map(Target::Step).map_err(|_| format!("the steps are {}, or 0 for none", Step::names()))
 }
 
 fn status(text: &str) -> Result<Status, String> {

@@ -8,12 +8,12 @@ async fn up_down_and_up_again_on_a_schema_of_its_own() {
     let up = setup.run(&["migrate", "up", "--json"]).json();
     let steps: Vec<&str> =
         up["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["136", "137", "a1"]);
+    assert_eq!(steps, ["136", "137", "a1", "a2"]);
     assert!(setup.run(&["migrate", "up"]).ok().contains("nothing to do"));
     let down = setup.run(&["migrate", "down", "--to", "136", "--json"]).json();
     let steps: Vec<&str> =
         down["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["a1", "137"]);
+    assert_eq!(steps, ["a2", "a1", "137"]);
     let status = setup.run(&["migrate", "status", "--json"]).json();
     assert_eq!(
         (status["phoenix_kit_version"].as_u64(), status["reached"].as_str()),
@@ -21,17 +21,17 @@ async fn up_down_and_up_again_on_a_schema_of_its_own() {
     );
     assert!(setup.run(&["migrate", "status"]).ok().contains("aftersend migrate up"));
     setup.run(&["migrate", "up"]).ok();
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a1");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a2");
 }
 
 #[tokio::test]
 async fn down_goes_one_step_and_loses_nothing_unless_told() {
     let setup = Setup::migrated().await;
     setup.run(&["migrate", "down"]).ok();
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "137");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a1");
     let said = setup.run(&["migrate", "down", "--to", "0"]).fails(1);
     assert!(said.contains("--drop-data"), "{said}");
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "137");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a1");
     setup.run(&["migrate", "down", "--to", "0", "--drop-data"]).ok();
     assert!(setup.run(&["migrate", "status"]).ok().contains("no version marker"));
 }

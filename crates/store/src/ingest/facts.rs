@@ -9,8 +9,18 @@ use jiff::Timestamp;
 use super::TagNames;
 use crate::tags::Tags;
 
-/// Characters that a `varchar(255)` holds.
+/// Characters that a `varchar(255)` holds: a column that step a2 leaves as it is.
 pub(super) const COLUMN_CHARS_MAX: usize = 255;
+
+/// Bytes of a text that a b-tree holds. An entry of one has room for 2,704, and text that can't be compressed stands in
+/// it whole, with 12 bytes of header and behind it what else the index is on: a time, 8 bytes.
+/// <https://www.postgresql.org/docs/current/btree.html>
+pub(super) const INDEXED_TEXT_BYTES_MAX: usize = 2_600;
+
+/// Bytes of any other text. SES gives 10 KB of a mail's headers at most, and a link and a browser's description of
+/// itself come over HTTP, whose servers take 8 to 64 KiB; so this cuts nothing but what somebody made up to do harm: a
+/// page of mails is read with all their subjects.
+pub(super) const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// A mail as its events describe it, or as its row holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,17 +67,17 @@ impl Facts {
             .iter()
             .map(|(name, values)| (storable(name), values.iter().map(|value| storable(value)).collect()))
             .collect();
-        let tagged = |name: &str| {
+        let tagged = |name: &str, cut: fn(&str) -> String| {
             let values = tags.get(name).into_iter().flatten();
             values.map(|value| cut(value)).reduce(|a, b| if prevails(&b, &a) { b } else { a })
         };
         let described = Described {
-            to: cut(event.to().unwrap_or_default()),
-            from: cut(event.mail.source.as_deref().unwrap_or_default()),
-            subject: event.mail.subject.as_deref().map(cut),
-            template_name: tagged(&names.template),
-            campaign_id: tagged(&names.campaign),
-            configuration_set: tagged("ses:configuration-set"),
+            to: cut_for_index(event.to().unwrap_or_default()),
+            from: cut_for_row(event.mail.source.as_deref().unwrap_or_default()),
+            subject: event.mail.subject.as_deref().map(cut_for_row),
+            template_name: tagged(&names.template, cut_for_column),
+            campaign_id: tagged(&names.campaign, cut_for_index),
+            configuration_set: tagged("ses:configuration-set", cut_for_column),
             sent_at: event.mail.timestamp.at,
             tags,
         };
@@ -158,10 +168,29 @@ pub(super) fn merge_optional(mine: &mut Option<String>, theirs: Option<&String>)
     }
 }
 
-/// What of a text its column holds. The whole of it stays in the event's JSON.
-pub(super) fn cut(text: &str) -> String {
+/// What of a text a `varchar(255)` holds. The whole of it stays in the event's JSON.
+///
+/// A text is cut before it is merged: then the longest of what was cut prevails, whatever came first.
+pub(super) fn cut_for_column(text: &str) -> String {
     let end = text.char_indices().nth(COLUMN_CHARS_MAX).map_or(text.len(), |(end, _)| end);
     storable(&text[..end])
+}
+
+/// What of a text a column holds that a b-tree is on.
+pub(super) fn cut_for_index(text: &str) -> String {
+    cut_bytes(text, INDEXED_TEXT_BYTES_MAX)
+}
+
+/// What of a text any other column holds.
+pub(super) fn cut_for_row(text: &str) -> String {
+    cut_bytes(text, TEXT_BYTES_MAX)
+}
+
+/// Between characters. After the replacement, which makes the text longer.
+fn cut_bytes(text: &str, bytes_max: usize) -> String {
+    let mut text = storable(text);
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
 }
 
 /// The text without U+0000, which JSON allows and PostgreSQL holds in no text.
@@ -186,9 +215,16 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        assert_eq!(cut(&"ü".repeat(300)), "ü".repeat(255));
-        assert_eq!(cut("short"), "short");
-        assert_eq!(cut("a\0b"), "a\u{FFFD}b");
+        assert_eq!(cut_for_column(&"ü".repeat(300)), "ü".repeat(255));
+        assert_eq!(cut_for_index(&"ü".repeat(3_000)), "ü".repeat(1_300));
+        assert_eq!(cut_for_index(&format!("x{}", "ü".repeat(3_000))), format!("x{}", "ü".repeat(1_299)));
+        assert_eq!(cut_for_row(&"ü".repeat(70_000)), "ü".repeat(32_768));
+        for cut in [cut_for_column, cut_for_index, cut_for_row] {
+            assert_eq!(cut("short"), "short");
+            assert_eq!(cut("a\0b"), "a\u{FFFD}b");
+        }
+        // Three bytes stand in the place of one.
+        assert_eq!(cut_for_index(&"\0".repeat(2_600)), "\u{FFFD}".repeat(866));
     }
 
     fn facts() -> impl Strategy<Value = Facts> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Arrival,
-    facts::{cut, merge_optional},
+    facts::{cut_for_column, cut_for_row, merge_optional},
     record::{Record, SesMail, as_uuid},
 };
 
@@ -49,7 +49,7 @@ impl<'a> Occurrence<'a> {
             uuid: Uuid::now_v7(),
             aws_message_id: &event.mail.message_id,
             fingerprint: as_uuid(event.fingerprint()),
-            event_type: cut(&event.type_name()),
+            event_type: cut_for_column(&event.type_name()),
             json: arrival.json,
             told: Told::of(event),
             event,
@@ -92,38 +92,39 @@ impl<'a> Occurrence<'a> {
 
 impl Told {
     fn of(event: &Event<'_>) -> Self {
-        let text = |text: &Option<aftersend_event::Text<'_>>| text.as_deref().map(cut);
+        let word = |text: &Option<aftersend_event::Text<'_>>| text.as_deref().map(cut_for_column);
+        let text = |text: &Option<aftersend_event::Text<'_>>| text.as_deref().map(cut_for_row);
         let mut told = Self {
             occurred_at: event.occurred_at(),
             ip_address: None,
             user_agent: None,
-            link_url: event.link().map(cut),
+            link_url: event.link().map(cut_for_row),
             bounce_type: event.bounce_kind().map(str::to_owned),
             complaint_type: None,
             reject_reason: None,
             delay_type: None,
             subscription_type: None,
             failure_reason: None,
-            subtype: event.subtype().map(cut),
+            subtype: event.subtype().map(cut_for_column),
             bot_verdict: event.bot_verdict(),
         };
         match &event.detail {
             Detail::Complaint(complaint) => {
-                told.complaint_type = text(&complaint.feedback_type);
+                told.complaint_type = word(&complaint.feedback_type);
                 told.user_agent = text(&complaint.user_agent);
             }
             Detail::Reject(reject) => told.reject_reason = text(&reject.reason),
             Detail::Open(open) => {
-                told.ip_address = text(&open.ip_address);
+                told.ip_address = word(&open.ip_address);
                 told.user_agent = text(&open.user_agent);
             }
             Detail::Click(click) => {
-                told.ip_address = text(&click.ip_address);
+                told.ip_address = word(&click.ip_address);
                 told.user_agent = text(&click.user_agent);
             }
             Detail::RenderingFailure(failure) => told.failure_reason = text(&failure.error_message),
-            Detail::DeliveryDelay(delay) => told.delay_type = text(&delay.delay_type),
-            Detail::Subscription(subscription) => told.subscription_type = text(&subscription.source),
+            Detail::DeliveryDelay(delay) => told.delay_type = word(&delay.delay_type),
+            Detail::Subscription(subscription) => told.subscription_type = word(&subscription.source),
             Detail::Send | Detail::Delivery(_) | Detail::Bounce(_) | Detail::Unknown { .. } => {}
         }
         told

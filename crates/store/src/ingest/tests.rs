@@ -2,6 +2,7 @@
 
 mod cases;
 mod claims;
+mod long_values;
 mod mails;
 mod plans;
 mod set_semantics;

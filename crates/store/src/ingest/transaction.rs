@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Batch, BatchReport, Poison,
     events::{Owner, Owners},
-    facts::{Described, Facts, Times, storable},
+    facts::{Described, Facts, Times, cut_for_column, storable},
     mail_columns::MailColumns,
     occurrence::distinct,
 };
@@ -234,7 +234,7 @@ impl Writer<'_> {
     async fn block(&self, batch: &Batch<'_>) -> Result<(), IngestError> {
         let mut wanted: BTreeMap<String, BlockReason> = BTreeMap::new();
         for (address, reason) in batch.arrivals.iter().flat_map(|arrival| arrival.event.blocks()) {
-            let strongest = wanted.entry(super::facts::cut(&address)).or_insert(reason);
+            let strongest = wanted.entry(cut_for_column(&address)).or_insert(reason);
             *strongest = (*strongest).max(reason);
         }
         if wanted.is_empty() {

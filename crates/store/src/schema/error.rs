@@ -13,7 +13,7 @@ pub enum MigrateError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// A step that this program does not know.
-    #[error("there is no step `{0}`; the steps are 136, 137 and a1, and `down` also takes 0")]
+    #[error("there is no step `{0}`; the steps are {steps}, and `down` also takes 0", steps = Step::names())]
     NoSuchStep(String),
     /// A pooler stands in between that gives each transaction another session.
     #[error(
@@ -124,6 +124,21 @@ pub enum MigrateError {
         step: Step,
         /// What is gone.
         lacks: String,
+    },
+    /// Something uses a column in a way that keeps its type as it is.
+    #[error(
+        "step {step} makes columns of the schema {prefix} text, and these keep PostgreSQL from it, or would make it keep \
+         writers out for long; no such column was changed:\n{}\nKeep how they are defined (`pg_dump --schema-only` \
+         writes all of it), drop them, run this again, and make them again",
+        .uses.iter().map(|used| format!("  - {used}")).collect::<Vec<_>>().join("\n")
+    )]
+    ColumnsInUse {
+        /// The step.
+        step: Step,
+        /// The schema.
+        prefix: Prefix,
+        /// What uses which columns how, a line each, with the question that shows its definition.
+        uses: Vec<String>,
     },
     /// `down` below 136 drops the mails themselves.
     #[error(

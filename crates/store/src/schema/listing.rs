@@ -3,8 +3,8 @@
 use super::{
     Limits, Step,
     contract::INDEXES,
-    runner::SESSION_SETTINGS,
-    steps::{a1, v136},
+    runner::{SESSION_SETTINGS, forget_own},
+    steps::{a1, a2, v136},
 };
 use crate::{Prefix, sql::render};
 
@@ -109,6 +109,14 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
         "a1 down",
         &[include_str!("sql/lock_own_tables.sql"), include_str!("sql/a1_down.sql")],
     ));
+    let widen = a2::templates();
+    ways.extend(
+        widen
+            .iter()
+            .zip(1..)
+            .map(|(template, number): (_, u32)| in_transaction(&format!("a2 up part {number}"), &[template])),
+    );
+    ways.push(in_transaction("a2 down", &[&forget_own(prefix, Step::A2)]));
     ways
 }
 

@@ -39,14 +39,16 @@ pub enum Step {
     V137,
     /// Fingerprints, folded occurrences, further SES ids, quarantine.
     A1,
+    /// Text in place of `varchar(255)` where real values are longer.
+    A2,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 3] = [Self::V136, Self::V137, Self::A1];
+    pub const ALL: [Self; 4] = [Self::V136, Self::V137, Self::A1, Self::A2];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A1;
+    pub const LATEST: Self = Self::A2;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Step {
             Self::V136 => "136",
             Self::V137 => "137",
             Self::A1 => "a1",
+            Self::A2 => "a2",
         }
     }
 
@@ -63,12 +66,22 @@ impl Step {
             Self::V136 => "PhoenixKit's email tables (V136)",
             Self::V137 => "no duplicate events, search and archive indexes (V137)",
             Self::A1 => "fingerprints, folded occurrences, quarantine",
+            Self::A2 => "columns for text of any length",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1)
+        matches!(self, Self::A1 | Self::A2)
+    }
+
+    /// The names of all steps, for a sentence: `136, 137, a1 and a2`.
+    pub fn names() -> String {
+        let names = Self::ALL.map(Self::name);
+        match names.split_last() {
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        }
     }
 }
 

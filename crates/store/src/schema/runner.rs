@@ -11,7 +11,7 @@ use super::{
     lock,
     online::{Board, Observer, Session},
     pooler, shape,
-    steps::{a1, v136, v137},
+    steps::{a1, a2, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -185,7 +185,11 @@ impl Migrator {
                 Target::Step(kept) => *step > kept,
                 Target::Nothing => true,
             })
-            .filter(|step| status.has(*step) || (*step == Step::V137 && status.marker == Some(137)))
+            .filter(|step| {
+                status.has(*step)
+                    || status.is_recorded(*step)
+                    || (*step == Step::V137 && status.marker == Some(137))
+            })
             .collect();
         let marker = status.marker.unwrap_or(0);
         self.refuse_down(&status, &doomed, options).await?;
@@ -230,7 +234,8 @@ impl Migrator {
         if let Some(StepStatus { step, lacks, .. }) = status
             .steps
             .iter()
-            .find(|status| status.step.is_own() && status.applied_at.is_some() && !status.applied)
+            // Of a2 only its record goes down.
+            .find(|status| status.step == Step::A1 && status.applied_at.is_some() && !status.applied)
         {
             return Err(MigrateError::Incomplete { step: *step, lacks: lacks.join(", ") });
         }
@@ -325,7 +330,7 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 => {}
+            Step::A1 | Step::A2 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -352,6 +357,11 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, began.elapsed())).await?;
                 notes
             }
+            (Step::A2, _) => {
+                let notes = a2::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, began.elapsed())).await?;
+                notes
+            }
         };
         session.phase("done", Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -371,6 +381,10 @@ impl<'m> Run<'m> {
         let mut session = self.session(step, false);
         session.phase("taking the step down", None, "tables");
         let notes = match step {
+            Step::A2 => {
+                session.guarded(&[], &forget_own(&prefix, step)).await?;
+                vec![a2::DOWN_NOTE.to_owned()]
+            }
             Step::A1 => {
                 let down = a1::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
                 session.transaction(&[LOGS, EVENTS], down).await?;
@@ -422,8 +436,9 @@ fn record_own(prefix: &Prefix, step: Step, duration: Duration) -> String {
     use std::fmt::Write;
 
     let mut hash = Sha256::new();
-    for part in a1::PARTS {
-        hash.update(part.statements);
+    match step {
+        Step::A2 => a2::templates().iter().for_each(|template| hash.update(template)),
+        _ => a1::PARTS.iter().for_each(|part| hash.update(part.statements)),
     }
     let mut checksum = String::new();
     for byte in hash.finalize() {
@@ -438,8 +453,8 @@ fn record_own(prefix: &Prefix, step: Step, duration: Duration) -> String {
     )
 }
 
-/// The statement that takes one of our steps off the ledger.
-fn forget_own(prefix: &Prefix, step: Step) -> String {
+/// The statements that take one of our steps out of the ledger.
+pub(super) fn forget_own(prefix: &Prefix, step: Step) -> String {
     format!(
         "SET LOCAL synchronous_commit = on; DELETE FROM {}.aftersend_steps WHERE step = '{step}'",
         prefix.quoted()

@@ -7,7 +7,7 @@ use super::{
     MigrateError, Step,
     contract::TABLE_NAMES,
     indexes,
-    steps::{a1, v137},
+    steps::{a1, a2, v137},
 };
 use crate::{Prefix, Store};
 
@@ -45,6 +45,11 @@ impl SchemaStatus {
         self.steps.iter().any(|status| status.step == step && status.applied)
     }
 
+    /// Whether the ledger names the step, whole or not.
+    pub(super) fn is_recorded(&self, step: Step) -> bool {
+        self.steps.iter().any(|status| status.step == step && status.applied_at.is_some())
+    }
+
     /// Reads it from the catalog. Takes no lock that anybody could notice.
     pub(super) async fn read(client: &Client, prefix: &Prefix) -> Result<Self, MigrateError> {
         let failed =
@@ -64,6 +69,8 @@ impl SchemaStatus {
             client.query(include_str!("sql/read_own_objects.sql"), &[&prefix.raw()]).await.map_err(failed)?;
         let present: Vec<String> = tables.iter().chain(&objects).map(|row| row.get(0)).collect();
 
+        let text_columns = a2::text_columns(client, prefix).await.map_err(failed)?;
+
         let number = marker.unwrap_or(0);
         let steps = Step::ALL
             .into_iter()
@@ -72,7 +79,7 @@ impl SchemaStatus {
                 let claimed = match step {
                     Step::V136 => number >= 136,
                     Step::V137 => number >= 137,
-                    Step::A1 => applied_at.is_some(),
+                    Step::A1 | Step::A2 => applied_at.is_some(),
                 };
                 let mut lacks = Vec::new();
                 if claimed {
@@ -80,9 +87,13 @@ impl SchemaStatus {
                         Step::V136 => TABLE_NAMES.to_vec(),
                         Step::V137 => v137::OWN_TABLES.to_vec(),
                         Step::A1 => a1::PARTS.iter().flat_map(|part| part.objects).copied().collect(),
+                        Step::A2 => Vec::new(),
                     };
                     let absent = objects.iter().filter(|name| !present.iter().any(|p| p == *name));
                     lacks.extend(absent.map(ToString::to_string));
+                    if step == Step::A2 {
+                        lacks.extend(a2::lacks(&text_columns));
+                    }
                     let indexes = indexes.lacks.iter().filter(|(of, _)| *of == step);
                     lacks.extend(indexes.map(|(_, name)| name.clone()));
                 }

@@ -1,5 +1,6 @@
 //! What each step does.
 
 pub(super) mod a1;
+pub(super) mod a2;
 pub(super) mod v136;
 pub(super) mod v137;

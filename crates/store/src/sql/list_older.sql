@@ -1,7 +1,9 @@
 -- $1 pattern or NULL, $2 status or NULL, $3 rows at most, $4 and $5 the place to begin below.
 -- Without a pattern: sent_at_idx or status_sent_at_idx, read backwards. With one: the three trigram
 -- indexes, or the time index where the pattern is common. Planned anew each time, so that the NULLs fold.
-SELECT uuid, message_id, aws_message_id, "to", "from", subject, template_name, campaign_id, status, sent_at
+-- What step a2 makes text is cast to text: else a session that prepared this before is refused it afterwards.
+SELECT uuid, message_id::text, aws_message_id, "to"::text, "from"::text, subject::text, template_name,
+       campaign_id::text, status, sent_at
 FROM "prefix".phoenix_kit_email_logs
 WHERE (sent_at, uuid) < ($4, $5)
   AND ($1::text IS NULL OR "to" ILIKE $1 OR subject ILIKE $1 OR campaign_id ILIKE $1)

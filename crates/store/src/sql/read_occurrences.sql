@@ -3,6 +3,7 @@
 -- yield, yet only a later statement's snapshot sees it. Served by V137's two indexes and a primary key.
 -- Rows of ours hold a whole event; an application's hold a part of one, or nothing: to tell them apart the server
 -- looks into the JSON of each, and hands it over only where the fingerprint is missing.
+-- What step a2 makes text is cast to text: else a session that prepared this before is refused it afterwards.
 WITH told AS MATERIALIZED (
     SELECT *
     FROM unnest($1::int[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[])
@@ -24,16 +25,17 @@ WITH told AS MATERIALIZED (
         AND stored.event_type IN ('open', 'click')
 )
 SELECT place, false AS folded, uuid, email_log_uuid, aftersend_fingerprint AS fingerprint, occurred_at, ip_address,
-       user_agent, link_url, bounce_type, complaint_type, reject_reason, delay_type, subscription_type,
-       failure_reason, aftersend_subtype AS subtype, aftersend_bot_verdict AS bot_verdict,
+       user_agent::text, link_url::text, bounce_type, complaint_type, reject_reason::text, delay_type,
+       subscription_type, failure_reason::text, aftersend_subtype AS subtype, aftersend_bot_verdict AS bot_verdict,
        CASE WHEN aftersend_fingerprint IS NULL THEN event_data::text END AS event_data,
        coalesce(event_data ?| ARRAY['eventType', 'notificationType'], false) AS ours
 FROM held
 UNION ALL
 SELECT told.place, true, folded.uuid, folded.email_log_uuid, folded.fingerprint, folded.occurred_at,
-       folded.ip_address, folded.user_agent, folded.link_url, folded.bounce_type, folded.complaint_type,
-       folded.reject_reason, folded.delay_type, folded.subscription_type, folded.failure_reason, folded.subtype,
-       folded.bot_verdict, NULL, coalesce(folded.event_data ?| ARRAY['eventType', 'notificationType'], false)
+       folded.ip_address, folded.user_agent::text, folded.link_url::text, folded.bounce_type, folded.complaint_type,
+       folded.reject_reason::text, folded.delay_type, folded.subscription_type, folded.failure_reason::text,
+       folded.subtype, folded.bot_verdict, NULL,
+       coalesce(folded.event_data ?| ARRAY['eventType', 'notificationType'], false)
 FROM told
 JOIN "prefix".aftersend_folded_events AS folded
     ON folded.email_log_uuid = told.email_log_uuid

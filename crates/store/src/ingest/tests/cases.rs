@@ -275,34 +275,6 @@ async fn types_that_nobody_knows_yet_are_kept() {
 }
 
 #[tokio::test]
-async fn values_longer_than_their_columns_are_cut_there_and_whole_in_the_json() {
-    let fixture = Fixture::new().await;
-    let long = "ü".repeat(300);
-    let link = format!("https://example.com/{}", "x".repeat(3_000));
-    let mut event = click("m1", "01:00", &link);
-    event["mail"]["commonHeaders"]["subject"] = long.clone().into();
-    event["mail"]["commonHeaders"]["to"] = json!([format!("{}@example.com", "y".repeat(400))]);
-    event["mail"]["source"] = format!("{long}@example.com").into();
-    event["mail"]["tags"] = json!({ "campaign": [long], "template": [long], "other": [long] });
-    event["click"]["userAgent"] = long.clone().into();
-    assert_eq!(fixture.ingest(&[event.clone()]).await, report(1, 0, 0));
-    let cut = "ü".repeat(255);
-    let row = fixture.row(r#"SELECT * FROM "prefix".phoenix_kit_email_logs"#).await;
-    assert_fields(
-        &row,
-        json!({
-            "subject": cut, "from": cut, "campaign_id": cut, "template_name": cut, "to": "y".repeat(255),
-            "message_tags": { "campaign": [long], "template": [long], "other": [long] },
-        }),
-    );
-    let row = fixture.row(r#"SELECT * FROM "prefix".phoenix_kit_email_events"#).await;
-    assert_fields(&row, json!({ "link_url": link[..255], "user_agent": cut, "event_data": event }));
-    // Two links that differ behind the cut are two clicks all the same.
-    let other = click("m1", "01:00", &format!("{link}z"));
-    assert_eq!(fixture.ingest(&[other]).await, report(0, 0, 1));
-}
-
-#[tokio::test]
 async fn a_nul_character_is_replaced() {
     let fixture = Fixture::new().await;
     let mut event = open("m1", "01:00", None);

@@ -1,6 +1,6 @@
 //! A database that this program did not make.
 
-use super::{assert_same_catalog, catalog, marker, names};
+use super::{assert_same_catalog, catalog, marker, names, with_text};
 use crate::{
     schema::{DownOptions, MigrateError, Step, Target},
     testing::{Fixture, delivery, open, report},
@@ -80,7 +80,7 @@ async fn v137_leaves_exactly_the_rows_that_it_specifies() {
     migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
     assert_eq!(keys(&fixture, r#""prefix".phoenix_kit_email_events"#).await, kept);
     let again = migrator.up(Step::LATEST).await.unwrap();
-    assert_eq!(names(&again), [("137", true), ("a1", true)]);
+    assert_eq!(names(&again), [("137", true), ("a1", true), ("a2", true)]);
     assert!(again.iter().all(|report| report.notes.is_empty()), "{again:?}");
 }
 
@@ -109,5 +109,5 @@ async fn tables_that_others_made_are_not_dropped() {
     assert!(matches!(refused, Err(MigrateError::NotOurs(_))), "{refused:?}");
     fixture.store.require_schema().await.unwrap();
     migrator.down(Target::Step(Step::V136), lose_all).await.unwrap();
-    assert_same_catalog(&catalog(&fixture).await, &expected);
+    assert_same_catalog(&catalog(&fixture).await, &with_text(&expected));
 }

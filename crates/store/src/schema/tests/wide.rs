@@ -111,8 +111,12 @@ async fn neither_tables_nor_indexes_are_written_anew() {
     let types = types(&fixture).await;
     assert_eq!(types.len(), 13);
     assert!(types.iter().all(|line| line.ends_with(" text")), "{types:?}");
-    // Nothing but the types is different, above all no default, constraint, comment or collation.
-    assert_same_catalog(&catalog(&fixture).await, &with_text(&catalog_before));
+    // Nothing but the types is different, above all no default, constraint, comment or collation. A check is printed
+    // without the cast that it needs no longer.
+    let printed =
+        |line: &String| line.replace("((subject)::text <> 'none'::text)", "(subject <> 'none'::text)");
+    let expected: Vec<String> = with_text(&catalog_before).iter().map(printed).collect();
+    assert_same_catalog(&catalog(&fixture).await, &expected);
     let known_now =
         [known(&fixture, "phoenix_kit_email_logs").await, known(&fixture, "phoenix_kit_email_events").await];
     assert_eq!(known_now, known_before);

@@ -4,6 +4,7 @@ use super::{
     Step,
     catalog::{Catalog, ConstraintSort, FoundColumn, FoundConstraint, FoundIndex, FoundTable, Sort},
     contract::{Column, Default, FOREIGN_KEY, INDEXES, Index, Kind, TABLES, Table, primary_key_name},
+    steps::a2,
 };
 
 /// The checks that adoption makes for a while begin so; one that is left is a killed run's.
@@ -365,7 +366,9 @@ pub(super) fn remarks(catalog: &Catalog, schema: &str, upto: Step) -> Vec<Remark
                 None if there.name.starts_with("aftersend_") => {}
                 None => say(format!("column {}, {}, is not PhoenixKit's", there.name, there.kind), None),
                 Some(column) => {
-                    if matches!(fit(column.kind, &there.kind), Fit::Wider) {
+                    if matches!(fit(column.kind, &there.kind), Fit::Wider)
+                        && !a2::widens(table.name, &there.name)
+                    {
                         say(format!("column {} is wider than needed: {}", there.name, there.kind), None);
                     }
                     if let (None, Some(default)) = (column.default, &there.default) {

@@ -30,6 +30,14 @@ pub(in crate::schema) const COLUMNS: [(&str, &[&str]); 3] = [
     (FOLDED_EVENTS, WORDS_OF_EVENTS),
 ];
 
+/// What follows a column's name where it is not text.
+pub(in crate::schema) const AS_TEXT: &str = " as text";
+
+/// Whether the step makes a column text. It stays so when the step goes down.
+pub(in crate::schema) fn widens(table: &str, column: &str) -> bool {
+    COLUMNS.iter().any(|(of, names)| *of == table && names.contains(&column))
+}
+
 /// A column for text.
 pub(in crate::schema) struct TextColumn {
     table: String,
@@ -72,7 +80,7 @@ pub(in crate::schema) fn lacks(found: &[TextColumn]) -> Vec<String> {
     let columns = COLUMNS.iter().flat_map(|(table, names)| names.iter().map(move |name| (*table, *name)));
     columns
         .filter(|(table, name)| !is_wide(table, name))
-        .map(|(table, name)| format!("{table}.{name} as text"))
+        .map(|(table, name)| format!("{table}.{name}{AS_TEXT}"))
         .collect()
 }
 

@@ -162,11 +162,34 @@ async fn each_difference_is_told_with_its_fix() {
 }
 
 #[tokio::test]
+async fn what_is_not_text_is_told_once() {
+    let fixture = Fixture::new().await;
+    for (drift, table, what) in [
+        (
+            r#"ALTER TABLE "prefix".phoenix_kit_email_events ALTER COLUMN link_url TYPE varchar(255)"#,
+            "phoenix_kit_email_events",
+            "column link_url is not text, as step a2 makes it",
+        ),
+        (
+            r#"DROP TABLE "prefix".aftersend_folded_events"#,
+            "aftersend_folded_events",
+            "the table of step a1 is missing",
+        ),
+    ] {
+        fixture.run(drift).await;
+        assert_only(&verify(&fixture).await.differences, table, what, "aftersend migrate up");
+        fixture.migrator().await.up(Step::LATEST).await.unwrap();
+        let found = verify(&fixture).await;
+        assert!(found.is_whole() && found.notes.is_empty(), "after {drift}: {found:#?}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_operator_has_added_is_a_note() {
     let fixture = Fixture::new().await;
     fixture
         .run(
-            r#"ALTER TABLE "prefix".phoenix_kit_email_logs ADD COLUMN tenant int, ALTER COLUMN subject TYPE text,
+            r#"ALTER TABLE "prefix".phoenix_kit_email_logs ADD COLUMN tenant int, ALTER COLUMN locale TYPE text,
                    ADD CONSTRAINT sent CHECK (sent_at > '1970-01-01');
                CREATE INDEX by_tenant ON "prefix".phoenix_kit_email_logs (tenant);
                CREATE INDEX by_sent_at ON "prefix".phoenix_kit_email_logs (sent_at);
@@ -179,7 +202,7 @@ async fn what_an_operator_has_added_is_a_note() {
     let notes: Vec<String> = found.notes.iter().map(|note| note.what.clone()).collect();
     for part in [
         "column tenant, integer, is not PhoenixKit's",
-        "column subject is wider",
+        "column locale is wider",
         "the check sent",
         "index by_tenant is not PhoenixKit's",
         "index by_sent_at is the same as phoenix_kit_email_logs_sent_at_idx",

@@ -41,7 +41,7 @@ async fn verify_exits_with_1_where_something_differs() {
     let setup = Setup::migrated().await;
     let said = setup.run(&["migrate", "verify"]).ok();
     assert!(
-        said.contains("PhoenixKit version 137, compared with step a1") && said.contains("No differences"),
+        said.contains("PhoenixKit version 137, compared with step a2") && said.contains("No differences"),
         "{said}"
     );
     let prefix = setup.schema.prefix();
@@ -63,7 +63,7 @@ async fn verify_exits_with_1_where_something_differs() {
     let run = setup.run(&["migrate", "verify", "--json"]);
     assert_eq!(run.code, 1);
     let found: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((&found["step"], &found["phoenix_kit_version"]), (&"a1".into(), &137.into()));
+    assert_eq!((&found["step"], &found["phoenix_kit_version"]), (&"a2".into(), &137.into()));
     assert_eq!(found["differences"].as_array().unwrap().len(), 1);
     assert_eq!(found["notes"][0]["table"], "phoenix_kit_email_logs");
     setup.run(&["migrate", "up"]).ok();

@@ -129,7 +129,8 @@ pub enum MigrateError {
     #[error(
         "step {step} makes columns of the schema {prefix} text, and these keep PostgreSQL from it, or would make it keep \
          writers out for long; no such column was changed:\n{}\nKeep how they are defined (`pg_dump --schema-only` \
-         writes all of it), drop them, run this again, and make them again",
+         writes all of it), drop them, run this again, and make them again. \
+         Or stop before this step: --to a1",
         .uses.iter().map(|used| format!("  - {used}")).collect::<Vec<_>>().join("\n")
     )]
     ColumnsInUse {

@@ -157,6 +157,9 @@ impl Migrator {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
+        if steps.contains(&Step::A2) {
+            a2::require_free_columns(&self.connection.client, &self.prefix).await?;
+        }
         let way =
             if options.in_transaction || shape::has_no_rows(&self.connection.client, &self.prefix).await? {
                 Way::InTransaction

@@ -1,4 +1,5 @@
--- $1 the schema, $2 a table, $3 columns of it that become text: what uses them and stands in the way.
+-- $1 the schema, $2 a table, $3 columns of it that become text, $4 whether what failed builds have left counts, which
+-- earlier steps tidy up: what uses the columns and stands in the way.
 -- PostgreSQL refuses to change the type of a column that a view, a rule, a trigger, a policy, a function's body, a
 -- generated column or a row in another table uses. It rebuilds indexes and checks constraints anew, with writers kept
 -- out, where it can't tell that they say the same of text: always those with a predicate or an expression.
@@ -83,7 +84,7 @@ WITH RECURSIVE changed AS (
     JOIN pg_catalog.pg_index AS i ON i.indexrelid = used.index
     WHERE i.indpred IS NOT NULL
        OR i.indexprs IS NOT NULL
-       OR NOT i.indisvalid
+       OR (NOT i.indisvalid AND $4::bool)
        -- A class that is the default of varchar alone gives way to text's.
        OR EXISTS (
            SELECT

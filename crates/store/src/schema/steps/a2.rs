@@ -105,26 +105,59 @@ fn widen<'a>(table: &str, columns: impl Iterator<Item = (&'a str, Option<&'a str
     )
 }
 
+/// Whether invalid indexes stand in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leftovers {
+    Count,
+    /// Steps before this one drop those that they know.
+    AreIgnored,
+}
+
+/// Refuses before any step is taken what would only come to light behind the long one: an operator learns it at once.
+pub(in crate::schema) async fn require_free_columns(
+    client: &impl GenericClient,
+    prefix: &Prefix,
+) -> Result<(), MigrateError> {
+    let failed = |error: tokio_postgres::Error| {
+        MigrateError::database("looking for what uses columns that become text", &error)
+    };
+    let found = text_columns(client, prefix).await.map_err(failed)?;
+    let uses = uses(client, &narrow_tables(prefix, &found), Leftovers::AreIgnored).await.map_err(failed)?;
+    refuse(prefix, uses)
+}
+
+/// What there is to do.
+fn narrow_tables<'a>(prefix: &'a Prefix, found: &'a [TextColumn]) -> Vec<Widen<'a>> {
+    let narrow = |(table, names): (&'static str, &[&str])| {
+        let is_ours = |column: &&TextColumn| names.iter().any(|name| column.is(table, name));
+        let columns = found.iter().filter(is_ours).filter(|column| column.narrow).collect();
+        Widen { prefix, table, columns }
+    };
+    COLUMNS.into_iter().map(narrow).filter(|table| !table.columns.is_empty()).collect()
+}
+
+async fn uses(
+    client: &impl GenericClient,
+    tables: &[Widen<'_>],
+    leftovers: Leftovers,
+) -> Result<Vec<String>, tokio_postgres::Error> {
+    let mut uses = Vec::new();
+    for table in tables {
+        uses.extend(table.uses(client, leftovers).await?);
+    }
+    Ok(uses)
+}
+
 /// Takes it up. Each table is kept from its writers by itself, for as long as it takes to change its description, and
 /// only where there is something to do.
 pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<Vec<String>, MigrateError> {
     session.phase("looking for what uses the columns", None, "tables");
     let found = text_columns(&*session.client, session.prefix).await;
     let found = found.map_err(|error| session.failed(&error))?;
-    let mut tables: Vec<Widen<'_>> = Vec::new();
-    for (table, names) in COLUMNS {
-        let is_ours = |column: &&TextColumn| names.iter().any(|name| column.is(table, name));
-        let columns: Vec<&TextColumn> = found.iter().filter(is_ours).filter(|column| column.narrow).collect();
-        if !columns.is_empty() {
-            tables.push(Widen { prefix: session.prefix, table, columns });
-        }
-    }
+    let tables = narrow_tables(session.prefix, &found);
     // All of it is looked at before any of it is changed.
-    let mut uses = Vec::new();
-    for table in &tables {
-        uses.extend(table.uses(&*session.client).await.map_err(|error| session.failed(&error))?);
-    }
-    refuse(session.prefix, uses)?;
+    let uses = uses(&*session.client, &tables, Leftovers::Count).await;
+    refuse(session.prefix, uses.map_err(|error| session.failed(&error))?)?;
     session.phase("making columns text", None, "tables");
     for table in &tables {
         session.transaction(&[table.table], table).await?;
@@ -146,9 +179,15 @@ impl Widen<'_> {
     }
 
     /// What stands in the way, a line each.
-    async fn uses(&self, client: &impl GenericClient) -> Result<Vec<String>, tokio_postgres::Error> {
+    async fn uses(
+        &self,
+        client: &impl GenericClient,
+        leftovers: Leftovers,
+    ) -> Result<Vec<String>, tokio_postgres::Error> {
         let statement = include_str!("../sql/read_uses_of_columns.sql");
-        let rows = client.query(statement, &[&self.prefix.raw(), &self.table, &self.names()]).await?;
+        let leftovers = leftovers == Leftovers::Count;
+        let rows =
+            client.query(statement, &[&self.prefix.raw(), &self.table, &self.names(), &leftovers]).await?;
         let line = |row: &Row| {
             let (name, uses): (&str, &str) = (row.try_get("name")?, row.try_get("uses")?);
             let definition: Option<&str> = row.try_get("definition")?;
@@ -164,7 +203,7 @@ impl Work for &Widen<'_> {
 
     async fn run(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
         // Asked again, now that nobody can add an index to the table.
-        refuse(self.prefix, self.uses(transaction).await?)?;
+        refuse(self.prefix, self.uses(transaction, Leftovers::Count).await?)?;
         let columns = self.columns.iter().map(|column| (&*column.name, column.collation.as_deref()));
         Ok(transaction.batch_execute(&render(&widen(self.table, columns), self.prefix)).await?)
     }

@@ -298,6 +298,22 @@ async fn an_index_that_would_be_written_anew_is_named() {
     go_up(&fixture).await.unwrap();
 }
 
+/// Nobody waits for step 137 to learn that step a2 will not do.
+#[tokio::test]
+async fn what_stands_in_the_way_is_said_before_any_step() {
+    let fixture = Fixture::empty().await;
+    fixture.run(include_str!("../../../test_data/v136_by_hand.sql")).await;
+    fixture
+        .run(r#"CREATE VIEW "prefix".recent AS SELECT subject FROM "prefix".phoenix_kit_email_logs"#)
+        .await;
+    let expected = catalog(&fixture).await;
+    let refused = fixture.migrator().await.up(Step::LATEST).await;
+    assert_says(refused, &["recent, over subject", "--to a1"]);
+    assert_same_catalog(&catalog(&fixture).await, &expected);
+    let up = fixture.migrator().await.up(Step::A1).await.unwrap();
+    assert_eq!(names(&up), [("137", true), ("a1", true)]);
+}
+
 /// Asserts that the step is refused with these words, the schema spelled `prefix`, and changes nothing.
 async fn check_refused(fixture: &Fixture, made: &str, said: &[&str]) -> String {
     fixture.run(made).await;

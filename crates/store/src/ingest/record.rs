@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{json, value::RawValue};
 use uuid::Uuid;
 
-use super::facts::cut;
+use super::facts::cut_for_column;
 
 /// Stands for the time that SES took the mail at, which a type's own object does not tell. No fingerprint holds it.
 const NO_TIME: &str = "1970-01-01T00:00:00Z";
@@ -51,7 +51,7 @@ impl Record {
         Some(Self {
             fingerprint: as_uuid(event.fingerprint()),
             occurred_at: event.occurred_at(),
-            subtype: event.subtype().map(cut),
+            subtype: event.subtype().map(cut_for_column),
             bot_verdict: event.bot_verdict(),
             mail: SesMail::of(&event),
         })

@@ -133,11 +133,12 @@ pub(in crate::schema) async fn remove_since(
 /// once, its snapshot ends with it, and neither side holds all of a long list in memory.
 /// <https://www.postgresql.org/docs/current/sql-declare.html>
 async fn remove_found(session: &mut Session<'_>, find: &str) -> Result<u64, MigrateError> {
-    let declare = format!("BEGIN; DECLARE duplicates NO SCROLL CURSOR WITH HOLD FOR {find}; COMMIT");
-    session.run(&declare).await?;
+    // Alone, a transaction of its own: one that BEGIN opened would stay open where this fails.
+    session.run(&format!("DECLARE duplicates NO SCROLL CURSOR WITH HOLD FOR {find}")).await?;
     let removed = remove_fetched(session).await;
-    session.run("CLOSE duplicates").await?;
-    removed
+    let closed = session.run("CLOSE duplicates").await;
+    let removed = removed?;
+    closed.map(|()| removed)
 }
 
 async fn remove_fetched(session: &mut Session<'_>) -> Result<u64, MigrateError> {

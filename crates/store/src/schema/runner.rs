@@ -300,8 +300,15 @@ impl<'m> Run<'m> {
     }
 
     fn session(&mut self, step: Step, up: bool) -> Session<'_> {
-        let client = &mut self.migrator.connection.client;
-        Session::new(client, &self.migrator.prefix, self.limits, Arc::clone(&self.board), (step, up))
+        let Migrator { connection, address, prefix, .. } = &mut *self.migrator;
+        Session::new(
+            &mut connection.client,
+            address,
+            prefix,
+            self.limits,
+            Arc::clone(&self.board),
+            (step, up),
+        )
     }
 
     /// Takes steps, one after the other. `again`: a1 has been taken before.

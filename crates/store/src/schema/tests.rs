@@ -4,9 +4,11 @@ mod by_hand;
 mod database;
 mod fold;
 mod reference;
+mod live;
 mod refusals;
 mod walk;
 mod wide;
+mod writers;
 
 use crate::{
     schema::{MigrateError, Migrator, SchemaStatus, Step, StepReport, steps::a2},

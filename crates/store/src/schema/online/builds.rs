@@ -5,7 +5,10 @@
 //! no further duplicate can come, and is built again beside itself by `REINDEX … CONCURRENTLY`.
 //! <https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY>
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
@@ -18,16 +21,17 @@ use super::{
     },
     Patience, Session,
     duplicates::{self, Kinds, Moment},
+    gate::{Gate, Tended},
 };
 
 /// A search for new duplicates that takes no longer than this leaves so few new ones behind that a build may do.
-const CATCH_UP_MAX: Duration = Duration::from_millis(50);
+pub(super) const CATCH_UP_MAX: Duration = Duration::from_millis(50);
 /// Searches in a row before a build at most.
 const CATCH_UPS_MAX: u32 = 6;
 /// How far back clocks may differ between the search for duplicates and what is written at the same time.
 pub(in crate::schema) const MARGIN_S: f64 = 120.0;
 /// The same within seconds of the last search, which has seen all but the last moment.
-const MARGIN_SHORT_S: f64 = 1.0;
+pub(super) const MARGIN_SHORT_S: f64 = 1.0;
 /// Every so many failed builds the whole table is searched again.
 const SEARCH_ALL_EVERY: u32 = 3;
 
@@ -87,10 +91,9 @@ pub(in crate::schema) async fn build_unique(
         } else {
             index.create_sql(session.prefix, "", true)
         };
-        let error = match session.waiting(&statement).await? {
-            Ok(()) => continue,
-            Err(error) => error,
-        };
+        let (answer, beside) = build_gated(session, &statement, kinds).await?;
+        removed += beside;
+        let Err(error) = answer else { continue };
         match error.code() {
             Some(&SqlState::T_R_DEADLOCK_DETECTED) => continue,
             Some(&SqlState::UNIQUE_VIOLATION) => {}
@@ -110,6 +113,25 @@ pub(in crate::schema) async fn build_unique(
         }
     }
     Ok(removed)
+}
+
+/// Builds an index while duplicates go on being removed. Says how many went.
+async fn build_gated(
+    session: &mut Session<'_>,
+    statement: &str,
+    kinds: Kinds,
+) -> Result<(Result<(), tokio_postgres::Error>, u64), MigrateError> {
+    let gate = Gate::close(session).await?;
+    let Session { address, prefix, limits, task, .. } = *session;
+    let tended = Tended { address, prefix, limits, task, kinds };
+    let over = AtomicBool::new(false);
+    let build = async {
+        let answer = session.waiting(statement).await;
+        over.store(true, Ordering::Release);
+        answer
+    };
+    let (answer, removed) = tokio::join!(build, gate.tend(&tended, &over));
+    Ok((answer?, removed))
 }
 
 /// Removes what has come since, until that takes next to no time.

@@ -4,6 +4,7 @@
 pub(super) mod builds;
 pub(super) mod duplicates;
 pub(super) mod fold;
+mod gate;
 pub(super) mod mails;
 mod pace;
 mod progress;
@@ -19,8 +20,9 @@ use tokio_postgres::{Client, Row, Statement, Transaction, error::SqlState, types
 use super::{
     MigrateError, Step,
     error::{Undone, failure},
+    runner::SESSION_SETTINGS,
 };
-use crate::Prefix;
+use crate::{Connection, DatabaseAddress, Prefix};
 use pace::{LOCKED_MAX, Pace};
 pub(super) use progress::{Board, Observer};
 pub use progress::{Progress, Watcher};
@@ -116,6 +118,7 @@ enum Mode {
 /// The migrator's connection at work on a live database.
 pub(super) struct Session<'m> {
     pub(super) client: &'m mut Client,
+    address: &'m DatabaseAddress,
     pub(super) prefix: &'m Prefix,
     pub(super) limits: Limits,
     pub(super) board: Arc<Board>,
@@ -128,12 +131,21 @@ pub(super) struct Session<'m> {
 impl<'m> Session<'m> {
     pub(super) fn new(
         client: &'m mut Client,
+        address: &'m DatabaseAddress,
         prefix: &'m Prefix,
         limits: Limits,
         board: Arc<Board>,
         task: (Step, bool),
     ) -> Self {
-        Self { client, prefix, limits, board, task, mode: None, pace: Pace::default() }
+        Self { client, address, prefix, limits, board, task, mode: None, pace: Pace::default() }
+    }
+
+    /// Another connection, set as the migrator's is, but for its name.
+    async fn another(&self, name: &str) -> Result<Connection, MigrateError> {
+        let connection = Connection::open(self.address).await?;
+        let settings = format!("{SESSION_SETTINGS}; SET application_name = 'aftersend migrate, {name}'");
+        connection.client.batch_execute(&settings).await.map_err(|error| self.failed(&error))?;
+        Ok(connection)
     }
 
     /// Says what is being done from now on.

@@ -4,6 +4,7 @@ mod by_hand;
 mod database;
 mod fold;
 mod reference;
+mod kills;
 mod live;
 mod refusals;
 mod walk;

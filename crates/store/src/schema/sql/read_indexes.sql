@@ -6,7 +6,29 @@ SELECT c.relname::text AS name,
        i.indisready AS ready,
        i.indisunique AS unique,
        i.indisprimary AS primary,
-       progress.pid AS builder,
+       (
+           SELECT build.pid
+           FROM pg_catalog.pg_stat_progress_create_index AS build
+           WHERE build.datid = (
+                   SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+               )
+             AND build.pid <> pg_catalog.pg_backend_pid()
+             AND (
+                 build.index_relid = c.oid
+                 -- What another user builds is hidden from us, but for the lock that a build holds on its table.
+                 OR build.relid IS NULL AND EXISTS (
+                     SELECT
+                     FROM pg_catalog.pg_locks AS held
+                     WHERE held.pid = build.pid
+                       AND held.locktype = 'relation'
+                       AND held.database = build.datid
+                       AND held.relation = i.indrelid
+                       AND held.mode = 'ShareUpdateExclusiveLock'
+                       AND held.granted
+                 )
+             )
+           LIMIT 1
+       ) AS builder,
        m.amname::text AS method,
        keys.columns,
        keys.operators,
@@ -24,9 +46,6 @@ LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
 LEFT JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
 LEFT JOIN pg_catalog.pg_am AS m ON m.oid = c.relam
 LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')
-LEFT JOIN pg_catalog.pg_stat_progress_create_index AS progress
-    ON progress.index_relid = c.oid
-    AND progress.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 LEFT JOIN LATERAL (
     -- An expression has no column; what it computes is printed in its place.
     SELECT pg_catalog.array_agg(

@@ -131,16 +131,10 @@ impl Observer {
         board: Arc<Board>,
         watcher: Option<Arc<dyn Watcher>>,
     ) -> Result<Self, MigrateError> {
-        let connection = Connection::open(address).await?;
-        let settings = "SET application_name = 'aftersend migrate, observer'; SET statement_timeout = '5s'; \
-                        SET synchronous_commit = off; SET client_min_messages = 'warning'";
-        connection
-            .client
-            .batch_execute(settings)
-            .await
-            .map_err(|error| MigrateError::database("preparing the observer's session", &error))?;
+        let connection = connect(address).await?;
         let (stop, stopped) = oneshot::channel();
         let look = Look {
+            address: address.clone(),
             connection,
             migrator_pid,
             board,
@@ -169,7 +163,21 @@ impl Drop for Observer {
     }
 }
 
+async fn connect(address: &DatabaseAddress) -> Result<Connection, MigrateError> {
+    let connection = Connection::open(address).await?;
+    let settings = "SET application_name = 'aftersend migrate, observer'; SET statement_timeout = '5s'; \
+                    SET synchronous_commit = off; SET client_min_messages = 'warning'; \
+                    SET idle_session_timeout = 0; SET default_transaction_isolation = 'read committed'";
+    connection
+        .client
+        .batch_execute(settings)
+        .await
+        .map_err(|error| MigrateError::database("preparing the observer's session", &error))?;
+    Ok(connection)
+}
+
 struct Look {
+    address: DatabaseAddress,
     connection: Connection,
     migrator_pid: i32,
     board: Arc<Board>,
@@ -187,10 +195,13 @@ impl Look {
                 () = tokio::time::sleep(LOOK_EVERY) => false,
             };
             if let Err(error) = self.look(stopping).await {
-                // Progress is a comfort; the step goes on without it.
+                // Progress is a comfort; the step goes on without it. Yet nobody else ends a build that waits for ever.
                 tracing::debug!(error = sentence(&error), "the progress could not be looked at");
-                if error.is_closed() {
-                    return;
+                if error.is_closed()
+                    && !stopping
+                    && let Ok(connection) = connect(&self.address).await
+                {
+                    self.connection = connection;
                 }
             }
             if stopping {

@@ -17,7 +17,8 @@ SELECT build.phase,
            ELSE 'transactions'
        END AS unit,
        (
-           SELECT 'process ' || session.pid || ' of the server ('
+           SELECT CASE WHEN blocker.pid = 0 THEN 'a prepared transaction (pg_prepared_xacts lists them)' ELSE
+               'process ' || blocker.pid || ' of the server ('
                || concat_ws(
                    ', ',
                    nullif(session.application_name, ''),
@@ -26,10 +27,26 @@ SELECT build.phase,
                    session.state,
                    'in a transaction since ' || to_char(session.xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"')
                ) || ')'
-           FROM unnest(pg_catalog.pg_blocking_pids($1)) AS blocker (pid)
-           JOIN pg_catalog.pg_stat_activity AS session ON session.pid = blocker.pid
-           ORDER BY session.xact_start NULLS LAST
+           END
+           FROM (
+               SELECT pid, 1 AS place
+               FROM unnest(blockers.pids) AS blocker (pid)
+               UNION ALL
+               -- A build waits for one transaction after the other, and while that is our own, for these as well.
+               SELECT held.pid, 2
+               FROM pg_catalog.pg_locks AS held
+               WHERE held.granted
+                 AND held.locktype = 'relation'
+                 AND held.database = build.datid
+                 AND held.relation = build.relid
+                 AND held.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock')
+                 AND held.pid <> $1
+                 AND cardinality(blockers.pids) > 0
+           ) AS blocker
+           LEFT JOIN pg_catalog.pg_stat_activity AS session ON session.pid = blocker.pid
+           WHERE coalesce(session.application_name, '') NOT LIKE 'aftersend migrate, %'
+           ORDER BY blocker.place, session.xact_start NULLS LAST
            LIMIT 1
        ) AS waits_for
-FROM (SELECT) AS always
+FROM (SELECT pg_catalog.pg_blocking_pids($1) AS pids) AS blockers
 LEFT JOIN pg_catalog.pg_stat_progress_create_index AS build ON build.pid = $1

@@ -13,6 +13,7 @@ mod listing;
 mod lock;
 mod online;
 mod pooler;
+mod rights;
 mod runner;
 mod shape;
 mod state;

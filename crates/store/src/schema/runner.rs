@@ -10,7 +10,7 @@ use super::{
     contract::{EVENTS, LOGS, MARKER_TABLE},
     lock,
     online::{Board, Observer, Session},
-    pooler, shape,
+    pooler, rights, shape,
     steps::{a1, a2, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
@@ -19,9 +19,21 @@ use sha2::{Digest, Sha256};
 /// What a migrator's session is set to. A killed client's statement would run on for as long as it takes; the check
 /// ends it within a second. What a crash of the server loses of the last batches, the next run does again; the
 /// record of a step is written for good.
+///
+/// The rest is what a role or a database may be set to otherwise: time limits that end a build, isolation that breaks
+/// off what a writer touched, ways of writing values that would lose a part of a removed row, policies that would hide
+/// rows (they are an error now), and a compiler that takes longer than a batch may.
 pub(super) const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; \
      SET client_connection_check_interval = '1s'; SET TimeZone = 'UTC'; SET client_min_messages = 'warning'; \
-     SET synchronous_commit = off";
+     SET synchronous_commit = off; SET lock_timeout = 0; SET statement_timeout = 0; \
+     SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; \
+     SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
+     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
+     SET standard_conforming_strings = on; SET row_security = off; SET jit = off";
+
+/// A limit that PostgreSQL 17 brought.
+pub(super) const SESSION_SETTINGS_OF_17: &str = "SELECT pg_catalog.set_config(name, '0', false) \
+     FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'";
 
 /// How far down to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +115,7 @@ impl Migrator {
         pooler::refuse(&connection, address).await?;
         connection
             .client
-            .batch_execute(SESSION_SETTINGS)
+            .batch_execute(&format!("{SESSION_SETTINGS}; {SESSION_SETTINGS_OF_17}"))
             .await
             .map_err(|error| MigrateError::database("preparing the session", &error))?;
         lock::take(&connection.client, &prefix).await?;
@@ -157,6 +169,7 @@ impl Migrator {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
+        rights::require(&self.connection.client, &self.prefix, steps[0]).await?;
         if steps.contains(&Step::A2) {
             a2::require_free_columns(&self.connection.client, &self.prefix).await?;
         }
@@ -201,6 +214,8 @@ impl Migrator {
         if doomed.is_empty() && !restores {
             return Ok(Vec::new());
         }
+        let first = doomed.first().copied().unwrap_or(Step::V137);
+        rights::require(&self.connection.client, &self.prefix, first).await?;
         let mut run = Run::start(self, options.limits, marker).await?;
         let mut reports = Vec::new();
         if restores {
@@ -352,7 +367,7 @@ impl<'m> Run<'m> {
             (Step::V137, Way::Online) => {
                 let trigrams = v137::trigrams(&mut session).await?;
                 let notes = v137::up_online(&mut session, &trigrams).await?;
-                session.guarded(&[], &record).await?;
+                session.guarded(&[MARKER_TABLE], &record).await?;
                 notes
             }
             (Step::V137, Way::InTransaction) => {
@@ -402,8 +417,9 @@ impl<'m> Run<'m> {
             }
             Step::V137 => {
                 let mut notes = v137::down_online(&mut session, options.restore_removed).await?;
-                session.guarded(&[], &record).await?;
+                // The mark last: with it gone, nobody would look for the tables again.
                 notes.extend(v137::drop_own_tables(&mut session).await?);
+                session.guarded(&[MARKER_TABLE], &record).await?;
                 notes
             }
             Step::V136 => {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     super::{
         MigrateError,
-        catalog::{self, FoundIndex},
+        catalog::FoundIndex,
         contract::{Index, quoted},
     },
     Patience, Session,
@@ -167,7 +167,7 @@ async fn clear_the_place(session: &mut Session<'_>, index: &'static Index) -> Re
             Standing::Valid(name) => {
                 // PhoenixKit tells a repeat from an error by the index's name.
                 let rename = format!("ALTER INDEX {schema}.{} RENAME TO {}", quoted(&name), index.name);
-                session.guarded(&[], &rename).await?;
+                session.guarded(&[index.table], &rename).await?;
             }
             Standing::BeingBuilt(by) => {
                 session.phase(format!("waiting for somebody's build of {}", index.name), None, "blocks");
@@ -209,8 +209,7 @@ pub(in crate::schema) async fn drop_concurrently(
 }
 
 async fn standing(session: &mut Session<'_>, index: &'static Index) -> Result<Standing, MigrateError> {
-    let read = catalog::read_indexes(session.client, session.prefix).await;
-    let (found, _) = read.map_err(|error| session.failed(&error))?;
+    let found = session.indexes().await?;
     let alike: Vec<FoundIndex> = found.into_iter().filter(|found| index.matches(found).is_ok()).collect();
     if let Some(pid) = alike.iter().filter(|found| !found.valid).find_map(|found| found.builder) {
         return Ok(Standing::BeingBuilt(format!("process {pid} of the server, which builds that index")));

@@ -19,8 +19,9 @@ use tokio_postgres::{Client, Row, Statement, Transaction, error::SqlState, types
 
 use super::{
     MigrateError, Step,
+    catalog::{self, FoundIndex},
     error::{Undone, failure},
-    runner::SESSION_SETTINGS,
+    runner::{SESSION_SETTINGS, SESSION_SETTINGS_OF_17},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use pace::{LOCKED_MAX, Pace};
@@ -54,7 +55,12 @@ pub struct Limits {
 impl Limits {
     /// What a transaction is set to that keeps writers out.
     pub(super) fn lock_settings(&self) -> String {
-        format!("SET LOCAL lock_timeout = {}", self.lock_timeout.as_millis())
+        format!("SET LOCAL lock_timeout = {}", self.lock_timeout_ms())
+    }
+
+    /// As the server takes it, for which 0 would be no limit at all.
+    fn lock_timeout_ms(&self) -> i32 {
+        i32::try_from(self.lock_timeout.as_millis()).unwrap_or(i32::MAX).max(1)
     }
 }
 
@@ -143,7 +149,9 @@ impl<'m> Session<'m> {
     /// Another connection, set as the migrator's is, but for its name.
     async fn another(&self, name: &str) -> Result<Connection, MigrateError> {
         let connection = Connection::open(self.address).await?;
-        let settings = format!("{SESSION_SETTINGS}; SET application_name = 'aftersend migrate, {name}'");
+        let settings = format!(
+            "{SESSION_SETTINGS}; {SESSION_SETTINGS_OF_17}; SET application_name = 'aftersend migrate, {name}'"
+        );
         connection.client.batch_execute(&settings).await.map_err(|error| self.failed(&error))?;
         Ok(connection)
     }
@@ -171,6 +179,13 @@ impl<'m> Session<'m> {
     ) -> Result<Vec<Row>, MigrateError> {
         self.set(Mode::Unlimited).await?;
         self.client.query(statement, parameters).await.map_err(|error| self.failed(&error))
+    }
+
+    /// The indexes that are there, without limits: the catalog of a busy server may take longer than a batch.
+    pub(super) async fn indexes(&mut self) -> Result<Vec<FoundIndex>, MigrateError> {
+        self.set(Mode::Unlimited).await?;
+        let read = catalog::read_indexes(self.client, self.prefix).await;
+        read.map(|(indexes, _)| indexes).map_err(|error| self.failed(&error))
     }
 
     /// How many rows a table has, as far as the planner knows.
@@ -223,7 +238,7 @@ impl<'m> Session<'m> {
                 }
                 Err(Failure::Refused(refusal)) => return Err(refusal),
                 Err(Failure::Database(error)) if gives_way(&error) => {
-                    self.give_way(&mut patience, tables).await?;
+                    self.give_way(&mut patience, tables, false).await?;
                 }
                 Err(Failure::Database(error)) => return Err(self.failed_whole(&error)),
             }
@@ -239,8 +254,14 @@ impl<'m> Session<'m> {
     }
 
     /// Waits before the next attempt, and says for whom; ends when it has been waiting for too long.
-    async fn give_way(&mut self, patience: &mut Patience, tables: &[&str]) -> Result<(), MigrateError> {
-        let holder = self.ask(include_str!("../sql/read_holder.sql"), &[&self.prefix.raw(), &tables]).await?;
+    async fn give_way(
+        &mut self,
+        patience: &mut Patience,
+        tables: &[&str],
+        row: bool,
+    ) -> Result<(), MigrateError> {
+        let read = include_str!("../sql/read_holder.sql");
+        let holder = self.ask(read, &[&self.prefix.raw(), &tables, &row]).await?;
         let holder = holder.first().map(|row| row.get::<_, String>(0));
         let Some(pause) = patience.pause() else {
             return Err(MigrateError::Locked {
@@ -346,7 +367,7 @@ impl<'m> Session<'m> {
                 }
                 Err(error) if gives_way(&error) => {
                     self.pace.broke_off();
-                    self.give_way(&mut patience, tables).await?;
+                    self.give_way(&mut patience, tables, true).await?;
                 }
                 Err(error) => return Err(self.failed(&error)),
             }
@@ -428,7 +449,7 @@ impl<'m> Session<'m> {
         if self.mode == Some(mode) {
             return Ok(());
         }
-        let lock_timeout_ms = self.limits.lock_timeout.as_millis();
+        let lock_timeout_ms = self.limits.lock_timeout_ms();
         let (lock_ms, statement_ms) = match mode {
             Mode::Unlimited => (0, 0),
             Mode::Batch => (lock_timeout_ms, LOCKED_MAX.as_millis()),

@@ -58,8 +58,7 @@ pub(in crate::schema) async fn up_online(
 
 /// Which events may be duplicates: those that no unique index keeps from it.
 async fn kinds_without_index(session: &mut Session<'_>) -> Result<Option<Kinds>, MigrateError> {
-    let read = catalog::read_indexes(session.client, session.prefix).await;
-    let (found, _) = read.map_err(|error| session.failed(&error))?;
+    let found = session.indexes().await?;
     let lacks = |predicate: Predicate| {
         !indexes()
             .filter(|index| index.predicate == Some(predicate))
@@ -190,8 +189,12 @@ pub(in crate::schema) async fn restore_removed(
 }
 
 async fn has_removed_events(session: &mut Session<'_>) -> Result<bool, MigrateError> {
-    let table = ["aftersend_removed_events"].as_slice();
-    let rows = session.ask(include_str!("../sql/read_tables.sql"), &[&session.prefix.raw(), &table]).await?;
+    has_table(session, OWN_TABLES[0]).await
+}
+
+async fn has_table(session: &mut Session<'_>, name: &str) -> Result<bool, MigrateError> {
+    let names: &[&str] = &[name];
+    let rows = session.ask(include_str!("../sql/read_tables.sql"), &[&session.prefix.raw(), &names]).await?;
     Ok(!rows.is_empty())
 }
 
@@ -205,14 +208,16 @@ pub(in crate::schema) async fn drop_own_tables(
         let count = format!("SELECT count(*) FROM {schema}.aftersend_removed_events");
         let rows = session.ask(&count, &[]).await?;
         match rows.first().map_or(0, |row| row.get::<_, i64>(0)) {
-            0 => session.guarded(&[], &format!("DROP TABLE {schema}.aftersend_removed_events")).await?,
+            0 => session.guarded(&OWN_TABLES[..1], &format!("DROP TABLE {schema}.aftersend_removed_events")).await?,
             count => notes.push(format!(
                 "{count} removed events stay in aftersend_removed_events; `migrate down --to 136 --restore-removed` \
                  puts them back"
             )),
         }
     }
-    session.guarded(&[], &format!("DROP TABLE IF EXISTS {schema}.aftersend_progress")).await?;
+    if has_table(session, OWN_TABLES[1]).await? {
+        session.guarded(&OWN_TABLES[1..], &format!("DROP TABLE {schema}.aftersend_progress")).await?;
+    }
     Ok(notes)
 }
 
@@ -251,5 +256,14 @@ pub(in crate::schema) async fn make_trigrams(client: &Client, prefix: &Prefix) -
 /// The schema that the extension lives in, quoted.
 pub(in crate::schema) async fn trigrams(session: &mut Session<'_>) -> Result<String, MigrateError> {
     let rows = session.ask(include_str!("../sql/find_trigrams.sql"), &[]).await?;
-    rows.first().map(|row| row.get(0)).ok_or(MigrateError::NoTrigrams)
+    let row = rows.first().ok_or(MigrateError::NoTrigrams)?;
+    let (schema, usable): (String, bool) = (row.get(0), row.get(1));
+    if usable {
+        return Ok(schema);
+    }
+    Err(MigrateError::Permission {
+        step: Step::V137,
+        reason: format!("use of the schema {schema}, in which the extension pg_trgm lives"),
+        hint: "Have that schema's owner allow it: GRANT USAGE ON SCHEMA … TO …",
+    })
 }

@@ -181,7 +181,7 @@ async fn a_user_who_may_only_read() {
     fixture.migrator().await.up(Step::V136).await.unwrap();
     let expected = catalog(&fixture).await;
     let mut migrator = Migrator::open(&reader, fixture.prefix.clone()).await.unwrap();
-    let parts = ["step 137", "permission denied for table", "Run it as the owner of the tables"];
+    let parts = ["step 137", "only their owner may alter the tables", "Run it as the owner of the tables"];
     assert_says(migrator.up(Step::LATEST).await, &parts);
     assert_same_catalog(&catalog(&fixture).await, &expected);
     assert_eq!(Migrator::status(&reader, &fixture.prefix).await.unwrap().reached(), Some(Step::V136));

@@ -5,7 +5,7 @@ use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio::task::JoinHandle;
 use tokio_postgres::{
-    Client, Config,
+    CancelToken, Client, Config,
     config::{Host, SslMode},
     error::SqlState,
 };
@@ -63,6 +63,11 @@ impl DatabaseAddress {
         let mut config = Config::new();
         config.host_path(folder).port(port).user(user).dbname(database);
         Self { config: with_defaults(config) }
+    }
+
+    /// Asks the server to break off what a session runs. Whoever opened that session may, whatever role it has now.
+    pub(crate) async fn cancel(&self, session: &CancelToken) -> Result<(), tokio_postgres::Error> {
+        session.cancel_query(tls::connector(self.config.get_ssl_mode())).await
     }
 
     /// Where that is, for people, without the password.

@@ -297,16 +297,17 @@ struct Run<'m> {
 impl<'m> Run<'m> {
     async fn start(migrator: &'m mut Migrator, limits: Limits, marker: u32) -> Result<Self, MigrateError> {
         let board = Arc::new(Board::default());
-        let pid = migrator
-            .connection
-            .client
+        let client = &migrator.connection.client;
+        let pid = client
             .query_one("SELECT pg_catalog.pg_backend_pid()", &[])
             .await
             .map_err(|error| MigrateError::database("asking for the session's number", &error))?
             .get(0);
         let watcher = migrator.watcher.clone();
+        let session = (client.cancel_token(), pid);
         let observer =
-            Observer::start(&migrator.address, &migrator.prefix, pid, Arc::clone(&board), watcher).await?;
+            Observer::start(&migrator.address, &migrator.prefix, session, Arc::clone(&board), watcher)
+                .await?;
         Ok(Self { migrator, limits, marker, board, observer })
     }
 

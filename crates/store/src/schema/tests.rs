@@ -5,6 +5,8 @@ mod database;
 mod fold;
 mod reference;
 mod kills;
+mod leftovers;
+mod limits;
 mod live;
 mod refusals;
 mod walk;

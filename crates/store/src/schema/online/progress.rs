@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{sync::oneshot, task::JoinHandle};
-use tokio_postgres::Client;
+use tokio_postgres::{CancelToken, Client};
 
 use super::super::{MigrateError, Step};
 use crate::{Connection, DatabaseAddress, Prefix, error::sentence, sql::render};
@@ -127,7 +127,7 @@ impl Observer {
     pub(in crate::schema) async fn start(
         address: &DatabaseAddress,
         prefix: &Prefix,
-        migrator_pid: i32,
+        (migrator, migrator_pid): (CancelToken, i32),
         board: Arc<Board>,
         watcher: Option<Arc<dyn Watcher>>,
     ) -> Result<Self, MigrateError> {
@@ -136,6 +136,7 @@ impl Observer {
         let look = Look {
             address: address.clone(),
             connection,
+            migrator,
             migrator_pid,
             board,
             watcher,
@@ -179,6 +180,7 @@ async fn connect(address: &DatabaseAddress) -> Result<Connection, MigrateError> 
 struct Look {
     address: DatabaseAddress,
     connection: Connection,
+    migrator: CancelToken,
     migrator_pid: i32,
     board: Arc<Board>,
     watcher: Option<Arc<dyn Watcher>>,
@@ -271,8 +273,7 @@ impl Look {
             running
         });
         if ours {
-            let cancel = "SELECT pg_catalog.pg_cancel_backend($1)";
-            self.connection.client.execute(cancel, &[&self.migrator_pid]).await?;
+            self.address.cancel(&self.migrator).await?;
         }
         Ok(())
     }

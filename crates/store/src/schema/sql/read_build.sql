@@ -37,8 +37,14 @@ SELECT build.phase,
                FROM pg_catalog.pg_locks AS held
                WHERE held.granted
                  AND held.locktype = 'relation'
-                 AND held.database = build.datid
-                 AND held.relation = build.relid
+                 AND (held.database, held.relation) IN (
+                     SELECT built.database, built.relation
+                     FROM pg_catalog.pg_locks AS built
+                     WHERE built.pid = $1
+                       AND built.locktype = 'relation'
+                       AND built.mode = 'ShareUpdateExclusiveLock'
+                       AND built.granted
+                 )
                  AND held.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock')
                  AND held.pid <> $1
                  AND cardinality(blockers.pids) > 0

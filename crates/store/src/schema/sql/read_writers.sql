@@ -1,10 +1,11 @@
--- $1 the schema, $2 the server process of a build: whether it waits for writers before its first look at the table,
--- and the transactions that write to events. Always a row.
+-- $1 the schema, $2 the server process of a build: whether it waits for transactions, and those that write to events.
+-- Always a row. From the locks alone, since a session whose role was changed may not even see its own progress.
 SELECT EXISTS (
            SELECT
-           FROM pg_catalog.pg_stat_progress_create_index AS build
-           WHERE build.pid = $2
-             AND build.phase = 'waiting for writers before build'
+           FROM pg_catalog.pg_locks AS asked
+           WHERE asked.pid = $2
+             AND asked.locktype = 'virtualxid'
+             AND NOT asked.granted
        ) AS waits,
        writer.virtualtransaction
 FROM (SELECT) AS always

@@ -39,7 +39,7 @@ const SEARCH_ALL_EVERY: u32 = 3;
 enum Standing {
     /// It is there and in use, under this name.
     Valid(String),
-    /// Somebody builds it right now.
+    /// Somebody builds it right now, or another one on its table.
     BeingBuilt(String),
     /// It failed after it was ready, and refuses duplicates.
     Ready,
@@ -169,18 +169,7 @@ async fn clear_the_place(session: &mut Session<'_>, index: &'static Index) -> Re
                 let rename = format!("ALTER INDEX {schema}.{} RENAME TO {}", quoted(&name), index.name);
                 session.guarded(&[index.table], &rename).await?;
             }
-            Standing::BeingBuilt(by) => {
-                session.phase(format!("waiting for somebody's build of {}", index.name), None, "blocks");
-                let Some(pause) = patience.pause() else {
-                    return Err(MigrateError::Waited {
-                        step: session.task.0,
-                        whom: by,
-                        budget_s: session.limits.wait_budget.as_secs(),
-                    });
-                };
-                session.board.waits_for(Some(by));
-                tokio::time::sleep(pause).await;
-            }
+            Standing::BeingBuilt(by) => wait_for(session, &mut patience, index, by).await?,
             Standing::LeftOvers(names) => {
                 for name in names {
                     drop_concurrently(session, &name).await?;
@@ -191,11 +180,47 @@ async fn clear_the_place(session: &mut Session<'_>, index: &'static Index) -> Re
     }
 }
 
-/// Drops an index without keeping anybody out.
-pub(in crate::schema) async fn drop_concurrently(
-    session: &mut Session<'_>,
-    name: &str,
+/// Waits a while for a build of somebody's on the index's table, within the budget.
+async fn wait_for(
+    session: &Session<'_>,
+    patience: &mut Patience,
+    index: &Index,
+    by: String,
 ) -> Result<(), MigrateError> {
+    session.phase(format!("waiting for somebody's build on {}", index.table), None, "blocks");
+    let Some(pause) = patience.pause() else {
+        return Err(MigrateError::Waited {
+            step: session.task.0,
+            whom: by,
+            budget_s: session.limits.wait_budget.as_secs(),
+        });
+    };
+    session.board.waits_for(Some(by));
+    tokio::time::sleep(pause).await;
+    Ok(())
+}
+
+/// Who builds an index on the same table. A statement of ours that waited for that table's lock would be waited for by
+/// the build as a transaction older than itself: a deadlock, which the server ends by ending either.
+fn builder_beside(found: &[FoundIndex], index: &Index) -> Option<String> {
+    let pid = found.iter().filter(|found| found.table == index.table).find_map(|found| found.builder)?;
+    Some(format!("process {pid} of the server, which builds an index on {}", index.table))
+}
+
+/// Drops an index of the contract's, when nobody builds one on its table.
+pub(in crate::schema) async fn drop(
+    session: &mut Session<'_>,
+    index: &'static Index,
+) -> Result<(), MigrateError> {
+    let mut patience = Patience::new(session.limits.wait_budget);
+    while let Some(by) = builder_beside(&session.indexes().await?, index) {
+        wait_for(session, &mut patience, index, by).await?;
+    }
+    drop_concurrently(session, index.name).await
+}
+
+/// Drops an index without keeping anybody out.
+async fn drop_concurrently(session: &mut Session<'_>, name: &str) -> Result<(), MigrateError> {
     session.phase(format!("dropping {name}"), None, "transactions");
     let schema = session.prefix.quoted();
     let statement = format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}.{}", quoted(name));
@@ -210,9 +235,12 @@ pub(in crate::schema) async fn drop_concurrently(
 
 async fn standing(session: &mut Session<'_>, index: &'static Index) -> Result<Standing, MigrateError> {
     let found = session.indexes().await?;
+    let builder = builder_beside(&found, index);
     let alike: Vec<FoundIndex> = found.into_iter().filter(|found| index.matches(found).is_ok()).collect();
-    if let Some(pid) = alike.iter().filter(|found| !found.valid).find_map(|found| found.builder) {
-        return Ok(Standing::BeingBuilt(format!("process {pid} of the server, which builds that index")));
+    let is_there =
+        alike.iter().any(|found| found.name == index.name) && alike.iter().all(|found| found.valid);
+    if let (Some(by), false) = (builder, is_there) {
+        return Ok(Standing::BeingBuilt(by));
     }
     let valid = alike.iter().find(|found| found.valid && found.name == index.name);
     let valid = valid.or_else(|| alike.iter().find(|found| found.valid));

@@ -155,7 +155,7 @@ pub(in crate::schema) async fn down_online(
     restore: bool,
 ) -> Result<Vec<String>, MigrateError> {
     for index in indexes().rev() {
-        builds::drop_concurrently(session, index.name).await?;
+        builds::drop(session, index).await?;
     }
     let mut notes = vec!["backfilled SES ids stay, as V137 specifies".to_owned()];
     if restore {

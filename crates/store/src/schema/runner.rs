@@ -28,7 +28,7 @@ pub(super) const SESSION_SETTINGS: &str = "SET application_name = 'aftersend mig
      SET synchronous_commit = off; SET lock_timeout = 0; SET statement_timeout = 0; \
      SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; \
      SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
-     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
+     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
      SET standard_conforming_strings = on; SET row_security = off; SET jit = off";
 
 /// A limit that PostgreSQL 17 brought.

@@ -88,7 +88,6 @@ impl Gate {
                     if found == 0 || searches >= SEARCHES_MAX {
                         open_gate(transaction).await;
                         *holder = None;
-                        continue;
                     }
                 } else if !open.is_empty() {
                     let (_, still) = writers(&mut session, *builder_pid).await?;

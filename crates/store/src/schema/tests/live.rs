@@ -115,7 +115,7 @@ impl Live {
 
     /// Every object, a line each.
     pub(super) async fn catalog(&self) -> Vec<String> {
-        self.texts(&include_str!("../../../test_data/catalog.sql").to_owned()).await
+        self.texts(include_str!("../../../test_data/catalog.sql")).await
     }
 
     /// A line for each table that says whether its rows are the same as in another database.

@@ -230,11 +230,11 @@ async fn check_beside_writers(seed: u64, count: u64, habits: Habits) {
     let took = began.elapsed();
     let written = writers.stop().await;
     println!(
-        "seed {seed}, {habits:?}: up took {took:.1?}; {} mails, {} events ({:.0} a second), refused {:?}, \
+        "seed {seed}, {habits:?}: up took {took:.1?}; {} mails, {} events ({} a second), refused {:?}, \
          longest wait of a writer {:.0?}",
         written.mails.len(),
         written.events.len(),
-        written.events.len() as f64 / took.as_secs_f64(),
+        written.events.len() * 1_000 / usize::try_from(took.as_millis()).unwrap(),
         written.refused,
         written.longest
     );

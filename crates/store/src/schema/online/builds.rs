@@ -121,7 +121,12 @@ async fn build_gated(
     statement: &str,
     kinds: Kinds,
 ) -> Result<(Result<(), tokio_postgres::Error>, u64), MigrateError> {
-    let gate = Gate::close(session).await?;
+    let gate = match Gate::close(session).await {
+        Ok(gate) => gate,
+        // A server with no connection left: the build may meet duplicates, and is tried again then.
+        Err(MigrateError::Connect(_)) => return Ok((session.waiting(statement).await?, 0)),
+        Err(error) => return Err(error),
+    };
     let Session { address, prefix, limits, task, .. } = *session;
     let tended = Tended { address, prefix, limits, task, kinds };
     let over = AtomicBool::new(false);

@@ -243,6 +243,22 @@ async fn check_beside_writers(seed: u64, count: u64, habits: Habits) {
     assert_eq!(written.errors, Vec::<String>::new());
     live.assert_migrated().await;
     assert_nothing_lost(&live, &before, &written).await;
+    check_down_beside_writers(&live, &before, &written, habits).await;
+}
+
+/// And back, with all that was removed.
+async fn check_down_beside_writers(live: &Live, before: &[Uuid], written: &Written, habits: Habits) {
+    let writers = Writers::start(live, 3, 100, habits).await;
+    let reports = live.down_restoring().await;
+    let later = writers.stop().await;
+    reports.unwrap();
+    assert_eq!(later.errors, Vec::<String>::new());
+    let expected: HashSet<Uuid> =
+        before.iter().chain(&written.events).chain(&later.events).copied().collect();
+    let there = live.uuids("SELECT uuid FROM \"prefix\".phoenix_kit_email_events").await;
+    assert_eq!(there.len(), expected.len());
+    assert!(there.iter().all(|uuid| expected.contains(uuid)), "rows came from nowhere");
+    println!("down: longest wait of a writer {:.0?}", later.longest);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,14 +2,17 @@
 
 use tokio_postgres::Client;
 
-use super::{MigrateError, Step, contract::MARKER_TABLE, shape::TABLES};
+use super::{
+    MigrateError, Step,
+    contract::{MARKER_TABLE, TABLE_NAMES},
+};
 use crate::Prefix;
 
 /// Refuses a user who could begin a step and not end it: who may delete rows of a table, and not build an index on it.
 ///
 /// `step` is the first one to be taken. A schema that is not there yet belongs to whoever makes it.
 pub(super) async fn require(client: &Client, prefix: &Prefix, step: Step) -> Result<(), MigrateError> {
-    let tables: Vec<&str> = TABLES.into_iter().chain([MARKER_TABLE]).collect();
+    let tables: Vec<&str> = TABLE_NAMES.into_iter().chain([MARKER_TABLE]).collect();
     let row = client
         .query_opt(include_str!("sql/read_rights.sql"), &[&prefix.raw(), &tables])
         .await

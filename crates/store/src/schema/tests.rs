@@ -3,11 +3,11 @@
 mod by_hand;
 mod database;
 mod fold;
-mod reference;
 mod kills;
 mod leftovers;
 mod limits;
 mod live;
+mod reference;
 mod refusals;
 mod walk;
 mod wide;

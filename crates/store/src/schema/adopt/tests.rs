@@ -58,7 +58,14 @@ impl Case<'_> {
     async fn repair(&self, repairs: &[Repair], limits: Limits) -> Result<Vec<String>, MigrateError> {
         let mut connection = Connection::open(&self.own.address).await?;
         let task = (Step::V136, true);
-        let mut session = Session::new(&mut connection.client, &self.prefix, limits, Arc::default(), task);
+        let mut session = Session::new(
+            &mut connection.client,
+            &self.own.address,
+            &self.prefix,
+            limits,
+            Arc::default(),
+            task,
+        );
         run(&mut session, repairs).await
     }
 

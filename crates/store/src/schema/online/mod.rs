@@ -396,7 +396,7 @@ impl<'m> Session<'m> {
             }
             Err(error) if !smallest && error.code() == Some(&SqlState::QUERY_CANCELED) => Ok(None),
             Err(error) if gives_way(&error) => {
-                self.give_way(patience, tables).await?;
+                self.give_way(patience, tables, true).await?;
                 Ok(None)
             }
             Err(error) => Err(self.failed(&error)),

@@ -380,7 +380,8 @@ impl<'m> Run<'m> {
             (Step::A1, _) => {
                 session.phase("making tables and columns of our own", None, "tables");
                 let notes = a1::up(&mut session).await?;
-                session.guarded(&[], &record_own(&prefix, step, began.elapsed())).await?;
+                let seconds = format!("{:.3}", began.elapsed().as_secs_f64());
+                session.guarded(&[], &record_own(&prefix, step, &seconds)).await?;
                 notes
             }
             (Step::A2, _) => {
@@ -443,7 +444,7 @@ impl<'m> Run<'m> {
 
 /// The statements that write down in the marker's comment that the schema has one of `PhoenixKit`'s steps, or has it
 /// no longer.
-fn record(prefix: &Prefix, step: Step, up: bool, marker: u32) -> String {
+pub(super) fn record(prefix: &Prefix, step: Step, up: bool, marker: u32) -> String {
     let number = match (step, up) {
         // Only what was missing has been made.
         (Step::V136, true) if marker >= 136 => return String::new(),
@@ -459,7 +460,7 @@ fn record(prefix: &Prefix, step: Step, up: bool, marker: u32) -> String {
 }
 
 /// The statements that write down in the ledger that the schema has one of our steps.
-fn record_own(prefix: &Prefix, step: Step, duration: Duration) -> String {
+pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
     use std::fmt::Write;
 
     let mut hash = Sha256::new();
@@ -474,9 +475,8 @@ fn record_own(prefix: &Prefix, step: Step, duration: Duration) -> String {
     format!(
         "SET LOCAL synchronous_commit = on; \
          INSERT INTO {}.aftersend_steps (step, duration, checksum) \
-         VALUES ('{step}', make_interval(secs => {:.3}), '{checksum}') ON CONFLICT (step) DO NOTHING",
+         VALUES ('{step}', make_interval(secs => {seconds}), '{checksum}') ON CONFLICT (step) DO NOTHING",
         prefix.quoted(),
-        duration.as_secs_f64(),
     )
 }
 

@@ -23,6 +23,7 @@ use super::{
     duplicates::{self, Kinds, Moment},
     gate::{Gate, Tended},
 };
+use crate::Prefix;
 
 /// A search for new duplicates that takes no longer than this leaves so few new ones behind that a build may do.
 pub(super) const CATCH_UP_MAX: Duration = Duration::from_millis(50);
@@ -36,7 +37,7 @@ pub(super) const MARGIN_SHORT_S: f64 = 1.0;
 const SEARCH_ALL_EVERY: u32 = 3;
 
 /// What is there where an index should be.
-enum Standing {
+pub(in crate::schema) enum Standing {
     /// It is there and in use, under this name.
     Valid(String),
     /// Somebody builds it right now, or another one on its table.
@@ -87,7 +88,7 @@ pub(in crate::schema) async fn build_unique(
         removed += catch_up(session, kinds, &mut since).await?;
         session.phase(format!("building {}", index.name), None, "blocks");
         let statement = if ready {
-            format!("REINDEX INDEX CONCURRENTLY {}.{}", session.prefix.quoted(), index.name)
+            rebuild_sql(session.prefix, index)
         } else {
             index.create_sql(session.prefix, "", true)
         };
@@ -164,15 +165,12 @@ fn mail_of(error: &tokio_postgres::Error) -> Option<Uuid> {
 
 /// Makes room for a build. Says whether there is nothing to build: the index is there.
 async fn clear_the_place(session: &mut Session<'_>, index: &'static Index) -> Result<bool, MigrateError> {
-    let schema = session.prefix.quoted();
     let mut patience = Patience::new(session.limits.wait_budget);
     loop {
         match standing(session, index).await? {
             Standing::Valid(name) if name == index.name => return Ok(true),
             Standing::Valid(name) => {
-                // PhoenixKit tells a repeat from an error by the index's name.
-                let rename = format!("ALTER INDEX {schema}.{} RENAME TO {}", quoted(&name), index.name);
-                session.guarded(&[index.table], &rename).await?;
+                session.guarded(&[index.table], &rename_sql(session.prefix, &name, index)).await?;
             }
             Standing::BeingBuilt(by) => wait_for(session, &mut patience, index, by).await?,
             Standing::LeftOvers(names) => {
@@ -227,8 +225,7 @@ pub(in crate::schema) async fn drop(
 /// Drops an index without keeping anybody out.
 async fn drop_concurrently(session: &mut Session<'_>, name: &str) -> Result<(), MigrateError> {
     session.phase(format!("dropping {name}"), None, "transactions");
-    let schema = session.prefix.quoted();
-    let statement = format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}.{}", quoted(name));
+    let statement = drop_sql(session.prefix, name);
     loop {
         match session.waiting(&statement).await? {
             Ok(()) => return Ok(()),
@@ -238,30 +235,50 @@ async fn drop_concurrently(session: &mut Session<'_>, name: &str) -> Result<(), 
     }
 }
 
+/// Drops an index without keeping anybody out.
+pub(in crate::schema) fn drop_sql(prefix: &Prefix, name: &str) -> String {
+    format!("DROP INDEX CONCURRENTLY IF EXISTS {}.{}", prefix.quoted(), quoted(name))
+}
+
+/// Gives an index that does the same its name: by that `PhoenixKit` tells a repeat from an error.
+pub(in crate::schema) fn rename_sql(prefix: &Prefix, from: &str, index: &Index) -> String {
+    format!("ALTER INDEX {}.{} RENAME TO {}", prefix.quoted(), quoted(from), index.name)
+}
+
+/// Builds an index again that refuses duplicates already.
+pub(in crate::schema) fn rebuild_sql(prefix: &Prefix, index: &Index) -> String {
+    format!("REINDEX INDEX CONCURRENTLY {}.{}", prefix.quoted(), index.name)
+}
+
 async fn standing(session: &mut Session<'_>, index: &'static Index) -> Result<Standing, MigrateError> {
-    let found = session.indexes().await?;
-    let builder = builder_beside(&found, index);
-    let alike: Vec<FoundIndex> = found.into_iter().filter(|found| index.matches(found).is_ok()).collect();
-    let is_there =
-        alike.iter().any(|found| found.name == index.name) && alike.iter().all(|found| found.valid);
-    if let (Some(by), false) = (builder, is_there) {
-        return Ok(Standing::BeingBuilt(by));
+    Ok(Standing::of(index, &session.indexes().await?))
+}
+
+impl Standing {
+    /// Which of them it is, by what is there.
+    pub(in crate::schema) fn of(index: &Index, found: &[FoundIndex]) -> Self {
+        let alike: Vec<&FoundIndex> = found.iter().filter(|found| index.matches(found).is_ok()).collect();
+        let is_there =
+            alike.iter().any(|found| found.name == index.name) && alike.iter().all(|found| found.valid);
+        if let (Some(by), false) = (builder_beside(found, index), is_there) {
+            return Self::BeingBuilt(by);
+        }
+        let valid = alike.iter().find(|found| found.valid && found.name == index.name);
+        let valid = valid.or_else(|| alike.iter().find(|found| found.valid));
+        // One that refuses duplicates already is worth keeping only as long as there is none that is whole.
+        let keeps = |found: &FoundIndex| {
+            found.valid || (valid.is_none() && index.unique && found.ready && found.name == index.name)
+        };
+        let left_over: Vec<String> =
+            alike.iter().filter(|found| !keeps(found)).map(|found| found.name.clone()).collect();
+        if !left_over.is_empty() {
+            Self::LeftOvers(left_over)
+        } else if let Some(valid) = valid {
+            Self::Valid(valid.name.clone())
+        } else if alike.is_empty() {
+            Self::Absent
+        } else {
+            Self::Ready
+        }
     }
-    let valid = alike.iter().find(|found| found.valid && found.name == index.name);
-    let valid = valid.or_else(|| alike.iter().find(|found| found.valid));
-    // One that refuses duplicates already is worth keeping only as long as there is none that is whole.
-    let keeps = |found: &FoundIndex| {
-        found.valid || (valid.is_none() && index.unique && found.ready && found.name == index.name)
-    };
-    let left_over: Vec<String> =
-        alike.iter().filter(|found| !keeps(found)).map(|found| found.name.clone()).collect();
-    Ok(if !left_over.is_empty() {
-        Standing::LeftOvers(left_over)
-    } else if let Some(valid) = valid {
-        Standing::Valid(valid.name.clone())
-    } else if alike.is_empty() {
-        Standing::Absent
-    } else {
-        Standing::Ready
-    })
 }

@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::{MigrateError, Session};
-use crate::sql::render;
+use crate::{Prefix, sql::render};
 
 /// Events that one question looks at, all events of the last mail included. Few in tests, whose tables are small, so
 /// that ranges have neighbours there, too.
@@ -29,7 +29,7 @@ pub(in crate::schema) enum Kinds {
 
 impl Kinds {
     /// The condition on an event's row.
-    const fn condition(self) -> &'static str {
+    pub(in crate::schema) const fn condition(self) -> &'static str {
         match self {
             Self::All => "true",
             Self::Single => "event_type NOT IN ('open', 'click')",
@@ -141,9 +141,14 @@ async fn remove_found(session: &mut Session<'_>, find: &str) -> Result<u64, Migr
     closed.map(|()| removed)
 }
 
+/// Removes a batch of duplicates.
+pub(in crate::schema) fn remove_sql(prefix: &Prefix) -> String {
+    render(include_str!("../sql/137_remove_duplicates.sql"), prefix)
+}
+
 async fn remove_fetched(session: &mut Session<'_>) -> Result<u64, MigrateError> {
     let fetch = format!("FETCH {FETCHED_MAX} FROM duplicates");
-    let remove = render(include_str!("../sql/137_remove_duplicates.sql"), session.prefix);
+    let remove = remove_sql(session.prefix);
     let mut removed = 0;
     loop {
         let rows = session.ask(&fetch, &[]).await?;

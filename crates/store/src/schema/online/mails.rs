@@ -6,7 +6,7 @@ use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{MigrateError, Session};
-use crate::sql::render;
+use crate::{Prefix, sql::render};
 
 /// Mails that one question looks at. Few in tests, whose tables are small.
 const MAILS_PER_RANGE: i64 = if cfg!(test) { 7 } else { 10_000 };
@@ -24,7 +24,7 @@ struct Candidate {
 /// takes it, and the others find it taken.
 pub(in crate::schema) async fn fill_in_ids(session: &mut Session<'_>) -> Result<u64, MigrateError> {
     let find = render(include_str!("../sql/137_find_ids_in_headers.sql"), session.prefix);
-    let change = render(include_str!("../sql/137_fill_in_ids.sql"), session.prefix);
+    let change = fill_in_sql(session.prefix);
     let read = |rows: &[Row]| {
         let mut seen = HashSet::new();
         rows.iter()
@@ -43,13 +43,23 @@ pub(in crate::schema) async fn fill_in_ids(session: &mut Session<'_>) -> Result<
 /// Marks again what was made from events before step a1 went down. Says how many mails.
 pub(in crate::schema) async fn mark_derived(session: &mut Session<'_>) -> Result<u64, MigrateError> {
     let find = render(include_str!("../sql/a1_find_derived.sql"), session.prefix);
-    let change = render(include_str!("../sql/a1_mark_derived.sql"), session.prefix);
+    let change = mark_sql(session.prefix);
     let read = |rows: &[Row]| rows.iter().map(|row| row.get(0)).collect();
     change_found(session, "looking for mails known from their events alone", &find, &change, read, |batch| {
         let uuids: Vec<Uuid> = batch.to_vec();
         vec![Box::new(uuids)]
     })
     .await
+}
+
+/// Gives a batch of mails their SES ids.
+pub(in crate::schema) fn fill_in_sql(prefix: &Prefix) -> String {
+    render(include_str!("../sql/137_fill_in_ids.sql"), prefix)
+}
+
+/// Marks a batch of mails that were made from events.
+pub(in crate::schema) fn mark_sql(prefix: &Prefix) -> String {
+    render(include_str!("../sql/a1_mark_derived.sql"), prefix)
 }
 
 /// `find` takes a range of mails, and `change` what `parameters` makes of what it found there.

@@ -24,7 +24,8 @@ use super::{
     runner::{SESSION_SETTINGS, SESSION_SETTINGS_OF_17},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
-use pace::{LOCKED_MAX, Pace};
+pub(super) use pace::LOCKED_MAX;
+use pace::Pace;
 pub(super) use progress::{Board, Observer};
 pub use progress::{Progress, Watcher};
 
@@ -219,16 +220,8 @@ impl<'m> Session<'m> {
         tables: &[&str],
         work: W,
     ) -> Result<W::Done, MigrateError> {
-        use std::fmt::Write;
-
         self.set(Mode::Unlimited).await?;
-        let mut prepare = format!("SET LOCAL lock_timeout = {HARMLESS_LOCK_TIMEOUT_MS};\n");
-        for table in tables {
-            let schema = self.prefix.quoted();
-            writeln!(prepare, "LOCK TABLE {schema}.{table} IN SHARE UPDATE EXCLUSIVE MODE;")
-                .expect("a String takes any text");
-        }
-        prepare += &self.limits.lock_settings();
+        let prepare = guard(self.prefix, &self.limits, tables);
         let mut patience = Patience::new(self.limits.wait_budget);
         loop {
             match self.attempt(&prepare, &work).await {
@@ -470,6 +463,18 @@ impl<'m> Session<'m> {
         self.mode = Some(mode);
         Ok(())
     }
+}
+
+/// What a transaction begins with that keeps writers of these tables out.
+pub(super) fn guard(prefix: &Prefix, limits: &Limits, tables: &[&str]) -> String {
+    use std::fmt::Write;
+
+    let mut guard = format!("SET LOCAL lock_timeout = {HARMLESS_LOCK_TIMEOUT_MS};\n");
+    for table in tables {
+        writeln!(guard, "LOCK TABLE {}.{table} IN SHARE UPDATE EXCLUSIVE MODE;", prefix.quoted())
+            .expect("a String takes any text");
+    }
+    guard + &limits.lock_settings()
 }
 
 /// Whether the same statement may do the next time, because somebody else was in the way.

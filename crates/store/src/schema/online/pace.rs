@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long a batch may hold its row locks. A writer that needs one of the rows waits no longer than this.
-pub(super) const LOCKED_MAX: Duration = Duration::from_millis(40);
+pub(in crate::schema) const LOCKED_MAX: Duration = Duration::from_millis(40);
 
 /// What batches are sized for: half of what they may take, since the next one may meet slower rows.
 const LOCKED_TARGET: Duration = Duration::from_millis(20);

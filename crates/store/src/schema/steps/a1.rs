@@ -15,13 +15,13 @@ use crate::{
 /// A part of the step: a transaction of its own.
 pub(in crate::schema) struct Part {
     /// The table whose writers it keeps out for a moment.
-    table: &'static str,
+    pub(in crate::schema) table: &'static str,
     pub(in crate::schema) statements: &'static str,
     /// What it makes: tables, and columns with their tables.
     pub(in crate::schema) objects: &'static [&'static str],
 }
 
-pub(in crate::schema) const PARTS: [Part; 3] = [
+pub(in crate::schema) static PARTS: [Part; 3] = [
     Part {
         table: LOGS,
         statements: include_str!("../sql/a1_up_mails.sql"),
@@ -67,13 +67,16 @@ pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<Vec<Strin
 async fn make_objects(session: &mut Session<'_>) -> Result<(), MigrateError> {
     let rows = session.ask(include_str!("../sql/read_own_objects.sql"), &[&session.prefix.raw()]).await?;
     let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    for part in PARTS {
-        let lacks = |object: &str| !there.iter().any(|there| there == object);
-        if part.objects.iter().any(|object| lacks(object)) {
-            session.guarded(&[part.table], &render(part.statements, session.prefix)).await?;
-        }
+    for part in parts_lacking(&there) {
+        session.guarded(&[part.table], &render(part.statements, session.prefix)).await?;
     }
     Ok(())
+}
+
+/// The parts of which something is not there.
+pub(in crate::schema) fn parts_lacking(there: &[String]) -> impl Iterator<Item = &'static Part> {
+    let lacks = |object: &&str| !there.iter().any(|there| there == object);
+    PARTS.iter().filter(move |part| part.objects.iter().any(lacks))
 }
 
 /// Takes it down.

@@ -45,15 +45,12 @@ impl Work for Up<'_> {
         let rows =
             transaction.query(include_str!("../sql/read_tables.sql"), &[&prefix.raw(), &names]).await?;
         let present: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        make_uuid_function(transaction, prefix).await?;
+        let has_function = uuid_function_comment(transaction, prefix).await?.is_some();
         let mut made = Vec::new();
-        for (name, statements) in V136_TABLES {
-            if !present.iter().any(|table| table == name) {
-                transaction.batch_execute(&render(statements, prefix)).await?;
-                made.push(format!("the missing table {name} made"));
-            }
+        for (name, statements) in up_sql(prefix, &present, has_function) {
+            transaction.batch_execute(&statements).await?;
+            made.extend(name.map(|name| format!("the missing table {name} made")));
         }
-        transaction.batch_execute(&render(include_str!("../sql/136_unique_indexes.sql"), prefix)).await?;
         transaction.batch_execute(self.record).await?;
         Ok(if present.is_empty() { Vec::new() } else { made })
     }
@@ -73,15 +70,19 @@ impl Work for Down<'_> {
     }
 }
 
-async fn make_uuid_function(
-    transaction: &Transaction<'_>,
+/// What makes the tables that are missing, each with the table's name; without one, what stands beside tables.
+pub(in crate::schema) fn up_sql(
     prefix: &Prefix,
-) -> Result<(), tokio_postgres::Error> {
+    present: &[String],
+    has_uuid_function: bool,
+) -> Vec<(Option<&'static str>, String)> {
     // PhoenixKit's own function of that name may be there already, and is as good.
-    if uuid_function_comment(transaction, prefix).await?.is_none() {
-        transaction.batch_execute(&render(include_str!("../sql/uuid_generate_v7.sql"), prefix)).await?;
-    }
-    Ok(())
+    let function = (!has_uuid_function).then_some((None, include_str!("../sql/uuid_generate_v7.sql")));
+    let missing = V136_TABLES.iter().filter(|(name, _)| !present.iter().any(|table| table == name));
+    let missing = missing.map(|(name, statements)| (Some(*name), *statements));
+    let indexes = [(None, include_str!("../sql/136_unique_indexes.sql"))];
+    let all = function.into_iter().chain(missing).chain(indexes);
+    all.map(|(name, statements)| (name, render(statements, prefix))).collect()
 }
 
 async fn drop_uuid_function(

@@ -23,7 +23,7 @@ use crate::{
 pub(in crate::schema) const OWN_TABLES: [&str; 2] = ["aftersend_removed_events", "aftersend_progress"];
 
 /// V137's indexes, in the order in which it makes them.
-fn indexes() -> impl DoubleEndedIterator<Item = &'static Index> {
+pub(in crate::schema) fn indexes() -> impl DoubleEndedIterator<Item = &'static Index> {
     INDEXES.iter().filter(|index| index.step == Step::V137)
 }
 
@@ -34,7 +34,7 @@ pub(in crate::schema) async fn up_online(
     session: &mut Session<'_>,
     trigrams: &str,
 ) -> Result<Vec<String>, MigrateError> {
-    session.run(&render(include_str!("../sql/137_own_tables.sql"), session.prefix)).await?;
+    session.run(&own_tables_sql(session.prefix)).await?;
     let since = duplicates::now(session, MARGIN_S).await?;
     let mut removed = match kinds_without_index(session).await? {
         Some(kinds) => duplicates::remove_all(session, kinds).await?,
@@ -58,18 +58,22 @@ pub(in crate::schema) async fn up_online(
 
 /// Which events may be duplicates: those that no unique index keeps from it.
 async fn kinds_without_index(session: &mut Session<'_>) -> Result<Option<Kinds>, MigrateError> {
-    let found = session.indexes().await?;
+    Ok(kinds_lacking(&session.indexes().await?))
+}
+
+/// Those that none of these unique indexes keeps from being doubled.
+pub(in crate::schema) fn kinds_lacking(found: &[FoundIndex]) -> Option<Kinds> {
     let lacks = |predicate: Predicate| {
         !indexes()
             .filter(|index| index.predicate == Some(predicate))
             .all(|index| found.iter().any(|found| found.valid && index.matches(found).is_ok()))
     };
-    Ok(match (lacks(Predicate::Single), lacks(Predicate::Repeatable)) {
+    match (lacks(Predicate::Single), lacks(Predicate::Repeatable)) {
         (true, true) => Some(Kinds::All),
         (true, false) => Some(Kinds::Single),
         (false, true) => Some(Kinds::Repeatable),
         (false, false) => None,
-    })
+    }
 }
 
 /// Goes up in one transaction. Nobody writes events or mails meanwhile.
@@ -86,16 +90,14 @@ impl Work for UpInTransaction<'_> {
 
     async fn run(&self, transaction: &Transaction<'_>) -> Result<Vec<String>, Failure> {
         let &Self { prefix, trigrams, record } = self;
-        lock(transaction, prefix).await?;
-        transaction.batch_execute(&render(include_str!("../sql/137_own_tables.sql"), prefix)).await?;
-        let remove = render(include_str!("../sql/137_remove_all_duplicates.sql"), prefix);
-        let removed = transaction.execute(&remove, &[]).await?;
+        transaction.batch_execute(&lock_sql(prefix)).await?;
+        transaction.batch_execute(&own_tables_sql(prefix)).await?;
+        let removed = transaction.execute(&remove_all_sql(prefix), &[]).await?;
         let (found, _) = catalog::read_indexes(transaction.client(), prefix).await?;
         for index in indexes().filter(|index| index.unique) {
             put_in_place(transaction, prefix, trigrams, index, &found).await?;
         }
-        let fill_in = render(include_str!("../sql/137_backfill_aws_message_id.sql"), prefix);
-        let filled_in = transaction.execute(&fill_in, &[]).await?;
+        let filled_in = transaction.execute(&fill_in_all_sql(prefix), &[]).await?;
         for index in indexes().filter(|index| !index.unique) {
             put_in_place(transaction, prefix, trigrams, index, &found).await?;
         }
@@ -105,15 +107,26 @@ impl Work for UpInTransaction<'_> {
 }
 
 /// Logs before events, as writers take them: a mail is logged, then its events come.
-async fn lock(transaction: &Transaction<'_>, prefix: &Prefix) -> Result<(), tokio_postgres::Error> {
-    for table in [LOGS, EVENTS] {
-        let lock = format!("LOCK TABLE {}.{table} IN SHARE ROW EXCLUSIVE MODE", prefix.quoted());
-        transaction.batch_execute(&lock).await?;
-    }
-    Ok(())
+pub(in crate::schema) fn lock_sql(prefix: &Prefix) -> String {
+    let lock = |table| format!("LOCK TABLE {}.{table} IN SHARE ROW EXCLUSIVE MODE", prefix.quoted());
+    [LOGS, EVENTS].map(lock).join(";\n")
 }
 
-/// Builds an index, or takes one that somebody built under another name.
+/// Makes the tables of ours.
+pub(in crate::schema) fn own_tables_sql(prefix: &Prefix) -> String {
+    render(include_str!("../sql/137_own_tables.sql"), prefix)
+}
+
+/// Removes every duplicate at once.
+pub(in crate::schema) fn remove_all_sql(prefix: &Prefix) -> String {
+    render(include_str!("../sql/137_remove_all_duplicates.sql"), prefix)
+}
+
+/// Gives every mail its SES id at once.
+pub(in crate::schema) fn fill_in_all_sql(prefix: &Prefix) -> String {
+    render(include_str!("../sql/137_backfill_aws_message_id.sql"), prefix)
+}
+
 async fn put_in_place(
     transaction: &Transaction<'_>,
     prefix: &Prefix,
@@ -121,20 +134,32 @@ async fn put_in_place(
     index: &Index,
     found: &[FoundIndex],
 ) -> Result<(), tokio_postgres::Error> {
-    let schema = prefix.quoted();
+    for statement in put_in_place_sql(prefix, trigrams, index, found) {
+        transaction.batch_execute(&statement).await?;
+    }
+    Ok(())
+}
+
+/// Builds an index, or takes one that somebody built under another name.
+pub(in crate::schema) fn put_in_place_sql(
+    prefix: &Prefix,
+    trigrams: &str,
+    index: &Index,
+    found: &[FoundIndex],
+) -> Vec<String> {
     let alike = || found.iter().filter(|found| index.matches(found).is_ok());
     if alike().any(|found| found.valid && found.name == index.name) {
-        return Ok(());
+        return Vec::new();
     }
-    for left_over in alike().filter(|found| !found.valid) {
-        let drop = format!("DROP INDEX {schema}.{}", quoted(&left_over.name));
-        transaction.batch_execute(&drop).await?;
-    }
-    let statement = match alike().find(|found| found.valid) {
-        Some(other) => format!("ALTER INDEX {schema}.{} RENAME TO {}", quoted(&other.name), index.name),
+    let mut statements: Vec<String> = alike()
+        .filter(|found| !found.valid)
+        .map(|left_over| format!("DROP INDEX {}.{}", prefix.quoted(), quoted(&left_over.name)))
+        .collect();
+    statements.push(match alike().find(|found| found.valid) {
+        Some(other) => builds::rename_sql(prefix, &other.name, index),
         None => index.create_sql(prefix, trigrams, false),
-    };
-    transaction.batch_execute(&statement).await
+    });
+    statements
 }
 
 fn notes(removed: u64, filled_in: u64) -> Vec<String> {
@@ -221,24 +246,39 @@ pub(in crate::schema) async fn drop_own_tables(
     Ok(notes)
 }
 
+/// Where `pg_trgm` is, or is to be made.
+pub(in crate::schema) struct Trigrams {
+    /// The schema, quoted.
+    pub(in crate::schema) schema: String,
+    /// What makes it there, where it is missing.
+    pub(in crate::schema) create: Option<String>,
+}
+
+impl Trigrams {
+    pub(in crate::schema) async fn find(
+        client: &Client,
+        prefix: &Prefix,
+    ) -> Result<Self, tokio_postgres::Error> {
+        if let Some(row) = client.query_opt(include_str!("../sql/find_trigrams.sql"), &[]).await? {
+            return Ok(Self { schema: row.get(0), create: None });
+        }
+        // In `public` where there is one: an extension belongs to the database, not to one prefix in it.
+        let public =
+            client.query_opt("SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public'", &[]).await?;
+        let schema = if public.is_some() { "\"public\"".to_owned() } else { prefix.quoted() };
+        let create = Some(format!("CREATE EXTENSION pg_trgm WITH SCHEMA {schema}"));
+        Ok(Self { schema, create })
+    }
+}
+
 /// Makes the extension where it is missing, in a statement of its own: two databases' worth of programs may
 /// try at once, and the loser's error must not poison a step's transaction.
 pub(in crate::schema) async fn make_trigrams(client: &Client, prefix: &Prefix) -> Result<(), MigrateError> {
     let failed = |error: &tokio_postgres::Error| MigrateError::database("looking for pg_trgm", error);
+    let trigrams = Trigrams::find(client, prefix).await.map_err(|error| failed(&error))?;
+    let Some(create) = trigrams.create else { return Ok(()) };
+    let Err(error) = client.batch_execute(&create).await else { return Ok(()) };
     let present = include_str!("../sql/find_trigrams.sql");
-    if client.query_opt(present, &[]).await.map_err(|error| failed(&error))?.is_some() {
-        return Ok(());
-    }
-    // In `public` where there is one: an extension belongs to the database, not to one prefix in it.
-    let public = client
-        .query_opt("SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public'", &[])
-        .await
-        .map_err(|error| failed(&error))?;
-    let schema = if public.is_some() { "\"public\"".to_owned() } else { prefix.quoted() };
-    let Err(error) = client.batch_execute(&format!("CREATE EXTENSION pg_trgm WITH SCHEMA {schema}")).await
-    else {
-        return Ok(());
-    };
     if client.query_opt(present, &[]).await.map_err(|error| failed(&error))?.is_some() {
         return Ok(());
     }

@@ -16,7 +16,7 @@ mod types;
 use tokio_postgres::Client;
 
 pub(super) use judge::{Cure, judge};
-pub(super) use run::run;
+pub(super) use run::{locked, run};
 
 use super::{
     MigrateError, Step,
@@ -107,6 +107,11 @@ impl Lock {
 }
 
 impl Repair {
+    /// Whether it writes a table anew.
+    pub(super) fn rewrites(&self) -> bool {
+        self.phase == Phase::Types
+    }
+
     /// The strongest lock that it takes, and for how long.
     pub(super) fn lock_words(&self) -> String {
         match self.acts.iter().map(|act| act.lock).max().unwrap_or(Lock::None) {
@@ -140,24 +145,52 @@ pub(super) async fn survey(
     prefix: &Prefix,
     marker: u32,
 ) -> Result<Vec<Repair>, MigrateError> {
+    let Survey { repairs, obstacles } = examine(client, prefix, marker).await?;
+    if obstacles.is_empty() {
+        return Ok(repairs);
+    }
+    let differences = obstacles.into_iter().map(Obstacle::sentence).collect();
+    Err(MigrateError::Drifted { prefix: prefix.clone(), differences })
+}
+
+/// What is to be done about tables, and what stands in the way of that.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Survey {
+    pub(super) repairs: Vec<Repair>,
+    /// With one of them nothing is done.
+    pub(super) obstacles: Vec<Obstacle>,
+}
+
+/// What is different, and what an operator can do about it.
+#[derive(Clone, Debug)]
+pub(super) struct Obstacle {
+    pub(super) what: String,
+    pub(super) remedy: String,
+}
+
+impl Obstacle {
+    fn sentence(self) -> String {
+        if self.remedy.is_empty() { self.what } else { format!("{}. {}", self.what, self.remedy) }
+    }
+}
+
+/// The same as [`survey`], with what stands in the way as data.
+pub(super) async fn examine(client: &Client, prefix: &Prefix, marker: u32) -> Result<Survey, MigrateError> {
     let failed = |error: tokio_postgres::Error| MigrateError::database("comparing the tables", &error);
     let catalog = Catalog::read(client, prefix).await.map_err(failed)?;
     if marker == 0 {
-        return without_marker(&catalog, prefix).map(|()| Vec::new());
+        return Ok(Survey { repairs: Vec::new(), obstacles: without_marker(&catalog, prefix) });
     }
     let drifts = compare::drifts(&catalog, Step::V136);
     let judgements = judge(client, prefix, &catalog, drifts).await.map_err(failed)?;
-    let mut differences = Vec::new();
+    let mut obstacles = Vec::new();
     let mut repairs = Vec::new();
     for judgement in judgements {
         match judgement.cure {
             Cure::Repair(repair) => repairs.push(repair),
-            Cure::Obstacle(remedy) => differences.push(format!("{}. {remedy}", judgement.what)),
+            Cure::Obstacle(remedy) => obstacles.push(Obstacle { what: judgement.what, remedy }),
             Cure::Leave(_) => {}
         }
-    }
-    if !differences.is_empty() {
-        return Err(MigrateError::Drifted { prefix: prefix.clone(), differences });
     }
     if !repairs.is_empty() && !catalog.has_uuid_function {
         repairs.push(Repair {
@@ -168,11 +201,11 @@ pub(super) async fn survey(
         });
     }
     repairs.sort_by_key(|repair| repair.phase);
-    Ok(repairs)
+    Ok(Survey { repairs, obstacles })
 }
 
 /// Tables without a marker are somebody's whose version nobody can tell.
-fn without_marker(catalog: &Catalog, prefix: &Prefix) -> Result<(), MigrateError> {
+fn without_marker(catalog: &Catalog, prefix: &Prefix) -> Vec<Obstacle> {
     let marked = catalog.table(MARKER_TABLE).is_some();
     let mut differences = Vec::new();
     if marked {
@@ -189,7 +222,7 @@ fn without_marker(catalog: &Catalog, prefix: &Prefix) -> Result<(), MigrateError
         });
     }
     if differences.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
     let make = if marked { String::new() } else { format!("{} ", marker_table(prefix)) };
     differences.push(format!(
@@ -197,7 +230,7 @@ fn without_marker(catalog: &Catalog, prefix: &Prefix) -> Result<(), MigrateError
          {make}COMMENT ON TABLE {}.{MARKER_TABLE} IS '136';",
         prefix.quoted()
     ));
-    Err(MigrateError::Drifted { prefix: prefix.clone(), differences })
+    differences.into_iter().map(|what| Obstacle { what, remedy: String::new() }).collect()
 }
 
 /// The command that brings a schema up to date.

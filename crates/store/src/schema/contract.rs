@@ -8,7 +8,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub(super) use indexes::{INDEXES, Index, Predicate};
+pub(super) use indexes::{INDEXES, Index, Method, Predicate};
 pub(super) use tables::{
     Column, Default, EVENTS, FOREIGN_KEY, Kind, LOGS, MARKER_TABLE, TABLE_NAMES, TABLES, Table,
     primary_key_name, table,

@@ -12,6 +12,7 @@ mod indexes;
 mod listing;
 mod lock;
 mod online;
+mod plan;
 mod pooler;
 mod rights;
 mod runner;
@@ -27,8 +28,12 @@ use std::{fmt, str::FromStr};
 pub use error::MigrateError;
 pub use listing::{StepStatements, step_statements};
 pub use online::{Limits, Progress, Watcher};
+pub use plan::{
+    Amount, Blocker, Manner, Obstacle, Operation, Plan, PlanTotals, PlannedLock, PlannedStep, PlannedTable,
+    PlannedWay, Time,
+};
 pub use runner::{DownOptions, Migrator, StepReport, Target, UpOptions};
-pub use state::{SchemaStatus, StepStatus};
+pub use state::{LastRun, SchemaStatus, StepStatus};
 pub use verify::{Difference, Verification};
 
 /// A step of the schema. The order of the variants is the order of the line.

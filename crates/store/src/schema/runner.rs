@@ -6,11 +6,12 @@ use std::{
 };
 
 use super::{
-    Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher, adopt,
+    LastRun, Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher, adopt,
     contract::{EVENTS, LOGS, MARKER_TABLE},
     lock,
     online::{Board, Observer, Session},
     pooler, rights, shape,
+    state::PHASE_DONE,
     steps::{a1, a2, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
@@ -136,6 +137,21 @@ impl Migrator {
         let connection = Connection::open(address).await?;
         pooler::refuse(&connection, address).await?;
         SchemaStatus::read(&connection.client, prefix).await
+    }
+
+    /// What the last run has written about itself: how far it is, or how far it came before it was broken off.
+    ///
+    /// # Errors
+    ///
+    /// When there is no way to the database, or the table can't be read.
+    pub async fn last_run(
+        address: &DatabaseAddress,
+        prefix: &Prefix,
+    ) -> Result<Option<LastRun>, MigrateError> {
+        let connection = Connection::open(address).await?;
+        LastRun::read(&connection.client, prefix)
+            .await
+            .map_err(|error| MigrateError::database("reading the progress", &error))
     }
 
     /// Takes the schema up to a step, that one included.
@@ -390,14 +406,16 @@ impl<'m> Run<'m> {
                 notes
             }
         };
-        session.phase("done", Some(0), "");
+        session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
     }
 
     /// Step 136 on tables that are there: only what they lack.
     async fn adopt(&mut self, repairs: &[adopt::Repair]) -> Result<StepReport, MigrateError> {
         let began = Instant::now();
-        let notes = adopt::run(&mut self.session(Step::V136, true), repairs).await?;
+        let mut session = self.session(Step::V136, true);
+        let notes = adopt::run(&mut session, repairs).await?;
+        session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step: Step::V136, up: true, duration: began.elapsed(), notes })
     }
 
@@ -415,7 +433,7 @@ impl<'m> Run<'m> {
             Step::A1 => {
                 let down = a1::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
                 session.transaction(&[LOGS, EVENTS], down).await?;
-                Vec::new()
+                vec!["the tables and columns of the step dropped; fingerprints come back from the events' JSON".to_owned()]
             }
             Step::V137 => {
                 let mut notes = v137::down_online(&mut session, options.restore_removed).await?;
@@ -426,9 +444,10 @@ impl<'m> Run<'m> {
             }
             Step::V136 => {
                 session.transaction(&[], v136::Down { prefix: &prefix }).await?;
-                Vec::new()
+                vec!["the tables of the step dropped, with all mails and events".to_owned()]
             }
         };
+        session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: false, duration: began.elapsed(), notes })
     }
 
@@ -438,6 +457,7 @@ impl<'m> Run<'m> {
         let mut session = self.session(Step::V137, false);
         let mut notes = v137::restore_removed(&mut session).await?;
         notes.extend(v137::drop_own_tables(&mut session).await?);
+        session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step: Step::V137, up: false, duration: began.elapsed(), notes })
     }
 }

@@ -9,7 +9,10 @@ use super::{
     indexes,
     steps::{a1, a2, v137},
 };
-use crate::{Prefix, Store};
+use crate::{Prefix, Store, sql::render};
+
+/// What a run calls its phase when it has come to its end.
+pub(super) const PHASE_DONE: &str = "done";
 
 /// Where a schema stands on the line of steps.
 #[derive(Clone, Debug)]
@@ -33,6 +36,69 @@ pub struct StepStatus {
     pub applied_at: Option<Timestamp>,
     /// What it still lacks though the marker says that it is there.
     pub lacks: Vec<String>,
+}
+
+/// What the last run of a step has written about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastRun {
+    /// The step's name.
+    pub step: String,
+    /// Whether it went up.
+    pub up: bool,
+    /// What it was doing.
+    pub phase: String,
+    /// Hundredths of the phase, where that is known.
+    pub percent: Option<i32>,
+    /// How much of the phase was done.
+    pub done: i64,
+    /// Of how much, where that is known.
+    pub total: Option<i64>,
+    /// What these two count.
+    pub unit: String,
+    /// Whom it waited for: a session of the server, in words.
+    pub waits_for: Option<String>,
+    /// Its process of the server.
+    pub server_pid: i32,
+    /// When the phase began.
+    pub phase_began_at: Timestamp,
+    /// When it last wrote.
+    pub updated_at: Timestamp,
+    /// Whether that process is still there.
+    pub running: bool,
+}
+
+impl LastRun {
+    /// Whether it came to its end.
+    pub fn is_done(&self) -> bool {
+        self.phase == PHASE_DONE
+    }
+
+    /// Reads it; nothing where no run has written anything, as before step 137.
+    pub(super) async fn read(
+        client: &Client,
+        prefix: &Prefix,
+    ) -> Result<Option<Self>, tokio_postgres::Error> {
+        let table = ["aftersend_progress"].as_slice();
+        let there = client.query_opt(include_str!("sql/read_tables.sql"), &[&prefix.raw(), &table]).await?;
+        if there.is_none() {
+            return Ok(None);
+        }
+        let row = client.query_opt(&render(include_str!("sql/read_progress.sql"), prefix), &[]).await?;
+        Ok(row.map(|row| Self {
+            step: row.get("step"),
+            up: row.get::<_, &str>("direction") == "up",
+            phase: row.get("phase"),
+            percent: row.get("percent"),
+            done: row.get("done"),
+            total: row.get("total"),
+            unit: row.get("unit"),
+            waits_for: row.get("waits_for"),
+            server_pid: row.get("server_pid"),
+            phase_began_at: row.get("phase_began_at"),
+            updated_at: row.get("updated_at"),
+            running: row.get("running"),
+        }))
+    }
 }
 
 impl SchemaStatus {

@@ -24,6 +24,16 @@ async fn catalog(fixture: &Fixture) -> Vec<String> {
     rows.iter().map(|row| row["line"].as_str().unwrap().replace(fixture.prefix.raw(), "…")).collect()
 }
 
+/// The same of any schema, by any connection.
+pub(super) async fn catalog_lines(
+    client: &aftersend_testkit::database::Client,
+    prefix: &crate::Prefix,
+) -> Vec<String> {
+    let query = crate::sql::render(include_str!("../../test_data/catalog.sql"), prefix);
+    let rows = client.query(&query, &[]).await.unwrap();
+    rows.iter().map(|row| row.get("line")).collect()
+}
+
 async fn marker(fixture: &Fixture) -> Option<String> {
     let marker = r#"SELECT obj_description(to_regclass('"prefix".phoenix_kit'), 'pg_class') AS marker"#;
     fixture.row(marker).await["marker"].as_str().map(str::to_owned)

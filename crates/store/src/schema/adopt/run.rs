@@ -51,7 +51,7 @@ pub(in crate::schema) async fn run(
 }
 
 /// The table that an act locks, where that is there already.
-fn locked<'r>(repair: &'r Repair, act: &Act) -> &'r [&'static str] {
+pub(in crate::schema) fn locked<'r>(repair: &'r Repair, act: &Act) -> &'r [&'static str] {
     let makes_it = repair.phase == Phase::Tables || matches!(act.lock, Lock::None | Lock::RowExclusive);
     if makes_it { &[] } else { std::slice::from_ref(&repair.table) }
 }

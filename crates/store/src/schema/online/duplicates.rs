@@ -14,6 +14,9 @@ const EVENTS_PER_RANGE: i64 = if cfg!(test) { 100 } else { 50_000 };
 /// Duplicates that are fetched at a time: 32 bytes each.
 const FETCHED_MAX: usize = if cfg!(test) { 40 } else { 20_000 };
 
+/// What is being done while every duplicate is searched for and removed.
+pub(in crate::schema) const PHASE: &str = "removing duplicate events";
+
 const EVENTS: &str = "phoenix_kit_email_events";
 
 /// Which events are duplicates of which: the place that V137 gives to one event only.
@@ -62,7 +65,7 @@ pub(in crate::schema) async fn remove_all(
     kinds: Kinds,
 ) -> Result<u64, MigrateError> {
     let total = session.estimate_rows(EVENTS).await?;
-    session.phase("removing duplicate events", total, "events");
+    session.phase(PHASE, total, "events");
     let boundary = render(include_str!("../sql/137_range_of_events.sql"), session.prefix);
     let mut from: Option<Uuid> = None;
     let mut removed = 0;

@@ -19,12 +19,16 @@ use uuid::Uuid;
 
 use super::{MigrateError, Session};
 use crate::{
+    Prefix,
     ingest::record::{Record, SesMail, verdict_name},
     sql::render,
 };
 
 /// Removed rows that are looked at at a time, with their JSON: as many as ingest takes for a batch.
 const ROWS_PER_RANGE: i64 = 500;
+
+/// What is being done meanwhile.
+pub(in crate::schema) const PHASE: &str = "folding removed events that are none of those that stayed";
 
 const TABLES: [&str; 3] = ["phoenix_kit_email_logs", "phoenix_kit_email_events", "aftersend_folded_events"];
 
@@ -66,7 +70,7 @@ struct Fold {
 /// Folds them. Says how many there were that had not been folded before.
 pub(in crate::schema) async fn fold_removed(session: &mut Session<'_>) -> Result<u64, MigrateError> {
     let total = session.estimate_rows("aftersend_removed_events").await?;
-    session.phase("folding removed events that are none of those that stayed", total, "events");
+    session.phase(PHASE, total, "events");
     let find = render(include_str!("../sql/a1_find_removed.sql"), session.prefix);
     let chars_max = i64::try_from(MESSAGE_BYTES_MAX).unwrap_or(i64::MAX);
     let mut from: Option<Uuid> = None;
@@ -148,9 +152,16 @@ fn part(event_type: &str, json: Option<&str>, mail: Option<&SesMail>) -> Option<
     Record::part(event_type, json?, mail?)
 }
 
+/// Locks a batch's mails, then folds its rows.
+pub(in crate::schema) fn statements(prefix: &Prefix) -> [String; 2] {
+    [
+        render(include_str!("../sql/a1_lock_mails.sql"), prefix),
+        render(include_str!("../sql/a1_fold_removed.sql"), prefix),
+    ]
+}
+
 async fn fold(session: &mut Session<'_>, folds: &[Fold]) -> Result<u64, MigrateError> {
-    let lock = render(include_str!("../sql/a1_lock_mails.sql"), session.prefix);
-    let fold = render(include_str!("../sql/a1_fold_removed.sql"), session.prefix);
+    let [lock, fold] = statements(session.prefix);
     session
         .in_locked_batches(&lock, &fold, &TABLES, folds, |batch: &[Fold]| {
             let column = |uuid: fn(&Fold) -> Uuid| Box::new(batch.iter().map(uuid).collect::<Vec<_>>());

@@ -11,6 +11,9 @@ use crate::{Prefix, sql::render};
 /// Mails that one question looks at. Few in tests, whose tables are small.
 const MAILS_PER_RANGE: i64 = if cfg!(test) { 7 } else { 10_000 };
 
+/// What is being done while mails are given their SES ids.
+pub(in crate::schema) const PHASE_FILL_IN: &str = "filling in SES ids from headers";
+
 const LOGS: &str = "phoenix_kit_email_logs";
 
 struct Candidate {
@@ -32,7 +35,7 @@ pub(in crate::schema) async fn fill_in_ids(session: &mut Session<'_>) -> Result<
             .filter(|candidate| seen.insert(candidate.aws_message_id.clone()))
             .collect()
     };
-    change_found(session, "filling in SES ids from headers", &find, &change, read, |batch: &[Candidate]| {
+    change_found(session, PHASE_FILL_IN, &find, &change, read, |batch: &[Candidate]| {
         let uuids: Vec<Uuid> = batch.iter().map(|candidate| candidate.uuid).collect();
         let ids: Vec<&str> = batch.iter().map(|candidate| candidate.aws_message_id.as_str()).collect();
         vec![Box::new(uuids), Box::new(ids)]

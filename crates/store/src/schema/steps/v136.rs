@@ -1,6 +1,6 @@
 //! Step 136: the six tables.
 
-use tokio_postgres::{Client, Transaction, error::SqlState};
+use tokio_postgres::{Client, GenericClient, Transaction, error::SqlState};
 
 use crate::{
     Prefix,
@@ -96,12 +96,17 @@ async fn drop_uuid_function(
 }
 
 /// The comment of the function, empty where it has none; nothing where there is no such function.
-async fn uuid_function_comment(
-    transaction: &Transaction<'_>,
+pub(in crate::schema) async fn uuid_function_comment(
+    client: &impl GenericClient,
     prefix: &Prefix,
 ) -> Result<Option<String>, tokio_postgres::Error> {
-    let row = transaction.query_opt(include_str!("../sql/find_uuid_function.sql"), &[&prefix.raw()]).await?;
+    let row = client.query_opt(include_str!("../sql/find_uuid_function.sql"), &[&prefix.raw()]).await?;
     Ok(row.map(|row| row.get(0)))
+}
+
+/// Makes the Postgres schema.
+pub(in crate::schema) fn create_schema_sql(prefix: &Prefix) -> String {
+    format!("CREATE SCHEMA {}", prefix.quoted())
 }
 
 /// Makes the Postgres schema where it is missing. Looked up first: `IF NOT EXISTS` would ask for the right to
@@ -115,7 +120,7 @@ pub(in crate::schema) async fn make_schema(client: &Client, prefix: &Prefix) -> 
     if present.is_some() {
         return Ok(());
     }
-    match client.batch_execute(&format!("CREATE SCHEMA {}", prefix.quoted())).await {
+    match client.batch_execute(&create_schema_sql(prefix)).await {
         Ok(()) => Ok(()),
         Err(error) if error.code() == Some(&SqlState::DUPLICATE_SCHEMA) => Ok(()),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {

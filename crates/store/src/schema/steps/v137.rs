@@ -182,7 +182,8 @@ pub(in crate::schema) async fn down_online(
     for index in indexes().rev() {
         builds::drop(session, index).await?;
     }
-    let mut notes = vec!["backfilled SES ids stay, as V137 specifies".to_owned()];
+    let mut notes =
+        vec!["its indexes dropped".to_owned(), "backfilled SES ids stay, as V137 specifies".to_owned()];
     if restore {
         notes.extend(restore_removed(session).await?);
     }
@@ -262,10 +263,11 @@ impl Trigrams {
         if let Some(row) = client.query_opt(include_str!("../sql/find_trigrams.sql"), &[]).await? {
             return Ok(Self { schema: row.get(0), create: None });
         }
-        // In `public` where there is one: an extension belongs to the database, not to one prefix in it.
-        let public =
-            client.query_opt("SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public'", &[]).await?;
-        let schema = if public.is_some() { "\"public\"".to_owned() } else { prefix.quoted() };
+        // In `public` where there is one: an extension belongs to the database, not to one prefix in it. Quoted by the
+        // server, as it will be once it is there.
+        let home = "SELECT pg_catalog.quote_ident(coalesce( \
+                    (SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = 'public'), $1))";
+        let schema: String = client.query_one(home, &[&prefix.raw()]).await?.get(0);
         let create = Some(format!("CREATE EXTENSION pg_trgm WITH SCHEMA {schema}"));
         Ok(Self { schema, create })
     }

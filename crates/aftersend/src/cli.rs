@@ -101,6 +101,21 @@ pub(crate) enum MigrateCommand {
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
         #[arg(long)]
         in_transaction: bool,
+        /// Change nothing, and print what would be done, as `migrate plan` does
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
+    /// Print what `migrate up` would do to this database: each statement, its locks, what it touches, and what stands
+    /// in the way; exit with 1 where something does
+    Plan {
+        /// The last step to take: 136, 137 or a1
+        #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
+        to: Step,
+        /// Of the way in one transaction, which keeps writers out until it is done
+        #[arg(long)]
+        in_transaction: bool,
         #[command(flatten)]
         limits: LimitArgs,
     },

@@ -1,23 +1,30 @@
 //! `aftersend migrate`.
 
+mod plan;
+mod progress;
+mod text;
+
 use aftersend_store::schema::{
-    Difference, DownOptions, Migrator, SchemaStatus, Step, StepReport, Target, UpOptions, Verification,
+    Difference, DownOptions, LastRun, Migrator, SchemaStatus, Step, StepReport, Target, UpOptions,
+    Verification,
 };
 use serde_json::json;
 
 use crate::{
     Outcome,
-    cli::MigrateCommand,
+    cli::{LimitArgs, MigrateCommand},
     database::Place,
     output::{Output, plain},
 };
+use progress::Shown;
 
 pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     let prefix = place.prefix.clone();
     let reports = match command {
         MigrateCommand::Status => {
             let status = Migrator::status(&place.address, &prefix).await?;
-            print_status(&status, place, output)?;
+            let last_run = Migrator::last_run(&place.address, &prefix).await?;
+            print_status(&status, last_run.as_ref(), place, output)?;
             return Ok(Outcome::Done);
         }
         MigrateCommand::Verify => {
@@ -25,10 +32,14 @@ pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output)
             print_verification(&found, output)?;
             return Ok(if found.is_whole() { Outcome::Done } else { Outcome::Failed });
         }
-        MigrateCommand::Up { to, in_transaction, limits } => {
-            let options =
-                UpOptions { target: *to, in_transaction: *in_transaction, limits: (*limits).into() };
-            Migrator::open(&place.address, prefix).await?.up(options).await?
+        MigrateCommand::Plan { to, in_transaction, limits }
+        | MigrateCommand::Up { to, in_transaction, dry_run: true, limits } => {
+            return plan(options(*to, *in_transaction, *limits), place, output).await;
+        }
+        MigrateCommand::Up { to, in_transaction, dry_run: false, limits } => {
+            let mut migrator = Migrator::open(&place.address, prefix).await?;
+            migrator.watch(Shown::new());
+            migrator.up(options(*to, *in_transaction, *limits)).await?
         }
         MigrateCommand::Down { to, discard_own_data, drop_data, restore_removed, limits } => {
             let mut migrator = Migrator::open(&place.address, prefix.clone()).await?;
@@ -42,11 +53,30 @@ pub(crate) async fn run(command: &MigrateCommand, place: &Place, output: Output)
                 restore_removed: *restore_removed,
                 limits: (*limits).into(),
             };
+            migrator.watch(Shown::new());
             migrator.down(target, options).await?
         }
     };
     print_reports(&reports, place, output)?;
     Ok(Outcome::Done)
+}
+
+fn options(to: Step, in_transaction: bool, limits: LimitArgs) -> UpOptions {
+    UpOptions { target: to, in_transaction, limits: limits.into() }
+}
+
+async fn plan(options: UpOptions, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+    let plan = Migrator::plan(&place.address, &place.prefix, &options).await?;
+    if output.is_json() {
+        output.json(&plan)?;
+    } else {
+        let in_transaction = if options.in_transaction { " --in-transaction" } else { "" };
+        let to =
+            if options.target == Step::LATEST { String::new() } else { format!(" --to {}", options.target) };
+        let command = place.migrate_command().replacen(" up", &format!(" up{to}{in_transaction}"), 1);
+        plan::print(&plan, &command, output)?;
+    }
+    Ok(if plan.obstacles.is_empty() { Outcome::Done } else { Outcome::Failed })
 }
 
 fn one_below(status: &SchemaStatus) -> Target {
@@ -61,7 +91,7 @@ fn print_reports(reports: &[StepReport], place: &Place, output: Output) -> anyho
             .map(|report| {
                 json!({
                     "step": report.step.name(),
-                    "direction": direction(report),
+                    "direction": direction(report.up),
                     "duration_ms": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
                     "notes": report.notes,
                 })
@@ -73,22 +103,48 @@ fn print_reports(reports: &[StepReport], place: &Place, output: Output) -> anyho
         output.text(format!("The schema {} is at that step already; nothing to do", place.prefix))?;
     }
     for report in reports {
-        let mut line =
-            format!("step {} {} ({} ms)", report.step, direction(report), report.duration.as_millis());
+        let took = text::seconds(report.duration.as_secs_f64());
+        output.text(format!("step {} {}, {took}", report.step, direction(report.up)))?;
         for note in &report.notes {
-            line.push_str("; ");
-            line.push_str(note);
+            output.text(format!("  - {note}"))?;
         }
-        output.text(line)?;
     }
     Ok(())
 }
 
-fn direction(report: &StepReport) -> &'static str {
-    if report.up { "up" } else { "down" }
+fn direction(up: bool) -> &'static str {
+    if up { "up" } else { "down" }
 }
 
-fn print_status(status: &SchemaStatus, place: &Place, output: Output) -> anyhow::Result<()> {
+/// A run that goes on, or that was broken off.
+fn run_words(run: &LastRun) -> String {
+    let at = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let percent = run.percent.map_or(String::new(), |percent| format!(", {percent} %"));
+    let what = format!("step {} {}: {}{percent}", run.step, direction(run.up), run.phase);
+    if run.running {
+        let waits = run.waits_for.as_ref().map_or(String::new(), |whom| format!("; waits for {whom}"));
+        return format!(
+            "A migration is running, in process {} of the server: {what}, since {}{waits}",
+            run.server_pid,
+            at(run.phase_began_at)
+        );
+    }
+    let go_on = if run.up { "`migrate up` goes on from there" } else { "`migrate down` goes on from there" };
+    format!(
+        "A migration was broken off: {what}, begun {}, last heard of {}; its process {} of the server is gone. {go_on}",
+        at(run.phase_began_at),
+        at(run.updated_at),
+        run.server_pid
+    )
+}
+
+fn print_status(
+    status: &SchemaStatus,
+    last_run: Option<&LastRun>,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<()> {
+    let unfinished = last_run.filter(|run| run.running || !run.is_done());
     if output.is_json() {
         let steps: Vec<_> = status
             .steps
@@ -108,6 +164,20 @@ fn print_status(status: &SchemaStatus, place: &Place, output: Output) -> anyhow:
             "reached": status.reached().map(Step::name),
             "latest": Step::LATEST.name(),
             "steps": steps,
+            "migration": unfinished.map(|run| json!({
+                "step": run.step,
+                "direction": direction(run.up),
+                "running": run.running,
+                "phase": run.phase,
+                "percent": run.percent,
+                "done": run.done,
+                "total": run.total,
+                "unit": run.unit,
+                "waits_for": run.waits_for,
+                "server_pid": run.server_pid,
+                "phase_began_at": run.phase_began_at.to_string(),
+                "updated_at": run.updated_at.to_string(),
+            })),
         }));
     }
     let marker =
@@ -121,6 +191,9 @@ fn print_status(status: &SchemaStatus, place: &Place, output: Output) -> anyhow:
             (false, _) => "not applied".to_owned(),
         };
         output.text(format!("  {:<4} {state:<32} {}", step.step.name(), step.step.purpose()))?;
+    }
+    if let Some(run) = unfinished {
+        output.text(plain(&run_words(run)))?;
     }
     if status.reached() != Some(Step::LATEST) {
         output.text(format!("Bring it up to date with: {}", place.migrate_command()))?;

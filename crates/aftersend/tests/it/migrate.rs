@@ -72,3 +72,131 @@ async fn verify_exits_with_1_where_something_differs() {
         0
     );
 }
+
+/// Tables at 136 with a mail and two events, one of them a duplicate.
+async fn with_rows() -> Setup {
+    let setup = Setup::empty().await;
+    setup.run(&["migrate", "up", "--to", "136"]).ok();
+    let prefix = setup.schema.prefix();
+    let rows = format!(
+        r#"INSERT INTO "{prefix}".phoenix_kit_email_logs (message_id, "to", "from", inserted_at, updated_at)
+           VALUES ('m1', 'ann@example.com', 'shop@example.com', now(), now());
+           INSERT INTO "{prefix}".phoenix_kit_email_events (email_log_uuid, event_type, inserted_at, updated_at)
+           SELECT uuid, 'delivery', now(), now() FROM "{prefix}".phoenix_kit_email_logs, generate_series(1, 2)"#
+    );
+    setup.client().await.batch_execute(&rows).await.unwrap();
+    setup
+}
+
+#[tokio::test]
+async fn a_plan_tells_what_up_would_do_and_changes_nothing() {
+    let setup = with_rows().await;
+    let plan = setup.run(&["migrate", "plan"]).ok();
+    for part in [
+        "from step 136 (PhoenixKit version 136) to step a1",
+        "moves 1 duplicate event to aftersend_removed_events",
+        "builds 8 indexes",
+        "CREATE UNIQUE INDEX CONCURRENTLY",
+        "SHARE UPDATE EXCLUSIVE: keeps out nobody",
+        "Nothing has been changed. To do it: aftersend migrate up --prefix",
+    ] {
+        assert!(plan.contains(part), "`{part}` is not in: {plan}");
+    }
+    assert!(plan.lines().all(|line| line.chars().count() <= 100), "{plan}");
+    // Up to what the clock and its neighbours change.
+    let steady = |plan: &str| -> Vec<String> {
+        let timed = |line: &&str| !line.contains("takes") && !line.contains(" ms") && !line.contains(" s,");
+        plan.split("In the way at the moment")
+            .next()
+            .unwrap()
+            .lines()
+            .filter(timed)
+            .skip(9)
+            .map(str::to_owned)
+            .collect()
+    };
+    let dry = setup.run(&["migrate", "up", "--dry-run"]).ok();
+    assert_eq!(steady(&dry), steady(&plan));
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "136");
+
+    let to = setup.run(&["migrate", "plan", "--to", "137", "--in-transaction", "--json"]).json();
+    assert_eq!((&to["way"], &to["target"]), (&"in_transaction".into(), &"137".into()));
+    assert_eq!(to["totals"]["duplicate_events"], serde_json::json!({ "number": 1, "measured": true }));
+    let operations = to["steps"][0]["operations"].as_array().unwrap();
+    assert!(operations.iter().all(|operation| !operation["statements"].as_array().unwrap().is_empty()));
+    assert_eq!(to["steps"].as_array().unwrap().len(), 1);
+
+    setup.run(&["migrate", "up"]).ok();
+    assert!(setup.run(&["migrate", "plan"]).ok().contains("Nothing to do"));
+}
+
+#[tokio::test]
+async fn a_plan_with_an_obstacle_names_the_fix_and_exits_with_1() {
+    let setup = with_rows().await;
+    let lost = format!(r#"COMMENT ON TABLE "{}".phoenix_kit IS 'lost'"#, setup.schema.prefix());
+    setup.client().await.batch_execute(&lost).await.unwrap();
+    let run = setup.run(&["migrate", "plan"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("In the way") && run.stdout.contains("fix      If you know"),
+        "{}",
+        run.stdout
+    );
+    let run = setup.run(&["migrate", "up", "--dry-run", "--json"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(plan["obstacles"].as_array().unwrap().len(), 1);
+}
+
+/// Without a terminal, progress is lines on standard error, and tells whom it waits for.
+#[tokio::test]
+async fn a_run_tells_how_far_it_is_and_whom_it_waits_for() {
+    let setup = with_rows().await;
+    let prefix = setup.schema.prefix();
+    let other = setup.client().await;
+    let hold = format!(
+        r#"SET application_name = 'the shop'; BEGIN; LOCK TABLE "{prefix}".phoenix_kit_email_events IN ROW EXCLUSIVE MODE"#
+    );
+    other.batch_execute(&hold).await.unwrap();
+    let mut child = setup
+        .program()
+        .args(["migrate", "up", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let (said, heard) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in std::io::BufRead::lines(std::io::BufReader::new(stderr)) {
+            // Nobody listens any more once the line has come.
+            let _ = said.send(line.unwrap());
+        }
+    });
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(|line: &String| line.contains("waits for")) {
+        lines.push(
+            heard.recv_timeout(std::time::Duration::from_mins(1)).unwrap_or_else(|_| panic!("{lines:?}")),
+        );
+    }
+    let waits = lines.last().unwrap();
+    assert!(waits.starts_with("step 137 up: building ") && waits.contains("(the shop, "), "{waits}");
+    let status = loop {
+        let status = setup.run(&["migrate", "status", "--json"]).json();
+        if !status["migration"]["waits_for"].is_null() {
+            break status;
+        }
+    };
+    assert_eq!(
+        (&status["migration"]["running"], &status["migration"]["step"]),
+        (&true.into(), &"137".into())
+    );
+    assert!(setup.run(&["migrate", "status"]).ok().contains("A migration is running, in process "));
+    other.batch_execute("ROLLBACK").await.unwrap();
+    let run = crate::program::ended(child.wait_with_output().unwrap());
+    reader.join().unwrap();
+    let report: serde_json::Value = serde_json::from_str(&run.ok()).unwrap();
+    assert_eq!(report["steps"][0]["step"], "137");
+    let status = setup.run(&["migrate", "status", "--json"]).json();
+    assert_eq!((&status["migration"], &status["reached"]), (&serde_json::Value::Null, &"a1".into()));
+}

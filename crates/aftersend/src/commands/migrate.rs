@@ -129,9 +129,9 @@ fn run_words(run: &LastRun) -> String {
             at(run.phase_began_at)
         );
     }
-    let go_on = if run.up { "`migrate up` goes on from there" } else { "`migrate down` goes on from there" };
     format!(
-        "A migration was broken off: {what}, begun {}, last heard of {}; its process {} of the server is gone. {go_on}",
+        "A migration was broken off: {what}, begun {}, last heard of {}; its process {} of the server is gone. The same command goes on \
+         from there",
         at(run.phase_began_at),
         at(run.updated_at),
         run.server_pid

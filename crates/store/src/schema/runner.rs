@@ -396,13 +396,12 @@ impl<'m> Run<'m> {
             (Step::A1, _) => {
                 session.phase("making tables and columns of our own", None, "tables");
                 let notes = a1::up(&mut session).await?;
-                let seconds = format!("{:.3}", began.elapsed().as_secs_f64());
-                session.guarded(&[], &record_own(&prefix, step, &seconds)).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
             (Step::A2, _) => {
                 let notes = a2::up(&mut session).await?;
-                session.guarded(&[], &record_own(&prefix, step, began.elapsed())).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
         };
@@ -479,7 +478,11 @@ pub(super) fn record(prefix: &Prefix, step: Step, up: bool, marker: u32) -> Stri
     format!("SET LOCAL synchronous_commit = on; COMMENT ON TABLE {schema}.{MARKER_TABLE} IS '{number}'")
 }
 
-/// The statements that write down in the ledger that the schema has one of our steps.
+fn in_seconds(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64())
+}
+
+/// The statements that write down in the ledger that the schema has one of our steps, which took so many seconds.
 pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
     use std::fmt::Write;
 

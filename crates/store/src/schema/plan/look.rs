@@ -19,7 +19,10 @@ use crate::{
         catalog::Catalog,
         contract::{EVENTS, Index, LOGS, TABLE_NAMES},
         indexes, pooler, shape,
-        steps::v137::{self, Trigrams},
+        steps::{
+            a2,
+            v137::{self, Trigrams},
+        },
     },
 };
 
@@ -98,6 +101,9 @@ impl Look<'_> {
         let catalog = Catalog::read(self.client, self.prefix).await.map_err(|error| failed(&error))?;
         let rights = outlook::Rights::read(self.client, self.prefix).await.map_err(|error| failed(&error))?;
         plan.obstacles.extend(rights.obstacles(self.prefix, &steps, &catalog));
+        if steps.contains(&Step::A2) {
+            plan.obstacles.extend(self.used_columns().await?);
+        }
         if !plan.obstacles.is_empty() {
             return Ok(plan);
         }
@@ -134,6 +140,21 @@ impl Look<'_> {
                 fix: format!("DROP INDEX {}.{};", self.prefix.quoted(), index.name),
             })
             .collect())
+    }
+
+    /// What stands in the way of columns that become text.
+    async fn used_columns(&self) -> Result<Vec<Obstacle>, MigrateError> {
+        match a2::require_free_columns(self.client, self.prefix).await {
+            Ok(()) => Ok(Vec::new()),
+            Err(MigrateError::ColumnsInUse { uses, .. }) => Ok(uses
+                .into_iter()
+                .map(|uses| Obstacle {
+                    what: format!("Step a2 makes columns text, which PostgreSQL refuses because of {uses}"),
+                    fix: "Drop it, go up, and make it again; or stop at step a1 with --to a1".to_owned(),
+                })
+                .collect()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn measure(
@@ -248,6 +269,7 @@ impl Look<'_> {
             pending: steps,
             removed,
             derived,
+            widened: &a2::changes(self.client, self.prefix).await.map_err(|error| failed(&error))?,
         };
         let step = |step: &Step| match step {
             Step::V136 if self.marker >= 136 => planner.adopt(&survey.repairs),

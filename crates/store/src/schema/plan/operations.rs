@@ -19,7 +19,9 @@ use crate::{
         },
         runner::{record, record_own},
         steps::{
-            a1, v136,
+            a1,
+            a2::TableChange,
+            v136,
             v137::{self, Trigrams},
         },
     },
@@ -52,6 +54,8 @@ pub(super) struct Planner<'a> {
     pub(super) removed: Option<u64>,
     /// Mails that step a1 marks, where they were counted.
     pub(super) derived: Option<u64>,
+    /// What step a2 does to each table.
+    pub(super) widened: &'a [TableChange],
 }
 
 impl Planner<'_> {
@@ -61,6 +65,7 @@ impl Planner<'_> {
             (Step::V137, true) => self.v137_online(),
             (Step::V137, false) => self.v137_in_transaction(),
             (Step::A1, _) => self.a1(),
+            (Step::A2, _) => self.a2(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }
@@ -352,6 +357,48 @@ impl Planner<'_> {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
                 record_own(self.prefix, Step::A1, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
+    }
+
+    fn a2(&self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        for change in self.widened.iter().filter(|change| !change.widen.is_empty()) {
+            let keeps_out = format!("readers and writers, {}", self.moment());
+            operations.push(Operation {
+                statements: vec![guard(self.prefix, &self.limits, &[change.table]), change.widen.clone()],
+                locks: vec![lock(change.table, "ACCESS EXCLUSIVE", keeps_out)],
+                rows: Some(Amount::counted(0)),
+                ..empty(
+                    format!(
+                        "Make {} of {} text, in the catalog alone: no row and no index is written anew",
+                        listed(&change.columns),
+                        change.table
+                    ),
+                    Manner::Guarded,
+                )
+            });
+        }
+        for change in self.widened.iter().filter(|change| !change.analyze.is_empty()) {
+            operations.push(Operation {
+                statements: vec![change.analyze.clone()],
+                conditional: true,
+                locks: vec![concurrently_lock(change.table)],
+                ..empty(
+                    format!(
+                        "Look at a sample of the values of {}, whose statistics go with the old type",
+                        change.table
+                    ),
+                    Manner::Concurrently,
+                )
+            });
+        }
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A2, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });

@@ -267,6 +267,13 @@ fn notices(plan: &Plan, measured: &Measured, rights: &Rights) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if with_rows && plan.steps.iter().any(|step| step.step == Step::A2) {
+        notices.push(
+            "When step a2 makes columns text, a session of the application that has prepared a query on them gets one \
+             error (0A000, \"cached plan must not change result type\") and prepares it anew"
+                .to_owned(),
+        );
+    }
     if plan.way == PlannedWay::Online {
         notices.push(
             "It may be ended at any moment (Ctrl-C, a lost connection): what is done stays, and the next `migrate up` goes \

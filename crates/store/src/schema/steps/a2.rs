@@ -129,9 +129,8 @@ pub(in crate::schema) async fn require_free_columns(
 /// What there is to do.
 fn narrow_tables<'a>(prefix: &'a Prefix, found: &'a [TextColumn]) -> Vec<Widen<'a>> {
     let narrow = |(table, names): (&'static str, &[&str])| {
-        let is_ours = |column: &&TextColumn| names.iter().any(|name| column.is(table, name));
-        let columns = found.iter().filter(is_ours).filter(|column| column.narrow).collect();
-        Widen { prefix, table, columns }
+        let narrow = |name: &&str| found.iter().find(|column| column.is(table, name) && column.narrow);
+        Widen { prefix, table, columns: names.iter().filter_map(narrow).collect() }
     };
     COLUMNS.into_iter().map(narrow).filter(|table| !table.columns.is_empty()).collect()
 }
@@ -222,15 +221,78 @@ async fn analyze(session: &mut Session<'_>) -> Result<(), MigrateError> {
     for (table, names) in COLUMNS {
         let statement = include_str!("../sql/find_columns_without_statistics.sql");
         let rows = session.ask(statement, &[&session.prefix.raw(), &table, &names]).await?;
-        let columns: Vec<String> = rows.iter().map(|row| quoted(row.get(0))).collect();
-        if columns.is_empty() {
+        let unknown: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+        if unknown.is_empty() {
             continue;
         }
         session.phase(format!("looking at values of {table}"), None, "tables");
-        let analyze = format!("ANALYZE {}.{table} ({})", session.prefix.quoted(), columns.join(", "));
-        session.waiting(&analyze).await?.map_err(|error| session.failed(&error))?;
+        session
+            .waiting(&analyze_sql(session.prefix, table, names, &unknown))
+            .await?
+            .map_err(|error| session.failed(&error))?;
     }
     Ok(())
+}
+
+/// Looks at the values of those of a table's columns that nothing is known about.
+fn analyze_sql(prefix: &Prefix, table: &str, names: &[&str], unknown: &[&str]) -> String {
+    let columns = names.iter().filter(|name| unknown.contains(name)).map(|name| quoted(name));
+    format!("ANALYZE {}.{table} ({})", prefix.quoted(), columns.collect::<Vec<_>>().join(", "))
+}
+
+/// What the step does to one table.
+pub(in crate::schema) struct TableChange {
+    pub(in crate::schema) table: &'static str,
+    pub(in crate::schema) columns: Vec<&'static str>,
+    /// Makes them text.
+    pub(in crate::schema) widen: String,
+    /// Looks at their values anew, where there are any.
+    pub(in crate::schema) analyze: String,
+}
+
+/// What the step will do, told beforehand. A table that is not there yet will be made with short columns.
+pub(in crate::schema) async fn changes(
+    client: &impl GenericClient,
+    prefix: &Prefix,
+) -> Result<Vec<TableChange>, tokio_postgres::Error> {
+    let found = text_columns(client, prefix).await?;
+    let mut changes = Vec::new();
+    for (table, names) in COLUMNS {
+        let is_there = found.iter().any(|column| column.table == table);
+        let rows = client
+            .query(
+                include_str!("../sql/find_columns_without_statistics.sql"),
+                &[&prefix.raw(), &table, &names],
+            )
+            .await?;
+        let mut unknown: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+        let mut narrow = Vec::new();
+        for name in names {
+            let column = found.iter().find(|column| column.is(table, name));
+            match column {
+                Some(column) if column.narrow => narrow.push((*name, column.collation.as_deref())),
+                None if !is_there => narrow.push((*name, None)),
+                _ => {}
+            }
+        }
+        let columns: Vec<&'static str> = narrow.iter().map(|(name, _)| *name).collect();
+        unknown.extend(&columns);
+        changes.push(TableChange {
+            table,
+            widen: if columns.is_empty() {
+                String::new()
+            } else {
+                render(&widen(table, narrow.iter().copied()), prefix)
+            },
+            analyze: if unknown.is_empty() {
+                String::new()
+            } else {
+                analyze_sql(prefix, table, names, &unknown)
+            },
+            columns,
+        });
+    }
+    Ok(changes)
 }
 
 /// What an operator has to know of tables in use.

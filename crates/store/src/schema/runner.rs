@@ -384,7 +384,9 @@ impl<'m> Run<'m> {
             (Step::V137, Way::Online) => {
                 let trigrams = v137::trigrams(&mut session).await?;
                 let notes = v137::up_online(&mut session, &trigrams).await?;
-                session.guarded(&[MARKER_TABLE], &record).await?;
+                if !record.is_empty() {
+                    session.guarded(&[MARKER_TABLE], &record).await?;
+                }
                 notes
             }
             (Step::V137, Way::InTransaction) => {

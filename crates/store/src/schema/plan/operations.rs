@@ -170,7 +170,7 @@ impl Planner<'_> {
     /// The marker's comment.
     fn write_down(&self, record: String) -> Operation {
         Operation {
-            statements: vec![guard(self.prefix, &self.limits, &[]), record],
+            statements: vec![guard(self.prefix, &self.limits, &[MARKER_TABLE]), record],
             locks: vec![lock(MARKER_TABLE, "SHARE UPDATE EXCLUSIVE", "nobody who reads or writes")],
             ..empty("Write down that the schema has the step".to_owned(), Manner::Guarded)
         }

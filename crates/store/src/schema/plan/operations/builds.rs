@@ -53,9 +53,18 @@ impl Planner<'_> {
                     } else {
                         format!("Build the index {}: {}", index.name, purpose(index))
                     };
+                    let mut locks = vec![concurrently_lock(index.table)];
+                    if index.unique {
+                        locks.push(lock(
+                            index.table,
+                            "ROW EXCLUSIVE",
+                            "nobody; a second session holds it as a writer would, and the build waits for that until \
+                             a search finds no duplicate",
+                        ));
+                    }
                     operations.push(Operation {
                         statements: vec![statement],
-                        locks: vec![concurrently_lock(index.table)],
+                        locks,
                         ..self.built(index, what, Manner::Concurrently)
                     });
                     return operations;
@@ -79,7 +88,7 @@ impl Planner<'_> {
     fn rename(&self, index: &Index, name: &str) -> Operation {
         Operation {
             statements: vec![
-                guard(self.prefix, &self.limits, &[]),
+                guard(self.prefix, &self.limits, &[index.table]),
                 builds::rename_sql(self.prefix, name, index),
             ],
             locks: vec![lock(name, "SHARE UPDATE EXCLUSIVE", "nobody who reads or writes")],

@@ -18,6 +18,9 @@ use crate::DatabaseAddress;
 /// How a migrator's own connection begins.
 const MIGRATOR: &str = "SET application_name = 'aftersend migrate';";
 
+/// What the connections are called that it opens beside, to keep a build waiting and to clean up meanwhile.
+const HELPER: &str = "SET application_name = 'aftersend migrate, ";
+
 /// A connection's texts, in the order in which they were sent.
 type Sent = Arc<Mutex<Vec<Vec<String>>>>;
 
@@ -57,6 +60,7 @@ impl Wire {
         let sent = self.sent.lock().unwrap();
         sent.iter()
             .filter(|texts| texts.iter().any(|text| text.starts_with(MIGRATOR)))
+            .filter(|texts| !texts.iter().any(|text| text.contains(HELPER)))
             .flat_map(|texts| texts.iter().flat_map(|text| statements(text)))
             .collect()
     }

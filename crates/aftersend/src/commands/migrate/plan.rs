@@ -137,8 +137,8 @@ fn writers(plan: &Plan) -> String {
         PlannedWay::Online => {
             let wait_ms = plan.totals.writer_waits_max_ms.unwrap_or_default();
             format!(
-                "go on: it holds rows, or queues for a lock before them, for {wait_ms} ms at a time, and keeps nobody \
-                 out for longer"
+                "go on: it holds rows, or queues for a lock before them, for {wait_ms} ms at a time; where it takes \
+                 longer, the part says so below"
             )
         }
         PlannedWay::InTransaction => {

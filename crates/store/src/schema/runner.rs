@@ -237,6 +237,8 @@ impl Migrator {
         if restores {
             // It went down without them before, and they are wanted after all.
             match run.restore().await {
+                // Nothing had been removed.
+                Ok(report) if report.notes.is_empty() => {}
                 Ok(report) => reports.push(report),
                 Err(error) => {
                     run.end().await;

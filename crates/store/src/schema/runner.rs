@@ -23,14 +23,16 @@ use sha2::{Digest, Sha256};
 ///
 /// The rest is what a role or a database may be set to otherwise: time limits that end a build, isolation that breaks
 /// off what a writer touched, ways of writing values that would lose a part of a removed row, policies that would hide
-/// rows (they are an error now), and a compiler that takes longer than a batch may.
+/// rows (they are an error now), and a compiler that takes longer than a batch may. Plans are made for the
+/// very batch: one made for any size compares each row with each other.
 pub(super) const SESSION_SETTINGS: &str = "SET application_name = 'aftersend migrate'; \
      SET client_connection_check_interval = '1s'; SET TimeZone = 'UTC'; SET client_min_messages = 'warning'; \
      SET synchronous_commit = off; SET lock_timeout = 0; SET statement_timeout = 0; \
      SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; \
      SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
      SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
-     SET standard_conforming_strings = on; SET row_security = off; SET jit = off";
+     SET standard_conforming_strings = on; SET row_security = off; SET jit = off; \
+     SET plan_cache_mode = 'force_custom_plan'";
 
 /// A limit that PostgreSQL 17 brought.
 pub(super) const SESSION_SETTINGS_OF_17: &str = "SELECT pg_catalog.set_config(name, '0', false) \

@@ -460,7 +460,7 @@ impl<'m> Run<'m> {
     async fn restore(&mut self) -> Result<StepReport, MigrateError> {
         let began = Instant::now();
         let mut session = self.session(Step::V137, false);
-        let mut notes = v137::restore_removed(&mut session).await?;
+        let mut notes = v137::take_back(&mut session).await?;
         notes.extend(v137::drop_own_tables(&mut session).await?);
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step: Step::V137, up: false, duration: began.elapsed(), notes })

@@ -190,10 +190,17 @@ pub(in crate::schema) async fn down_online(
     Ok(notes)
 }
 
+/// Takes back what an `up` did that was broken off before the marker, or a `down` left: puts removed events back, where
+/// there are any. Unique indexes that were built already would refuse them.
+pub(in crate::schema) async fn take_back(session: &mut Session<'_>) -> Result<Vec<String>, MigrateError> {
+    if !has_removed_events(session).await? {
+        return Ok(Vec::new());
+    }
+    down_online(session, true).await
+}
+
 /// Puts removed events back, where there are any.
-pub(in crate::schema) async fn restore_removed(
-    session: &mut Session<'_>,
-) -> Result<Vec<String>, MigrateError> {
+async fn restore_removed(session: &mut Session<'_>) -> Result<Vec<String>, MigrateError> {
     if !has_removed_events(session).await? {
         return Ok(Vec::new());
     }

@@ -111,3 +111,20 @@ async fn tables_that_others_made_are_not_dropped() {
     migrator.down(Target::Step(Step::V136), lose_all).await.unwrap();
     assert_same_catalog(&catalog(&fixture).await, &with_text(&expected));
 }
+
+/// An `up` that was ended after its unique indexes and before the marker can be given up for good.
+#[tokio::test]
+async fn an_up_that_was_broken_off_is_taken_back() {
+    let fixture = v136().await;
+    fixture.run(include_str!("../../../test_data/v136_rows.sql")).await;
+    let before = (keys(&fixture, r#""prefix".phoenix_kit_email_events"#).await, catalog(&fixture).await);
+    let mut migrator = fixture.migrator().await;
+    migrator.up(Step::V137).await.unwrap();
+    super::set_marker(&fixture, "'136'").await;
+    let options = DownOptions { restore_removed: true, ..DownOptions::default() };
+    migrator.down(Target::Step(Step::V136), options).await.unwrap();
+    assert_eq!(keys(&fixture, r#""prefix".phoenix_kit_email_events"#).await, before.0);
+    assert_same_catalog(&catalog(&fixture).await, &before.1);
+    // And then there is nothing left to take back.
+    assert!(migrator.down(Target::Step(Step::V136), options).await.unwrap().is_empty());
+}

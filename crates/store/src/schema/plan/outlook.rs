@@ -251,7 +251,8 @@ fn notices(plan: &Plan, measured: &Measured, rights: &Rights) -> Vec<String> {
     if v137 && plan.way == PlannedWay::Online {
         notices.push(
             "An application that goes on writing duplicates makes a build fail now and then; it is tried up to 20 \
-             times, and what came meanwhile is removed, too. If that does not do, it says so and what to stop"
+             times, and what came meanwhile is removed, too. If that does not do, it says so and what to stop. While a \
+             build is done again, a 23505 may name the index with _ccnew or _ccold behind its name"
                 .to_owned(),
         );
     }

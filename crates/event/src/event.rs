@@ -6,12 +6,14 @@
 
 mod meaning;
 mod read;
+mod recipients;
 mod type_name;
 
 use std::collections::BTreeMap;
 
 pub use meaning::BlockReason;
 pub(crate) use read::read;
+pub use recipients::RecipientFact;
 
 use crate::{Address, EventTime, Text};
 

@@ -6,6 +6,7 @@ mod event;
 mod fingerprint;
 mod json;
 mod message;
+mod recipient;
 mod status;
 mod text;
 mod time;
@@ -17,10 +18,11 @@ pub use address::{Address, first_address, is_simulator_address, normalise_addres
 pub use error::{FieldProblem, ReadError, Within};
 pub use event::{
     BlockReason, BotVerdict, Bounce, BounceType, Bounced, Click, Complaint, Delay, Delivery, Detail, Event,
-    EventType, Failure, Format, Header, Mail, Open, Reject, Subscription,
+    EventType, Failure, Format, Header, Mail, Open, RecipientFact, Reject, Subscription,
 };
 pub use fingerprint::Fingerprint;
 pub use message::{Control, Document, Envelope, Message, read};
+pub use recipient::RecipientState;
 pub use status::Status;
 pub use text::Text;
 pub use time::EventTime;

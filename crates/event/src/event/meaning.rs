@@ -240,7 +240,7 @@ impl Event<'_> {
 
 impl Complaint<'_> {
     /// Whether it says anything against the mail: neither `not-spam` nor by the suppression list.
-    fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         self.feedback_type.as_deref() != Some("not-spam")
             && self.sub_type.as_deref() != Some("OnAccountSuppressionList")
     }
@@ -254,10 +254,14 @@ impl Complaint<'_> {
 
 /// The entry of a sorted `destination` that an address stands for.
 fn listed<'d>(destination: &'d [String], normalised: &str) -> Option<&'d str> {
-    match (destination.binary_search_by(|entry| entry.as_str().cmp(normalised)), destination) {
-        (Ok(found), _) => Some(&destination[found]),
-        (Err(_), [only]) => Some(only),
-        (Err(_), _) => None,
+    place(destination, normalised).map(|place| destination[place].as_str())
+}
+
+/// Where that entry stands.
+pub(super) fn place(destination: &[String], normalised: &str) -> Option<usize> {
+    match destination.binary_search_by(|entry| entry.as_str().cmp(normalised)) {
+        Ok(found) => Some(found),
+        Err(_) => (destination.len() == 1).then_some(0),
     }
 }
 

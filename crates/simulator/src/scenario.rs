@@ -18,7 +18,7 @@ use crate::{
 type Scenario = fn(&mut World) -> Vec<SimulatedEvent>;
 
 /// Every scenario, with its weight among the mails that are drawn.
-const SCENARIOS: [(Scenario, u32); 56] = [
+const SCENARIOS: [(Scenario, u32); 62] = [
     (delivery::taken, 900),
     (delivery::taken_without_configuration_set, 15),
     (delivery::told_in_both_formats, 10),
@@ -26,6 +26,8 @@ const SCENARIOS: [(Scenario, u32); 56] = [
     (delivery::one_record_each, 15),
     (delivery::two_of_three_then_the_third, 8),
     (delivery::fifty, 1),
+    (delivery::each_their_own, 12),
+    (delivery::to_a_forward_by_one_of_several, 2),
     (delivery::blind_copy_first, 5),
     (delivery::to_nobody_by_name, 4),
     (delivery::subject_missing_at_first, 15),
@@ -59,6 +61,8 @@ const SCENARIOS: [(Scenario, u32); 56] = [
     (bounce::one_feedback_id_for_two_records, 3),
     (bounce::of_a_forward, 3),
     (bounce::of_a_forward_by_one_of_several, 2),
+    (bounce::of_a_forward_and_of_a_recipient, 2),
+    (bounce::some_not_tried, 4),
     (bounce::mailbox_full, 10),
     (bounce::away, 10),
     (bounce::on_the_suppression_list, 10),
@@ -70,6 +74,8 @@ const SCENARIOS: [(Scenario, u32); 56] = [
     (complaint::then_gone, 2),
     (complaint::known_after_the_bounce, 2),
     (complaint::by_one_of_several, 2),
+    (complaint::by_one_of_several_who_is_named_later, 2),
+    (complaint::by_everybody, 2),
     (complaint::authentication_failed, 2),
     (complaint::not_spam, 2),
     (complaint::on_the_suppression_list, 2),
@@ -116,4 +122,17 @@ fn somebody_gone(world: &mut World) -> Vec<Person> {
 
 fn complainer(world: &mut World) -> Vec<Person> {
     vec![Person::draw(Temper::Complainer, &mut world.rng)]
+}
+
+/// So many of that temper, none of whom is among those or twice among these.
+fn others(world: &mut World, temper: Temper, count: usize, those: &[Person]) -> Vec<Person> {
+    let mut these: Vec<Person> = Vec::with_capacity(count);
+    while these.len() < count {
+        let person = Person::draw(temper, &mut world.rng);
+        let is_new = |all: &[Person]| all.iter().all(|other| other.address != person.address);
+        if is_new(those) && is_new(&these) {
+            these.push(person);
+        }
+    }
+    these
 }

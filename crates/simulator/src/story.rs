@@ -195,6 +195,13 @@ impl<'w> Story<'w> {
         self.tell(Happening::Delivery { at: self.now, recipients, smtp_response })
     }
 
+    /// Now, a server puts SES off for these of the mail's recipients.
+    pub(crate) fn delay(&mut self, of: &[Person]) -> &mut Self {
+        let recipients = of.iter().map(|person| person.spelled(&mut self.world.rng)).collect();
+        let at = self.now;
+        self.tell(Happening::DeliveryDelay { at, delay_type: "General", recipients, expires_at: None })
+    }
+
     /// Sent, and delivered to all by one record.
     pub(crate) fn send_and_delivery(&mut self) -> &mut Self {
         self.send();

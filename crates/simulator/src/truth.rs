@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aftersend_event::{BotVerdict, Status};
+use aftersend_event::{BotVerdict, RecipientState, Status};
 use jiff::Timestamp;
 
 use crate::shape::{
@@ -71,6 +71,24 @@ pub struct TrueMail {
     pub delayed_at: Option<Timestamp>,
     /// What happened, each once.
     pub occurrences: BTreeSet<TrueOccurrence>,
+    /// What became of the mail for each address that any record names: addresses alone, in lower case.
+    pub recipients: BTreeMap<String, TrueRecipient>,
+}
+
+/// What became of a mail for one address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrueRecipient {
+    /// Whether the mail went to this address. If not, somebody forwards there, and nobody can tell who.
+    pub listed: bool,
+    /// When each thing first befell it.
+    pub times: BTreeMap<RecipientState, Timestamp>,
+}
+
+impl TrueRecipient {
+    /// The highest rank of all that befell it.
+    pub fn state(&self) -> RecipientState {
+        self.times.last_key_value().map_or(RecipientState::Sent, |(state, _)| *state)
+    }
 }
 
 /// Something that happened to a mail.
@@ -200,6 +218,33 @@ impl SimulatedEvent {
         })
     }
 
+    /// What befell those that the event names, if that is anything that can be said of a recipient.
+    pub fn recipient_state(&self) -> Option<RecipientState> {
+        Some(match &self.happening {
+            Happening::DeliveryDelay { .. } => RecipientState::Delayed,
+            Happening::Delivery { .. } => RecipientState::Delivered,
+            Happening::Bounce(bounce) if !bounce.was_tried() => RecipientState::NotTried,
+            Happening::Bounce(bounce) => match bounce.bounce_type {
+                "Permanent" => RecipientState::HardBounced,
+                "Transient" => RecipientState::SoftBounced,
+                _ => RecipientState::Bounced,
+            },
+            Happening::RenderingFailure { .. } => RecipientState::Failed,
+            Happening::Reject { .. } => RecipientState::Rejected,
+            // Everybody at the complainer's domain is named.
+            Happening::Complaint(complaint) if complaint.is_one() => match complaint.recipients.len() {
+                1 => RecipientState::Complained,
+                _ => RecipientState::PossiblyComplained,
+            },
+            Happening::Send
+            | Happening::Open { .. }
+            | Happening::Click { .. }
+            | Happening::Subscription { .. }
+            | Happening::Complaint(_)
+            | Happening::Unknown { .. } => return None,
+        })
+    }
+
     /// The addresses that must get no more mail for this event, and why.
     pub fn blocks(&self) -> Option<(Vec<String>, &'static str)> {
         let (recipients, reason) = match &self.happening {
@@ -302,6 +347,7 @@ impl TrueMail {
             failed_at: None,
             delayed_at: None,
             occurrences: BTreeSet::new(),
+            recipients: BTreeMap::new(),
         }
     }
 
@@ -326,6 +372,24 @@ impl TrueMail {
         self.sent_at = self.sent_at.min(event.mail_timestamp());
         if let Some(time) = self.time_of(event) {
             *time = Some(time.map_or(meaning.occurred_at, |time| time.min(meaning.occurred_at)));
+        }
+        self.learn_recipients(event, meaning);
+    }
+
+    fn learn_recipients(&mut self, event: &SimulatedEvent, meaning: &TrueOccurrence) {
+        for address in &event.mail.destination {
+            self.recipients.entry(address.bare.clone()).or_default().listed = true;
+        }
+        let Some(state) = event.recipient_state() else { return };
+        for named in &meaning.recipients {
+            // A forward of the only recipient's is that recipient's.
+            let stands_for = match event.mail.destination.as_slice() {
+                [only] => &only.bare,
+                _ => named,
+            };
+            let recipient = self.recipients.entry(stands_for.clone()).or_default();
+            let first = recipient.times.entry(state).or_insert(meaning.occurred_at);
+            *first = meaning.occurred_at.min(*first);
         }
     }
 

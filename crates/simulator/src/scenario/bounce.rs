@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{reader, readers, somebody_gone};
+use super::{others, reader, readers, somebody_gone};
 use crate::{
     people::{Person, Temper},
     shape::{Headers, SimulatedEvent},
@@ -134,6 +134,33 @@ pub(super) fn of_a_forward(world: &mut World) -> Vec<SimulatedEvent> {
 pub(super) fn of_a_forward_by_one_of_several(world: &mut World) -> Vec<SimulatedEvent> {
     let people = readers(world, 3);
     forwarded(world, people)
+}
+
+/// One record names a recipient and an address that the mail did not go to.
+pub(super) fn of_a_forward_and_of_a_recipient(world: &mut World) -> Vec<SimulatedEvent> {
+    let mut people = readers(world, 2);
+    people.push(Person::draw(Temper::Gone, &mut world.rng));
+    let mut named = others(world, Temper::Gone, 1, &people);
+    named.push(people[2].clone());
+    let mut story = Story::begin(world, people.clone());
+    story.send();
+    story.delivery(&people[..2]);
+    story.seconds_later();
+    let reason = Reason::gone(story.world);
+    story.bounce(reason, &named);
+    story.end()
+}
+
+/// Two are on the suppression list, the others get the mail; one of them puts it off first.
+pub(super) fn some_not_tried(world: &mut World) -> Vec<SimulatedEvent> {
+    let count = world.rng.usize(3..8);
+    let people = readers(world, count);
+    let mut story = sent(world, people.clone());
+    let said = "Amazon SES did not send the message to this address";
+    story.bounce(Reason::permanent("OnAccountSuppressionList", said), &people[..2]);
+    story.delay(&people[2..3]);
+    story.delivery(&people[2..]);
+    story.end()
 }
 
 pub(super) fn mailbox_full(world: &mut World) -> Vec<SimulatedEvent> {

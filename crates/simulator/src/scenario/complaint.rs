@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{complainer, reader, readers};
+use super::{complainer, others, reader, readers};
 use crate::{
     people::{Person, Temper},
     shape::{Happening, SimulatedComplaint, SimulatedEvent},
@@ -61,6 +61,29 @@ pub(super) fn by_one_of_several(world: &mut World) -> Vec<SimulatedEvent> {
     people.push(Person::draw(Temper::Complainer, &mut world.rng));
     let mut story = delivered(world, people.clone());
     story.complaint(Some("abuse"), &people[1..]);
+    story.end()
+}
+
+/// First the record names two who may have complained, then one of them alone.
+pub(super) fn by_one_of_several_who_is_named_later(world: &mut World) -> Vec<SimulatedEvent> {
+    let mut people = readers(world, 2);
+    people.push(Person::draw(Temper::Complainer, &mut world.rng));
+    let mut story = delivered(world, people.clone());
+    story.complaint(Some("abuse"), &people[1..]);
+    story.later(SignedDuration::from_mins(2), SignedDuration::from_hours(9));
+    story.complaint(None, &people[2..]);
+    story.end()
+}
+
+/// Each by a record of their own, the last one held back.
+pub(super) fn by_everybody(world: &mut World) -> Vec<SimulatedEvent> {
+    let people = others(world, Temper::Complainer, 3, &[]);
+    let mut story = delivered(world, people.clone());
+    for person in people {
+        story.complaint(Some("abuse"), &[person]);
+        story.later(SignedDuration::from_mins(2), SignedDuration::from_hours(5));
+    }
+    story.held_back();
     story.end()
 }
 

@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 
-use super::{reader, readers};
+use super::{others, reader, readers};
 use crate::{
-    people::Person,
+    people::{Person, Temper},
     shape::{Happening, Headers, SimulatedAddress, SimulatedEvent, Spelling, Times},
     story::{Reason, Story},
     world::World,
@@ -75,6 +75,126 @@ pub(super) fn fifty(world: &mut World) -> Vec<SimulatedEvent> {
     story.end()
 }
 
+/// What becomes of some of a mail's recipients.
+#[derive(Clone, Copy)]
+enum Fate {
+    Untold,
+    PutOff,
+    FullThenTaken,
+    FullThenGone,
+    TakenThenGone,
+    NotTried,
+    TakenThenSpam,
+    Undetermined,
+    Taken,
+}
+
+impl Fate {
+    const ALL: [Self; 9] = [
+        Self::Untold,
+        Self::PutOff,
+        Self::FullThenTaken,
+        Self::FullThenGone,
+        Self::TakenThenGone,
+        Self::NotTried,
+        Self::TakenThenSpam,
+        Self::Undetermined,
+        Self::Taken,
+    ];
+
+    /// Whom it befalls.
+    fn temper(self) -> Temper {
+        match self {
+            Self::FullThenGone | Self::TakenThenGone => Temper::Gone,
+            Self::TakenThenSpam => Temper::Complainer,
+            _ => Temper::Reader,
+        }
+    }
+
+    /// Tells it of these by one record, or two, the last of them in both formats where both know it.
+    fn tell(self, story: &mut Story<'_>, some: &[Person]) {
+        let gone = Reason::permanent("NoEmail", "smtp; 550 5.1.1 no such user");
+        let full = Reason::transient("MailboxFull", "smtp; 452 4.2.2 over quota");
+        match self {
+            Self::Untold => {}
+            Self::PutOff => {
+                story.delay(some);
+            }
+            Self::FullThenTaken => {
+                story.bounce(full, some);
+                story.delivery(some);
+            }
+            Self::FullThenGone => {
+                story.bounce(full, some);
+                story.seconds_later();
+                story.bounce(gone, some);
+            }
+            Self::TakenThenGone => {
+                story.delivery(some);
+                story.seconds_later();
+                story.bounce(gone, some).also_by_identity_notification();
+            }
+            Self::NotTried => {
+                let said = "Amazon SES did not send the message to this address";
+                story.bounce(Reason::permanent("UnsubscribedRecipient", said), some);
+            }
+            Self::TakenThenSpam => {
+                story.delivery(some);
+                story.seconds_later();
+                story.complaint(Some("abuse"), some).also_by_identity_notification();
+            }
+            Self::Undetermined => {
+                let unclear = Reason::transient("Undetermined", "smtp; the answer could not be understood");
+                story.bounce(Reason { bounce_type: "Undetermined", ..unclear }, some);
+            }
+            Self::Taken => {
+                story.delivery(some).also_by_identity_notification();
+            }
+        }
+    }
+}
+
+/// Nine to fifty recipients: every fate befalls some of them, a few at a time.
+pub(super) fn each_their_own(world: &mut World) -> Vec<SimulatedEvent> {
+    let count = world.rng.usize(Fate::ALL.len()..=50);
+    let mut fates = Fate::ALL;
+    world.rng.shuffle(&mut fates);
+    let mut people: Vec<Person> = Vec::with_capacity(count);
+    let mut groups = Vec::new();
+    while people.len() < count {
+        let (fate, most) = match fates.get(groups.len()) {
+            Some(fate) => (*fate, count / Fate::ALL.len()),
+            None => (*world.pick(&Fate::ALL), count - people.len()),
+        };
+        let size = world.rng.usize(1..=most);
+        let some = others(world, fate.temper(), size, &people);
+        people.extend(some.iter().cloned());
+        groups.push((fate, some));
+    }
+    world.rng.shuffle(&mut people);
+    let mut story = Story::begin(world, people);
+    story.send();
+    for (fate, some) in groups {
+        fate.tell(&mut story, &some);
+        if story.world.rng.u32(0..4) == 0 {
+            story.held_back();
+        }
+    }
+    story.open();
+    story.end()
+}
+
+/// A recipient's server passes the mail on, and the one that takes it names whom it passed it to.
+pub(super) fn to_a_forward_by_one_of_several(world: &mut World) -> Vec<SimulatedEvent> {
+    let people = readers(world, 4);
+    let (target, listed) = people.split_at(1);
+    let mut story = Story::begin(world, listed.to_vec());
+    story.send();
+    story.delivery(&listed[..2]);
+    story.delivery(target);
+    story.end()
+}
+
 /// The destination begins with somebody whom the headers don't name, and a record without headers says
 /// nothing else.
 pub(super) fn blind_copy_first(world: &mut World) -> Vec<SimulatedEvent> {
@@ -83,11 +203,7 @@ pub(super) fn blind_copy_first(world: &mut World) -> Vec<SimulatedEvent> {
     story.mail.to.remove(0);
     story.send();
     story.later(SignedDuration::from_mins(2), SignedDuration::from_mins(20));
-    let recipients = vec![people[0].bare()];
-    let at = story.now;
-    story
-        .tell(Happening::DeliveryDelay { at, delay_type: "General", recipients, expires_at: None })
-        .with_headers(Headers::Missing);
+    story.delay(&people[..1]).with_headers(Headers::Missing);
     story.delivery(&people);
     story.end()
 }

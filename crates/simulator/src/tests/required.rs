@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aftersend_event::{BotVerdict, Format, Status};
+use aftersend_event::{BotVerdict, Format, RecipientState, Status};
 
 use crate::{
-    Plan, SCENARIOS_REQUIRED, SimulatedEvent, TrueMail, TrueOccurrence, events,
+    Plan, SCENARIOS_REQUIRED, SimulatedEvent, TrueMail, TrueOccurrence, TrueRecipient, events,
     shape::{Happening, Headers, Times},
     simulate,
 };
@@ -60,6 +60,11 @@ impl Case<'_> {
             }
         }
         verdicts.into_values().max_by_key(BTreeSet::len).unwrap_or_default()
+    }
+
+    fn recipients(&self, listed: bool, state: RecipientState) -> usize {
+        let all = self.mail.recipients.values();
+        all.filter(|recipient| recipient.listed == listed && recipient.state() == state).count()
     }
 
     fn bounced(&self, bounce_type: &str) -> Option<&SimulatedEvent> {
@@ -126,6 +131,38 @@ const BOUNCES: [Requirement; 17] = [
     ("unknown subtypes", |case| case.subtypes("bounce") == ["MailboxAsleep", "MoonPhase"]),
     ("a mail without a configuration set", |case| {
         case.mail.tags.is_empty() && case.mail.configuration_set.is_none()
+    }),
+];
+
+const RECIPIENTS: [Requirement; 8] = [
+    ("one mail whose recipients are in five states", |case| {
+        let states: BTreeSet<_> = case.mail.recipients.values().map(TrueRecipient::state).collect();
+        states.len() >= 5
+    }),
+    ("a recipient of whom nothing is told", |case| {
+        case.recipients(true, RecipientState::Sent) > 0
+            && case.recipients(true, RecipientState::Delivered) > 0
+    }),
+    ("a forward's bounce beside a recipient's", |case| {
+        case.recipients(false, RecipientState::HardBounced) > 0
+            && case.recipients(true, RecipientState::HardBounced) > 0
+    }),
+    ("a forward's delivery", |case| case.recipients(false, RecipientState::Delivered) > 0),
+    ("some not tried", |case| {
+        case.recipients(true, RecipientState::NotTried) > 0
+            && case.recipients(true, RecipientState::Delivered) > 0
+    }),
+    ("a possible complainer who is none for certain", |case| {
+        case.recipients(true, RecipientState::PossiblyComplained) > 0
+            && case.recipients(true, RecipientState::Complained) > 0
+    }),
+    ("three complainers", |case| case.recipients(true, RecipientState::Complained) == 3),
+    ("a recipient put off, then reached", |case| {
+        case.mail.destination.len() > 1
+            && case.mail.recipients.values().any(|recipient| {
+                recipient.state() == RecipientState::Delivered
+                    && recipient.times.contains_key(&RecipientState::Delayed)
+            })
     }),
 ];
 
@@ -245,7 +282,8 @@ fn lacking(plan: &Plan) -> Vec<&'static str> {
             mail,
         })
         .collect();
-    let requirements = BOUNCES.iter().chain(&COMPLAINTS_AND_REFUSALS).chain(&DELIVERIES).chain(&READING);
+    let requirements =
+        BOUNCES.iter().chain(&RECIPIENTS).chain(&COMPLAINTS_AND_REFUSALS).chain(&DELIVERIES).chain(&READING);
     requirements.filter(|(_, shows)| !cases.iter().any(shows)).map(|(name, _)| *name).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aftersend_event::{Control, Document, Envelope, Event, Fingerprint, Message, read};
+use aftersend_event::{Control, Document, Envelope, Event, Fingerprint, Message, RecipientState, read};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -62,6 +62,12 @@ fn check(message: &[u8], meant: &SimulatedEvent) -> Fingerprint {
         event.blocks().into_iter().map(|(address, reason)| (address, reason.name())).collect();
     let (addresses, reason) = meant.blocks().unwrap_or_default();
     assert_eq!(blocked, addresses.into_iter().map(|address| (address, reason)).collect::<Vec<_>>());
+    let meant_state = meant.recipient_state();
+    for fact in event.recipient_facts() {
+        let sent_to = mail.destination.iter().any(|address| address.bare == fact.address);
+        assert_eq!(fact.listed, sent_to, "{fact:?}");
+        assert!(fact.state == RecipientState::Sent || Some(fact.state) == meant_state, "{fact:?}");
+    }
     let to = match meant.headers {
         Headers::Missing => mail.destination.first(),
         _ => mail.to.iter().chain(&mail.destination).find(|address| !address.bare.is_empty()),

@@ -6,6 +6,7 @@ mod error;
 mod ingest;
 mod mails;
 mod prefix;
+mod recipients;
 pub mod schema;
 mod sql;
 mod story;
@@ -22,4 +23,5 @@ pub use mails::{
     BadCursor, Cursor, MailPage, MailQuery, MailSummary, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX,
 };
 pub use prefix::{Prefix, PrefixError};
+pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};

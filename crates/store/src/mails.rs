@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use aftersend_event::Status;
+use aftersend_event::{Status, normalise_address};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -14,6 +14,9 @@ pub const PAGE_MAILS_MAX: usize = 500;
 /// Characters of a search text at most.
 pub const SEARCH_TEXT_CHARS_MAX: usize = 200;
 
+/// Mails that are found by an address which their column `to` does not show: the newest of that address.
+const MAILS_BY_RECIPIENT_MAX: i64 = 1_000;
+
 /// The earliest `timestamptz`, 24 November 4714 BC, in microseconds since 1970.
 /// <https://www.postgresql.org/docs/current/datatype-datetime.html>
 const TIMESTAMPTZ_MIN_MICROS: i64 = -210_866_803_200_000_000;
@@ -21,7 +24,8 @@ const TIMESTAMPTZ_MIN_MICROS: i64 = -210_866_803_200_000_000;
 /// Which mails to list, and which page of them.
 #[derive(Clone, Debug)]
 pub struct MailQuery {
-    /// A part of the recipient, the subject or the campaign, in any case; up to [`SEARCH_TEXT_CHARS_MAX`].
+    /// A part of the first recipient, the subject or the campaign, in any case, or the whole address of any recipient; up
+    /// to [`SEARCH_TEXT_CHARS_MAX`].
     pub text: Option<String>,
     /// Only mails in this state.
     pub status: Option<Status>,
@@ -162,9 +166,15 @@ impl Store {
             PageStart::OlderThan(cursor) => (Statement::ListOlder, cursor),
             PageStart::NewerThan(cursor) => (Statement::ListNewer, cursor),
         };
+        let address = query.text.as_deref().and_then(whole_address);
         let client = self.reader().await?;
         let prepared = client.prepare_cached(self.sql(statement)).await?;
-        let rows = client.query(&prepared, &[&pattern, &status, &rows_max, &sent_at, &uuid]).await?;
+        let rows = client
+            .query(
+                &prepared,
+                &[&pattern, &status, &rows_max, &sent_at, &uuid, &address, &MAILS_BY_RECIPIENT_MAX],
+            )
+            .await?;
         let mails = rows.iter().map(MailSummary::from_row).collect::<Result<Vec<_>, _>>()?;
         Ok(page_of(mails, mails_max, query.page))
     }
@@ -191,6 +201,13 @@ fn page_of(mut mails: Vec<MailSummary>, mails_max: usize, start: PageStart) -> M
 /// A limit as SQL takes it, for one row more: that one tells whether there are more.
 pub(crate) fn rows_max(shown_max: usize) -> i64 {
     i64::try_from(shown_max).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// The text as an address, if it is one and nothing else: a part of one is searched for in the column `to` alone.
+fn whole_address(text: &str) -> Option<String> {
+    let address = normalise_address(text);
+    let is_one = address.contains('@') && !address.contains(|c: char| c.is_whitespace() || c == '\0');
+    is_one.then_some(address)
 }
 
 /// The text as a pattern for `ILIKE`: what LIKE gives a meaning of its own stands for itself.

@@ -46,6 +46,8 @@ statements! {
     UpdateFoldedEvents = "update_folded_events.sql",
     /// Writes back merged mails.
     UpdateMails = "update_mails.sql",
+    /// Merges what events say of recipients into what is known of them.
+    MergeRecipients = "merge_recipients.sql",
     /// Blocks addresses.
     BlockAddresses = "block_addresses.sql",
     /// Keeps messages that can't be read or stored.
@@ -60,6 +62,8 @@ statements! {
     FindMailById = "find_mail_by_id.sql",
     /// What happened to a mail.
     Timeline = "timeline.sql",
+    /// A mail's recipients.
+    Recipients = "recipients.sql",
     /// How many rows of each kind the store holds.
     CountAll = "count_all.sql",
     /// The blocked addresses.

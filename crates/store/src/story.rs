@@ -6,7 +6,7 @@ use aftersend_event::{Detail, Message, Status, Text};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{MailSummary, QueryError, Store, mails::rows_max, sql::Statement, tags};
+use crate::{MailSummary, QueryError, Recipient, Store, mails::rows_max, sql::Statement, tags};
 
 /// Occurrences that a story shows at most. A mail has a handful; one with more opens than this is shown by
 /// its first ones, and says so.
@@ -21,6 +21,10 @@ pub struct Story {
     pub occurrences: Vec<Occurrence>,
     /// Whether the mail has more occurrences than [`STORY_OCCURRENCES_MAX`].
     pub truncated: bool,
+    /// What became of it for each recipient: those that it went to first, by address. None where no event of the mail
+    /// has been read, and nothing is known but what its row says; the first
+    /// [`STORY_RECIPIENTS_MAX`](crate::STORY_RECIPIENTS_MAX) where there are more.
+    pub recipients: Vec<Recipient>,
 }
 
 /// A mail with everything known of it.
@@ -103,7 +107,9 @@ impl Store {
             .take(STORY_OCCURRENCES_MAX)
             .map(Occurrence::from_row)
             .collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
-        Ok(Some(Story { mail, occurrences, truncated }))
+        drop(client);
+        let recipients = self.recipients(mail.summary.uuid).await?;
+        Ok(Some(Story { mail, occurrences, truncated, recipients }))
     }
 
     async fn find_mail(&self, id: &str) -> Result<Option<Mail>, QueryError> {

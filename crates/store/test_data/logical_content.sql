@@ -16,6 +16,11 @@ SELECT mail.aws_message_id, mail.message_id, mail."to", mail."from", mail.subjec
                FROM "prefix".aftersend_folded_events
                WHERE email_log_uuid = mail.uuid
            ) AS occurrence
-       ) AS occurrences
+       ) AS occurrences,
+       (
+           SELECT jsonb_agg(to_jsonb(recipient) - 'email_log_uuid' ORDER BY recipient.address)
+           FROM "prefix".aftersend_recipients AS recipient
+           WHERE recipient.email_log_uuid = mail.uuid
+       ) AS recipients
 FROM "prefix".phoenix_kit_email_logs AS mail
 ORDER BY mail.aws_message_id

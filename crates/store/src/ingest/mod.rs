@@ -5,6 +5,7 @@ mod events;
 mod facts;
 mod mail_columns;
 mod occurrence;
+pub(crate) mod recipients;
 pub(crate) mod record;
 mod transaction;
 

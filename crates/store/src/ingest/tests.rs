@@ -4,6 +4,7 @@ mod cases;
 mod claims;
 mod long_values;
 mod mails;
+mod phoenix_kit;
 mod plans;
 mod set_semantics;
 mod trouble;

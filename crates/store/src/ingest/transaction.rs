@@ -19,6 +19,7 @@ use super::{
     facts::{Described, Facts, Times, cut_for_column, storable},
     mail_columns::MailColumns,
     occurrence::distinct,
+    recipients::fates_by_mail,
 };
 use crate::{IngestError, Store, sql::Statement, tags};
 
@@ -27,6 +28,7 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport,
     // What needs no database is done before any lock is held.
     let facts = facts_by_mail(store, batch);
     let occurrences = distinct(&batch.arrivals);
+    let recipients = fates_by_mail(batch);
 
     let mut client = store.writer().await?;
     let transaction = client.build_transaction().start().await?;
@@ -35,6 +37,7 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport,
     let owners: Owners<'_> = mails.iter().flat_map(LockedMail::owners).collect();
     let fates = writer.store_occurrences(&occurrences, &owners).await?;
     writer.merge_mails(&facts, &mails).await?;
+    writer.merge_recipients(&recipients, &owners).await?;
     writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
 

@@ -4,7 +4,7 @@ use super::{
     Limits, Step,
     contract::INDEXES,
     runner::{SESSION_SETTINGS, forget_own},
-    steps::{a1, a2, v136},
+    steps::{a1, a2, a3, v136},
 };
 use crate::{Prefix, sql::render};
 
@@ -117,7 +117,23 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
             .map(|(template, number): (_, u32)| in_transaction(&format!("a2 up part {number}"), &[template])),
     );
     ways.push(in_transaction("a2 down", &[&forget_own(prefix, Step::A2)]));
+    ways.extend(a3_ways(prefix));
     ways
+}
+
+fn a3_ways(prefix: &Prefix) -> [StepStatements; 3] {
+    let then = [
+        include_str!("sql/a3_range_of_events.sql"),
+        include_str!("sql/a3_find_events.sql"),
+        include_str!("sql/a3_find_folded.sql"),
+        include_str!("sql/a1_lock_mails.sql"),
+        include_str!("sql/a3_merge_recipients.sql"),
+    ];
+    [
+        listed(prefix, "a3 up", true, &[a3::UP]),
+        listed(prefix, "a3 up, then", false, &then),
+        listed(prefix, "a3 down", true, &[a3::DOWN, &forget_own(prefix, Step::A3)]),
+    ]
 }
 
 fn listed(prefix: &Prefix, step: &str, in_transaction: bool, templates: &[&str]) -> StepStatements {

@@ -47,14 +47,16 @@ pub enum Step {
     A1,
     /// Text in place of `varchar(255)` where real values are longer.
     A2,
+    /// A row for each recipient of a mail.
+    A3,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 4] = [Self::V136, Self::V137, Self::A1, Self::A2];
+    pub const ALL: [Self; 5] = [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A2;
+    pub const LATEST: Self = Self::A3;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -63,6 +65,7 @@ impl Step {
             Self::V137 => "137",
             Self::A1 => "a1",
             Self::A2 => "a2",
+            Self::A3 => "a3",
         }
     }
 
@@ -73,15 +76,16 @@ impl Step {
             Self::V137 => "no duplicate events, search and archive indexes (V137)",
             Self::A1 => "fingerprints, folded occurrences, quarantine",
             Self::A2 => "columns for text of any length",
+            Self::A3 => "what became of a mail for each recipient",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2)
+        matches!(self, Self::A1 | Self::A2 | Self::A3)
     }
 
-    /// The names of all steps, for a sentence: `136, 137, a1 and a2`.
+    /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.
     pub fn names() -> String {
         let names = Self::ALL.map(Self::name);
         match names.split_last() {

@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, v136, v137},
+    steps::{a1, a2, a3, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -272,7 +272,7 @@ impl Migrator {
         if let Some(StepStatus { step, lacks, .. }) = status
             .steps
             .iter()
-            // Of a2 only its record goes down.
+            // Of a2 only its record goes down, and of a3 what is there.
             .find(|status| status.step == Step::A1 && status.applied_at.is_some() && !status.applied)
         {
             return Err(MigrateError::Incomplete { step: *step, lacks: lacks.join(", ") });
@@ -282,6 +282,9 @@ impl Migrator {
         }
         if doomed.contains(&Step::A1) && !options.discard_own_data {
             a1::refuse_to_lose_own_rows(&self.connection.client, &self.prefix).await?;
+        }
+        if doomed.contains(&Step::A3) && !options.discard_own_data {
+            a3::refuse_to_lose_own_rows(&self.connection.client, &self.prefix).await?;
         }
         if doomed.contains(&Step::V136) {
             if !options.drop_data {
@@ -376,7 +379,7 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 | Step::A2 => {}
+            Step::A1 | Step::A2 | Step::A3 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -410,6 +413,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A3, _) => {
+                session.phase("making a table of our own", None, "tables");
+                let notes = a3::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -431,6 +440,10 @@ impl<'m> Run<'m> {
         let mut session = self.session(step, false);
         session.phase("taking the step down", None, "tables");
         let notes = match step {
+            Step::A3 => {
+                a3::down(&mut session, &forget_own(&prefix, step)).await?;
+                vec!["the table of recipients dropped; it is filled again from the events".to_owned()]
+            }
             Step::A2 => {
                 session.guarded(&[], &forget_own(&prefix, step)).await?;
                 vec![a2::DOWN_NOTE.to_owned()]
@@ -495,6 +508,7 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
     let mut hash = Sha256::new();
     match step {
         Step::A2 => a2::templates().iter().for_each(|template| hash.update(template)),
+        Step::A3 => hash.update(a3::UP),
         _ => a1::PARTS.iter().for_each(|part| hash.update(part.statements)),
     }
     let mut checksum = String::new();

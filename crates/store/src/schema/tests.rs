@@ -7,6 +7,7 @@ mod kills;
 mod leftovers;
 mod limits;
 mod live;
+mod recipients;
 mod reference;
 mod refusals;
 mod walk;
@@ -83,7 +84,7 @@ fn a_step_is_found_by_its_name() {
     }
     assert_eq!("A1".parse::<Step>().unwrap(), Step::A1);
     let message = "138".parse::<Step>().unwrap_err().to_string();
-    assert!(message.contains("`138`") && message.contains("136, 137, a1 and a2"), "{message}");
+    assert!(message.contains("`138`") && message.contains("136, 137, a1, a2 and a3"), "{message}");
 }
 
 /// Every file of a step, written out for a prefix, names all tables with their schema and keeps no placeholder.
@@ -99,9 +100,13 @@ fn no_file_keeps_a_placeholder() {
         let text = crate::sql::render(&template, &prefix);
         let place = path.display();
         assert!(!text.contains("prefix"), "{place} keeps a placeholder");
-        for name in
-            ["phoenix_kit_email_logs ", "phoenix_kit_email_events ", "aftersend_steps ", "aftersend_ids "]
-        {
+        for name in [
+            "phoenix_kit_email_logs ",
+            "phoenix_kit_email_events ",
+            "aftersend_steps ",
+            "aftersend_ids ",
+            "aftersend_recipients ",
+        ] {
             for (position, _) in text.match_indices(name) {
                 assert!(text[..position].ends_with("\"own\"."), "{place}: {}", &text[position..]);
             }

@@ -27,12 +27,14 @@ async fn filled() -> Fixture {
                 (email_log_uuid, fingerprint, uuid, event_type, event_data, occurred_at)
             SELECT md5('mail' || n)::uuid, md5('folded' || n)::uuid, md5('folded' || n)::uuid, 'delivery', '{{}}', now()
             FROM generate_series(1, {MAILS}) AS n;
+            INSERT INTO "prefix".aftersend_recipients (email_log_uuid, address, listed, delivered_at)
+            SELECT md5('mail' || n)::uuid, 'to' || n || '@example.com', true, now() FROM generate_series(1, {MAILS}) AS n;
             INSERT INTO "prefix".aftersend_ids
             SELECT 'alias' || n, md5('mail' || n)::uuid, 'alias' FROM generate_series(1, {MAILS}) AS n;
             INSERT INTO "prefix".phoenix_kit_email_blocklist (email, reason)
             SELECT 'to' || n || '@example.com', 'hard_bounce' FROM generate_series(1, {MAILS}) AS n;
             ANALYZE "prefix".phoenix_kit_email_logs, "prefix".phoenix_kit_email_events,
-                "prefix".aftersend_folded_events, "prefix".aftersend_ids, "prefix".phoenix_kit_email_blocklist
+                "prefix".aftersend_folded_events, "prefix".aftersend_recipients, "prefix".aftersend_ids, "prefix".phoenix_kit_email_blocklist
             "#
         ))
         .await;
@@ -152,6 +154,11 @@ async fn every_look_up_goes_by_index() {
     ];
     check(&fixture, Statement::BlockAddresses, &blocks, &["phoenix_kit_email_blocklist_email"]).await;
 
+    let mut recipients = vec![mail_uuids(), array("'to{n}@example.com'", "text"), array("true", "boolean")];
+    recipients.extend(std::iter::repeat_n(array("now()", "timestamptz"), 10));
+    // Both of its indexes know a mail's recipient; whichever is smaller.
+    check(&fixture, Statement::MergeRecipients, &recipients, &["aftersend_recipients_"]).await;
+
     // And those of a story.
     let one = |text: &str| [text.to_owned()];
     check(&fixture, Statement::FindMailByUuid, &one("md5('mail7')::uuid"), &[]).await;
@@ -160,11 +167,12 @@ async fn every_look_up_goes_by_index() {
     check(&fixture, Statement::FindMailById, &one("'m7'"), &indexes).await;
     let story = ["md5('mail7')::uuid".to_owned(), "1001".to_owned()];
     check(&fixture, Statement::Timeline, &story, &["aftersend_folded_events_pkey"]).await;
+    check(&fixture, Statement::Recipients, &story, &["aftersend_recipients_pkey"]).await;
 
     // A page of the list: planned for the filters that are there.
-    let page = |pattern: &str, status: &str| {
+    let page = |pattern: &str, status: &str, address: &str| {
         let begins_below = ["'infinity'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"];
-        [&[pattern, status, "50"][..], &begins_below]
+        [&[pattern, status, "50"][..], &begins_below, &[address, "1000"]]
             .concat()
             .into_iter()
             .map(str::to_owned)
@@ -172,14 +180,24 @@ async fn every_look_up_goes_by_index() {
     };
     let custom = &["force_custom_plan"];
     for (arguments, indexes) in [
-        (page("NULL", "NULL"), &["phoenix_kit_email_logs_sent_at_idx"][..]),
-        (page("NULL", "'rejected'"), &["phoenix_kit_email_logs_status_sent_at_idx"]),
+        (page("NULL", "NULL", "NULL"), &["phoenix_kit_email_logs_sent_at_idx"][..]),
+        (page("NULL", "'rejected'", "NULL"), &["phoenix_kit_email_logs_status_sent_at_idx"]),
         (
-            page("'%to1234@%'", "NULL"),
+            page("'%to1234@%'", "NULL", "NULL"),
             &[
                 "phoenix_kit_email_logs_to_trgm_index",
                 "phoenix_kit_email_logs_subject_trgm_index",
                 "phoenix_kit_email_logs_campaign_id_trgm_index",
+            ],
+        ),
+        (
+            page("'%to1234@%'", "NULL", "'to1234@example.com'"),
+            &[
+                "phoenix_kit_email_logs_to_trgm_index",
+                "phoenix_kit_email_logs_subject_trgm_index",
+                "phoenix_kit_email_logs_campaign_id_trgm_index",
+                "aftersend_recipients_address_idx",
+                "phoenix_kit_email_logs_",
             ],
         ),
     ] {

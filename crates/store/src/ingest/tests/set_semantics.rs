@@ -1,18 +1,20 @@
 //! Invariant 1: what the database says in the end depends on which events arrived, and on nothing else.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
 };
 
-use aftersend_event::{BotVerdict, Message};
-use aftersend_simulator::{Plan, SCENARIOS_REQUIRED, Traffic, TrueMail, TrueOccurrence, events, simulate};
+use aftersend_event::{BotVerdict, Message, RecipientState};
+use aftersend_simulator::{
+    Plan, SCENARIOS_REQUIRED, Traffic, TrueMail, TrueOccurrence, TrueRecipient, events, simulate,
+};
 use fastrand::Rng;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    BatchReport, IngestError, Occurrence, Store, Story,
+    BatchReport, IngestError, Occurrence, RecipientCounts, Store, Story,
     testing::{Fixture, ingest_bodies},
 };
 
@@ -23,7 +25,7 @@ async fn logical_content(fixture: &Fixture) -> Vec<Value> {
     rows
 }
 
-fn is_event(message: &[u8]) -> bool {
+pub(super) fn is_event(message: &[u8]) -> bool {
     matches!(aftersend_event::read(message), Ok(Message::Event(document)) if document.event().is_ok())
 }
 
@@ -49,7 +51,7 @@ async fn pump(store: Store, queue: Queue) -> BatchReport {
 }
 
 /// Cuts messages into batches of all sizes, and stores them over some connections at once.
-async fn store_at_random(fixture: &Fixture, messages: &[Arc<[u8]>], rng: &mut Rng) -> BatchReport {
+pub(super) async fn store_at_random(fixture: &Fixture, messages: &[Arc<[u8]>], rng: &mut Rng) -> BatchReport {
     let mut messages = messages.to_vec();
     rng.shuffle(&mut messages);
     let size_max = [1, 7, 60, 400][rng.usize(0..4)].max(messages.len() / 80);
@@ -93,7 +95,7 @@ async fn order_repetition_and_cut_leave_no_trace(seed: u64) {
         fixture
             .run(
                 r#"TRUNCATE "prefix".phoenix_kit_email_logs, "prefix".phoenix_kit_email_events,
-                   "prefix".aftersend_folded_events, "prefix".phoenix_kit_email_blocklist"#,
+                   "prefix".aftersend_folded_events, "prefix".aftersend_recipients, "prefix".phoenix_kit_email_blocklist"#,
             )
             .await;
         let sum = store_at_random(&fixture, &messages, &mut rng).await;
@@ -171,7 +173,24 @@ async fn compare_with_truth(store: &Store, traffic: &Traffic, seed: u64) {
             mail.occurrences,
             "seed {seed}, mail {id}"
         );
+        assert_eq!(recipients(&story), mail.recipients, "seed {seed}, mail {id}");
+        assert_eq!(story.recipients.len(), mail.recipients.len(), "seed {seed}, mail {id}");
+        let counts = RecipientCounts::of(&story.recipients);
+        for state in RecipientState::ALL {
+            let all = mail.recipients.values();
+            let expected = all.filter(|recipient| recipient.listed && recipient.state() == state).count();
+            assert_eq!(counts.in_state(state), expected, "seed {seed}, mail {id}, {state}");
+        }
+        assert_eq!(counts.all(), mail.destination.len(), "seed {seed}, mail {id}");
     }
+}
+
+fn recipients(story: &Story) -> BTreeMap<String, TrueRecipient> {
+    let recipient = |found: &crate::Recipient| {
+        let times = found.times.iter().copied().collect();
+        (found.address.clone(), TrueRecipient { listed: found.listed, times })
+    };
+    story.recipients.iter().map(recipient).collect()
 }
 
 /// A mail without its occurrences, so that a difference shows at a glance.

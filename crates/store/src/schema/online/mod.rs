@@ -8,6 +8,7 @@ mod gate;
 pub(super) mod mails;
 mod pace;
 mod progress;
+pub(super) mod recipients;
 pub(super) mod removed;
 
 use std::{

@@ -131,6 +131,18 @@ impl Look<'_> {
             .collect()
     }
 
+    /// Mails whose recipients step a3 finds in the events.
+    async fn mails_with_events(
+        &self,
+        steps: &[Step],
+        catalog: &Catalog,
+    ) -> Result<Option<u64>, MigrateError> {
+        if !steps.contains(&Step::A3) || catalog.table(EVENTS).is_none() {
+            return Ok(Some(0));
+        }
+        Meter { client: self.client, prefix: self.prefix }.mails_with_events().await
+    }
+
     async fn wrong_indexes(&self) -> Result<Vec<Obstacle>, MigrateError> {
         let found = indexes::read(self.client, self.prefix).await.map_err(|error| failed(&error))?;
         let wrong = found.wrong.into_iter().filter(|(index, _)| index.step == Step::V137);
@@ -269,6 +281,7 @@ impl Look<'_> {
             pending: steps,
             removed,
             derived,
+            with_events: self.mails_with_events(steps, catalog).await?,
             widened: &a2::changes(self.client, self.prefix).await.map_err(|error| failed(&error))?,
         };
         let step = |step: &Step| match step {

@@ -209,6 +209,12 @@ impl Meter<'_> {
         Ok(self.row(&statement, COUNT_BUDGET).await?.map(|(row, _)| count(&row, 0)))
     }
 
+    /// How many mails have an event that is kept whole.
+    pub(super) async fn mails_with_events(&self) -> Result<Option<u64>, MigrateError> {
+        let statement = render(include_str!("../sql/count_mails_with_events.sql"), self.prefix);
+        Ok(self.row(&statement, COUNT_BUDGET).await?.map(|(row, _)| count(&row, 0)))
+    }
+
     /// How many mails step a1 marks. Before the step they lack the column that it looks at.
     pub(super) async fn derived(&self, has_column: bool) -> Result<Option<u64>, MigrateError> {
         let find = render(include_str!("../sql/a1_find_derived.sql"), self.prefix)

@@ -15,13 +15,13 @@ use crate::{
         online::{
             LOCKED_MAX,
             duplicates::{self, Kinds},
-            fold, guard, mails,
+            fold, guard, mails, recipients,
         },
         runner::{record, record_own},
         steps::{
             a1,
             a2::TableChange,
-            v136,
+            a3, v136,
             v137::{self, Trigrams},
         },
     },
@@ -54,6 +54,8 @@ pub(super) struct Planner<'a> {
     pub(super) removed: Option<u64>,
     /// Mails that step a1 marks, where they were counted.
     pub(super) derived: Option<u64>,
+    /// Mails whose recipients step a3 finds in stored events, where they were counted.
+    pub(super) with_events: Option<u64>,
     /// What step a2 does to each table.
     pub(super) widened: &'a [TableChange],
 }
@@ -66,6 +68,7 @@ impl Planner<'_> {
             (Step::V137, false) => self.v137_in_transaction(),
             (Step::A1, _) => self.a1(),
             (Step::A2, _) => self.a2(),
+            (Step::A3, _) => self.a3(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }
@@ -403,6 +406,55 @@ impl Planner<'_> {
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });
         operations
+    }
+
+    fn a3(&self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        if !self.own_objects.iter().any(|object| object == a3::TABLE) {
+            let keeps_out = format!("writers, {}", self.moment());
+            operations.push(Operation {
+                statements: vec![guard(self.prefix, &self.limits, &[LOGS]), render(a3::UP, self.prefix)],
+                locks: vec![lock(LOGS, "SHARE ROW EXCLUSIVE", keeps_out)],
+                rows: Some(Amount::counted(0)),
+                ..empty(format!("Make the table {}", a3::TABLE), Manner::Guarded)
+            });
+        }
+        operations.push(self.fill_in_recipients());
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A3, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
+    }
+
+    fn fill_in_recipients(&self) -> Operation {
+        let reads = vec![
+            render(include_str!("../sql/a3_range_of_events.sql"), self.prefix),
+            render(include_str!("../sql/a3_find_events.sql"), self.prefix),
+            render(include_str!("../sql/a3_find_folded.sql"), self.prefix),
+        ];
+        let bytes_read = self.measured.rows_bytes(EVENTS);
+        if self.with_events == Some(0) {
+            let what = "Look for events that are kept whole, which tell recipients; there are none now";
+            return Operation { reads, bytes_read, ..empty(what.to_owned(), Manner::Reads) };
+        }
+        Operation {
+            statements: recipients::statements(self.prefix).into(),
+            reads,
+            conditional: true,
+            locks: vec![PlannedLock { mode: "ROW SHARE", ..rows_lock(LOGS) }],
+            // A row for each recipient, and most mails have one.
+            rows: self.with_events.map(Amount::estimated),
+            bytes_read,
+            time: self.measured.by_last_run(recipients::PHASE, EVENTS),
+            ..empty(
+                format!("Fill {} with what the events tell that are kept whole", a3::TABLE),
+                Manner::Batches,
+            )
+        }
     }
 
     fn fold_removed(&self) -> Operation {

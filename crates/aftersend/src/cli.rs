@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the site on this machine
     Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1, a2
+    /// Move the database's schema along its steps: 136, 137, a1, a2, a3
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
@@ -95,7 +95,7 @@ pub(crate) struct ServeArgs {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137, a1 or a2
+        /// The last step to take: 136, 137, a1, a2 or a3
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -110,7 +110,7 @@ pub(crate) enum MigrateCommand {
     /// Print what `migrate up` would do to this database: each statement, its locks, what it touches, and what stands
     /// in the way; exit with 1 where something does
     Plan {
-        /// The last step to take: 136, 137 or a1
+        /// The last step to take: 136, 137, a1, a2 or a3
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Of the way in one transaction, which keeps writers out until it is done

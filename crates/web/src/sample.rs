@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aftersend_event::Status;
-use aftersend_store::{Mail, MailSummary, Occurrence, Story};
+use aftersend_event::{RecipientState, Status};
+use aftersend_store::{Mail, MailSummary, Occurrence, Recipient, Story};
 use uuid::Uuid;
 
 pub(crate) fn summary(status: &str, sent_at: &str) -> MailSummary {
@@ -60,6 +60,11 @@ pub(crate) fn bounce(kind: &str, subtype: &str, occurred_at: &str, recipients: &
     }
 }
 
+/// A recipient in a state since that time.
+pub(crate) fn recipient(address: &str, state: RecipientState, since: &str) -> Recipient {
+    Recipient { address: address.into(), listed: true, times: vec![(state, since.parse().unwrap())] }
+}
+
 /// The story of a mail sent at 23:20:52.240 on 19 October 2016.
 pub(crate) fn story(status: &str, occurrences: Vec<Occurrence>) -> Story {
     let sent_at = "2016-10-19T23:20:52.240Z";
@@ -75,5 +80,6 @@ pub(crate) fn story(status: &str, occurrences: Vec<Occurrence>) -> Story {
         },
         occurrences,
         truncated: false,
+        recipients: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 //! What SES's own terms mean is told after
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>.
 
-use aftersend_event::Status;
+use aftersend_event::{RecipientState, Status};
 use aftersend_store::Occurrence;
 
 use crate::text;
@@ -87,6 +87,24 @@ pub(crate) fn status_label(name: &str) -> Label {
         Status::Complaint => (Tone::Complained, "complaint"),
     };
     Label::new(status_word(status), tone, sign)
+}
+
+/// The label of a recipient's state.
+pub(crate) fn recipient_label(state: RecipientState) -> Label {
+    let (word, tone, sign) = match state {
+        RecipientState::Sent => ("Sent", Tone::Neutral, "send"),
+        RecipientState::Delayed => ("Delayed", Tone::Waiting, "delay"),
+        RecipientState::SoftBounced => ("Soft bounce", Tone::Waiting, "bounce"),
+        RecipientState::Bounced => ("Bounced", Tone::Waiting, "bounce"),
+        RecipientState::Delivered => ("Delivered", Tone::Delivered, "delivery"),
+        RecipientState::PossiblyComplained => ("Complaint?", Tone::Complained, "complaint"),
+        RecipientState::NotTried => ("Not tried", Tone::Bounced, "reject"),
+        RecipientState::HardBounced => ("Hard bounce", Tone::Bounced, "bounce"),
+        RecipientState::Failed => ("Failed", Tone::Bounced, "failure"),
+        RecipientState::Rejected => ("Rejected", Tone::Bounced, "reject"),
+        RecipientState::Complained => ("Complaint", Tone::Complained, "complaint"),
+    };
+    Label::new(word, tone, sign)
 }
 
 /// The label of something that happened. A type that this version does not know keeps its name.
@@ -245,6 +263,10 @@ mod tests {
             let label = status_label(status.name());
             assert!(symbols.contains(&format!("id=\"sign-{}\"", label.sign)), "{}", label.sign);
             assert!(!label.word.is_empty());
+        }
+        for state in RecipientState::ALL {
+            let label = recipient_label(state);
+            assert!(symbols.contains(&format!("id=\"sign-{}\"", label.sign)), "{}", label.sign);
         }
         let types = "queued send delivery bounce complaint open click reject delivery_delay subscription \
                      rendering_failure failed invented";

@@ -1,7 +1,9 @@
 //! `aftersend show`.
 
-use aftersend_store::{Occurrence, Story};
+use aftersend_event::RecipientState;
+use aftersend_store::{Occurrence, Recipient, RecipientCounts, Story};
 use anyhow::bail;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::search::summary;
@@ -46,9 +48,25 @@ fn story_json(story: &Story) -> Value {
     mail["tags"] = json!(story.mail.tags);
     mail["first_times"] = Value::Object(times);
     mail["known_from_events_only"] = json!(story.mail.derived);
+    mail["recipients"] = story.recipients.iter().map(recipient_json).collect();
+    let counts = RecipientCounts::of(&story.recipients);
+    let counts = RecipientState::ALL.map(|state| (state.name().to_owned(), counts.in_state(state)));
+    let counted = counts.into_iter().filter(|(_, count)| *count > 0);
+    mail["recipient_counts"] = counted.map(|(state, count)| (state, json!(count))).collect();
     mail["occurrences"] = story.occurrences.iter().map(occurrence_json).collect();
     mail["truncated"] = json!(story.truncated);
     mail
+}
+
+fn recipient_json(recipient: &Recipient) -> Value {
+    let times: serde_json::Map<String, Value> =
+        recipient.times.iter().map(|(state, at)| (state.name().to_owned(), json!(at.to_string()))).collect();
+    json!({
+        "address": recipient.address,
+        "listed": recipient.listed,
+        "state": recipient.state().name(),
+        "first_times": times,
+    })
 }
 
 fn occurrence_json(occurrence: &Occurrence) -> Value {
@@ -92,6 +110,7 @@ fn print(story: &Story, output: Output) -> anyhow::Result<()> {
     }
     output.text(format!("  {:<11} {}", "uuid", mail.uuid))?;
     output.text("")?;
+    print_recipients(&story.recipients, output)?;
     for occurrence in &story.occurrences {
         output.text(line(occurrence))?;
     }
@@ -101,12 +120,28 @@ fn print(story: &Story, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Each recipient with its state. Of one alone, the mail has said it all.
+fn print_recipients(recipients: &[Recipient], output: Output) -> anyhow::Result<()> {
+    if recipients.len() < 2 {
+        return Ok(());
+    }
+    output.text(format!("  {}", RecipientCounts::of(recipients)))?;
+    for recipient in recipients {
+        let since = recipient.since().map_or(String::new(), moment);
+        let unlisted = if recipient.listed { "" } else { "  (not among those it was sent to: a forward)" };
+        let (state, address) = (recipient.state(), plain(&recipient.address));
+        output.text(format!("  {since:<24}  {:<19} {address}{unlisted}", state.name()))?;
+    }
+    output.text("")?;
+    Ok(())
+}
+
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string()
+}
+
 fn line(occurrence: &Occurrence) -> String {
-    let mut line = format!(
-        "  {}  {:<17}",
-        occurrence.occurred_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"),
-        plain(&occurrence.event_type)
-    );
+    let mut line = format!("  {}  {:<17}", moment(occurrence.occurred_at), plain(&occurrence.event_type));
     let mut say = |text: &str| {
         line.push(' ');
         line.push_str(&plain(text));

@@ -92,3 +92,34 @@ async fn a_file_that_is_not_there_is_named() {
     assert!(said.contains("/nowhere/events.json"), "{said}");
     assert!(setup.run(&["ingest", "file", "/tmp"]).fails(1).contains("folder"));
 }
+
+#[tokio::test]
+async fn a_mail_is_shown_with_what_became_of_it_for_each_recipient() {
+    let setup = Setup::migrated().await;
+    let mail = r#""mail":{"timestamp":"2026-11-20T10:00:00.000Z","messageId":"m1","source":"a@example.com","destination":["jane@example.com","joe@example.com"]}"#;
+    let lines = format!(
+        "{{\"eventType\":\"Send\",{mail},\"send\":{{}}}}\n\
+         {{\"eventType\":\"Delivery\",{mail},\"delivery\":{{\"timestamp\":\"2026-11-20T10:00:07.250Z\",\"recipients\":[\"joe@example.com\"]}}}}\n\
+         {{\"eventType\":\"Bounce\",{mail},\"bounce\":{{\"timestamp\":\"2026-11-20T10:00:09.000Z\",\"bounceType\":\"Permanent\",\"bouncedRecipients\":[{{\"emailAddress\":\"moved@example.net\"}}]}}}}\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    fs::write(&path, lines).unwrap();
+    setup.run(&["ingest", "file", path.to_str().unwrap()]).ok();
+    let shown = setup.run(&["show", "m1"]).ok();
+    for line in [
+        "  1 of 2 delivered, 1 sent, with no word since\n",
+        "  2026-11-20 10:00:07.250Z  delivered           joe@example.com\n",
+        "                            sent                jane@example.com\n",
+        "  2026-11-20 10:00:09.000Z  hard_bounced        moved@example.net  (not among those it was sent to: a forward)\n",
+    ] {
+        assert!(shown.contains(line), "`{line}` is not in: {shown}");
+    }
+    let shown = setup.run(&["show", "m1", "--json"]).json();
+    let joe = serde_json::json!({
+        "address": "joe@example.com", "listed": true, "state": "delivered",
+        "first_times": { "delivered": "2026-11-20T10:00:07.25Z" },
+    });
+    assert_eq!(shown["recipients"][1], joe);
+    assert_eq!(shown["recipient_counts"], serde_json::json!({ "delivered": 1, "sent": 1 }));
+}

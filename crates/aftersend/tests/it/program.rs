@@ -120,6 +120,10 @@ impl Setup {
                 ) AS event
                 JOIN "{prefix}".phoenix_kit_email_logs AS mail ON mail.uuid = event.email_log_uuid
                 UNION ALL
+                SELECT 'recipient ' || mail.aws_message_id || (to_jsonb(recipient) - 'email_log_uuid')::text
+                FROM "{prefix}".aftersend_recipients AS recipient
+                JOIN "{prefix}".phoenix_kit_email_logs AS mail ON mail.uuid = recipient.email_log_uuid
+                UNION ALL
                 SELECT 'block ' || email || reason FROM "{prefix}".phoenix_kit_email_blocklist
                 UNION ALL
                 SELECT 'quarantine ' || encode(body_sha256, 'hex') FROM "{prefix}".aftersend_quarantine

@@ -194,3 +194,24 @@ async fn a_cursor_goes_through_text_and_back() {
         assert_eq!(found.mails.len(), expected);
     }
 }
+
+/// A blind copy and a second recipient stand in no column of the mail.
+#[tokio::test]
+async fn a_mail_is_found_by_the_whole_address_of_any_recipient() {
+    let fixture = Fixture::new().await;
+    let to = |mail: &str, addresses: &[&str]| {
+        crate::testing::event_to(addresses, mail, "Send", "send", serde_json::json!({}))
+    };
+    fixture
+        .ingest(&[
+            to("m1", &["ann@example.com", "Bob <bob@example.com>"]),
+            to("m2", &["bob@example.com"]),
+            to("m3", &["cyd@example.com"]),
+        ])
+        .await;
+    assert_eq!(search(&fixture, "bob@example.com").await, ["m1", "m2"]);
+    assert_eq!(search(&fixture, " Bob <BOB@example.com>").await, ["m1"]);
+    assert_eq!(search(&fixture, "bob@").await, ["m2"]);
+    assert_eq!(search(&fixture, "ob@example.com").await, ["m2"]);
+    assert_eq!(search(&fixture, "nobody@example.com").await, [""; 0]);
+}

@@ -1,8 +1,11 @@
-use aftersend_event::Status;
+use aftersend_event::{RecipientState, Status};
 use serde_json::json;
 
 use super::STORY_OCCURRENCES_MAX;
-use crate::testing::{Fixture, at, bounce, click, delivery, event, open, send};
+use crate::{
+    RecipientCounts,
+    testing::{Fixture, at, bounce, click, delivery, event, event_to, open, send},
+};
 
 async fn message_id_of(fixture: &Fixture, id: &str) -> Option<String> {
     fixture.store.find_story(id).await.unwrap().map(|story| story.mail.summary.message_id)
@@ -147,4 +150,61 @@ async fn a_story_without_end_is_cut_and_says_so() {
     assert_eq!((story.occurrences.len(), story.truncated), (STORY_OCCURRENCES_MAX, true));
     assert_eq!(story.occurrences[0].event_type, "send");
     assert!(story.occurrences.is_sorted_by_key(|occurrence| occurrence.occurred_at));
+}
+
+#[tokio::test]
+async fn each_recipient_has_a_state_of_its_own() {
+    let fixture = Fixture::new().await;
+    let three = ["ann@example.com", "Bob <bob@example.com>", "cyd@example.com"];
+    let told = |event_type: &str, key: &str, object| event_to(&three, "m1", event_type, key, object);
+    let bounced = |time: &str, kind: &str, address: &str| {
+        let object = json!({ "timestamp": at(time), "bounceType": kind, "feedbackId": format!("{time}{address}"),
+            "bouncedRecipients": [{ "emailAddress": address }] });
+        told("Bounce", "bounce", object)
+    };
+    let delivered = json!({ "timestamp": at("01:00"), "recipients": ["ann@example.com", "bob@example.com"] });
+    fixture
+        .ingest(&[
+            told("Delivery", "delivery", delivered),
+            bounced("02:00", "Permanent", "BOB@example.com"),
+            bounced("03:00", "Permanent", "forward@example.net"),
+            bounced("00:30", "Transient", "bob@example.com"),
+        ])
+        .await;
+    let story = fixture.store.find_story("m1").await.unwrap().unwrap();
+    let states: Vec<_> = story.recipients.iter().map(|r| (r.address.as_str(), r.listed, r.state())).collect();
+    let expected = [
+        ("ann@example.com", true, RecipientState::Delivered),
+        ("bob@example.com", true, RecipientState::HardBounced),
+        ("cyd@example.com", true, RecipientState::Sent),
+        ("forward@example.net", false, RecipientState::HardBounced),
+    ];
+    assert_eq!(states, expected);
+    let times: Vec<_> =
+        story.recipients[1].times.iter().map(|(state, at)| (*state, at.to_string())).collect();
+    let expected = [
+        (RecipientState::SoftBounced, "2026-09-01T10:00:30Z".to_owned()),
+        (RecipientState::Delivered, "2026-09-01T10:01:00Z".to_owned()),
+        (RecipientState::HardBounced, "2026-09-01T10:02:00Z".to_owned()),
+    ];
+    assert_eq!(times, expected);
+    let counts = RecipientCounts::of(&story.recipients);
+    assert_eq!(counts.to_string(), "1 of 3 delivered, 1 bounced, 1 sent, with no word since");
+    // The forward neither counts nor is blocked.
+    let blocked = [("bob@example.com".to_owned(), "hard_bounce".to_owned())];
+    assert_eq!(fixture.store.list_blocks().await.unwrap(), blocked);
+}
+
+/// An address may be longer than an index takes, and spelled so that it grows in lower case.
+#[tokio::test]
+async fn the_longest_address_has_its_row() {
+    let fixture = Fixture::new().await;
+    let long = format!("{}@example.com", "İ".repeat(1_000));
+    let object = json!({ "timestamp": at("01:00"), "recipients": [long] });
+    fixture.ingest(&[event_to(&[&long, "a\0b@example.com"], "m1", "Delivery", "delivery", object)]).await;
+    let story = fixture.store.find_story("m1").await.unwrap().unwrap();
+    assert_eq!(story.recipients.len(), 2);
+    assert_eq!(story.recipients[0].address, "a\u{FFFD}b@example.com");
+    assert_eq!(story.recipients[1].state(), RecipientState::Delivered);
+    assert!(story.recipients[1].address.len() > 2_500, "{}", story.recipients[1].address.len());
 }

@@ -1,7 +1,7 @@
 //! One mail and what became of it.
 
-use aftersend_event::Status;
-use aftersend_store::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
+use aftersend_event::{RecipientState, Status};
+use aftersend_store::{Mail, Occurrence, Recipient, RecipientCounts, STORY_OCCURRENCES_MAX, Story};
 use askama::Template;
 use jiff::Timestamp;
 
@@ -9,12 +9,15 @@ use super::{Frame, list::search_path};
 use crate::{
     json, sentence, text,
     times::{self, Gap},
-    words::{self, Label, automated, event_label, reason, status_label},
+    words::{self, Label, automated, event_label, reason, recipient_label, status_label},
 };
 
 /// Bytes of raw JSON on one page at most. Events have 1 to 15 KB; a mail with a thousand opens would else
 /// make a page of many megabytes.
 const PAGE_JSON_BYTES_MAX: usize = 512 * 1024;
+
+/// Recipients in the list of them at most. SES allows 50, and forwards may come on top.
+const RECIPIENTS_SHOWN_MAX: usize = 100;
 
 /// Recipients named for one occurrence at most. SES allows 50 in a message.
 const RECIPIENTS_MAX: usize = 50;
@@ -30,6 +33,7 @@ pub(crate) struct MailPage {
     sentence: String,
     to: String,
     from: String,
+    recipients: Option<Recipients>,
     facts: Vec<Fact>,
     tags: Vec<Tag>,
     body_preview: Option<String>,
@@ -38,6 +42,29 @@ pub(crate) struct MailPage {
     any_folded: bool,
     any_automated: bool,
     occurrences_max: Option<usize>,
+}
+
+/// What became of the mail for each of several recipients.
+struct Recipients {
+    counts: String,
+    shown: Vec<ShownRecipient>,
+    more: usize,
+    any_possible: bool,
+    any_unlisted: bool,
+}
+
+struct ShownRecipient {
+    address: String,
+    label: Label,
+    since: Option<ShownTime>,
+    unlisted: bool,
+    /// The path that finds the mails to this address.
+    search: String,
+}
+
+struct ShownTime {
+    text: String,
+    machine: String,
 }
 
 /// Something known of the mail.
@@ -120,6 +147,7 @@ impl MailPage {
             sentence: sentence::sentence(story),
             to: text::value(&summary.to),
             from: text::value(&summary.from),
+            recipients: Recipients::new(story),
             facts: facts(mail),
             tags: tags(mail),
             body_preview: given(mail.body_preview.as_deref()),
@@ -128,6 +156,45 @@ impl MailPage {
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
+        }
+    }
+}
+
+impl Recipients {
+    /// Nothing for a mail to one, of whom the page's head says it all.
+    fn new(story: &Story) -> Option<Self> {
+        let all = &story.recipients;
+        let to = aftersend_event::normalise_address(&story.mail.summary.to);
+        if all.is_empty() || (all.len() == 1 && all[0].address == to) {
+            return None;
+        }
+        let mut sorted: Vec<&Recipient> = all.iter().collect();
+        // The gravest first: it is what somebody comes for. The sort is stable, so that addresses stay in their order.
+        sorted.sort_by_key(|recipient| (!recipient.listed, std::cmp::Reverse(recipient.state())));
+        let shown: Vec<&Recipient> = sorted.into_iter().take(RECIPIENTS_SHOWN_MAX).collect();
+        Some(Self {
+            counts: RecipientCounts::of(all).to_string(),
+            more: all.len() - shown.len(),
+            any_possible: shown
+                .iter()
+                .any(|recipient| recipient.state() == RecipientState::PossiblyComplained),
+            any_unlisted: shown.iter().any(|recipient| !recipient.listed),
+            shown: shown.into_iter().map(ShownRecipient::new).collect(),
+        })
+    }
+}
+
+impl ShownRecipient {
+    fn new(recipient: &Recipient) -> Self {
+        let since = recipient
+            .since()
+            .map(|since| ShownTime { text: times::to_the_second(since), machine: times::machine(since) });
+        Self {
+            address: text::value(&recipient.address),
+            label: recipient_label(recipient.state()),
+            since,
+            unlisted: !recipient.listed,
+            search: search_path(&recipient.address),
         }
     }
 }

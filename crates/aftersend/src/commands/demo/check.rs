@@ -1,11 +1,14 @@
 //! The database against the truth, mail by mail.
 
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use aftersend_event::{BotVerdict, Status};
 use aftersend_ingest::Tally;
-use aftersend_simulator::{Traffic, TrueMail, TrueOccurrence};
-use aftersend_store::{Occurrence, Store, Story};
+use aftersend_simulator::{Traffic, TrueMail, TrueOccurrence, TrueRecipient};
+use aftersend_store::{Occurrence, Recipient, Store, Story};
 use jiff::Timestamp;
 
 /// Differences that are printed; the rest is counted.
@@ -93,6 +96,12 @@ fn compare(verdict: &mut Verdict, mail: &TrueMail, story: &Story) {
         story.mail.tags.iter().map(|(tag, values)| (tag, values.iter().collect())).collect();
     verdict.expect(&name("tags"), &found_tags, &tags);
 
+    let recipients: BTreeMap<String, TrueRecipient> = story.recipients.iter().map(recipient).collect();
+    verdict.expect(&name("number of recipients"), &story.recipients.len(), &mail.recipients.len());
+    for (address, expected) in &mail.recipients {
+        verdict.expect(&name(address), &recipients.get(address), &Some(expected));
+    }
+
     let occurrences: Vec<TrueOccurrence> = story.occurrences.iter().map(meaning).collect();
     let distinct: BTreeSet<TrueOccurrence> = occurrences.iter().cloned().collect();
     verdict.expect(&name("number of occurrences"), &occurrences.len(), &mail.occurrences.len());
@@ -104,6 +113,11 @@ fn compare(verdict: &mut Verdict, mail: &TrueMail, story: &Story) {
         verdict.differences.push(name(&format!("surplus {surplus:?}")));
     }
     verdict.occurrences += occurrences.len();
+}
+
+fn recipient(found: &Recipient) -> (String, TrueRecipient) {
+    let times = found.times.iter().copied().collect();
+    (found.address.clone(), TrueRecipient { listed: found.listed, times })
 }
 
 fn meaning(occurrence: &Occurrence) -> TrueOccurrence {

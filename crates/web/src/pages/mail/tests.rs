@@ -1,5 +1,5 @@
 use super::*;
-use crate::sample::{bounce, concerning, occurrence, story};
+use crate::sample::{bounce, concerning, occurrence, recipient, story};
 
 fn rendered(story: &Story) -> String {
     MailPage::new(story).render().unwrap()
@@ -99,6 +99,7 @@ fn hostile_values_are_shown_as_text() {
     story.mail.tags.insert(script.into(), vec![script.into()]);
     story.mail.body_preview = Some(script.into());
     story.mail.error_message = Some(script.into());
+    story.recipients = vec![recipient(script, RecipientState::Delivered, "2016-10-19T23:30:00Z")];
     let html = rendered(&story);
     assert!(!html.contains("<script"), "{html}");
     assert!(!html.contains('\u{202E}') && !html.contains('\u{1b}'), "{html}");
@@ -137,4 +138,57 @@ fn facts_name_the_ids_and_find_others_alike() {
 #[test]
 fn sizes_read_well() {
     assert_eq!((size(1), size(812), size(1_950)), ("1 byte".into(), "812 bytes".into(), "1.9 KB".into()));
+}
+
+#[test]
+fn each_recipient_stands_with_its_state_and_all_are_counted() {
+    let since = "2016-10-19T23:21:04.133Z";
+    let mut several = story("hard_bounced", vec![]);
+    several.recipients = vec![
+        recipient("ann@example.com", RecipientState::Delivered, since),
+        recipient("bob@example.com", RecipientState::HardBounced, since),
+        Recipient { times: Vec::new(), ..recipient("cyd@example.com", RecipientState::Sent, since) },
+        Recipient { listed: false, ..recipient("dan@example.net", RecipientState::HardBounced, since) },
+    ];
+    let html = rendered(&several);
+    for expected in [
+        "Recipients <span class=\"aside\">1 of 3 delivered, 1 bounced, 1 sent, with no word since</span>",
+        "<a href=\"/mails?q=bob%40example.com\" title=\"Find mails to this address\"><bdi>bob@example.com</bdi></a>",
+        "<time datetime=\"2016-10-19T23:21:04.133Z\">19 October 2016, 23:21:04 UTC</time>",
+        ">forward</abbr></p>",
+        "It enters no count and is not blocked.",
+    ] {
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+    // The gravest first, forwards last.
+    let places: Vec<_> =
+        ["bob@", "ann@", "cyd@", "dan@"].map(|name| html.find(&format!("<bdi>{name}")).unwrap()).into();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(!html.contains("Complaint?"), "{html}");
+    several.recipients[0] = recipient("ann@example.com", RecipientState::PossiblyComplained, since);
+    let html = rendered(&several);
+    assert!(html.contains("1 may have complained") && html.contains("nobody can tell who it was"), "{html}");
+}
+
+#[test]
+fn of_a_mail_to_one_the_head_says_it_all() {
+    let since = "2016-10-19T23:21:04.133Z";
+    let mut one = story("delivered", vec![]);
+    for (address, shown) in [("jane@example.com", false), ("hidden@example.com", true)] {
+        one.recipients = vec![recipient(address, RecipientState::Delivered, since)];
+        assert_eq!(rendered(&one).contains("recipients-title"), shown, "{address}");
+    }
+    one.recipients.clear();
+    assert!(!rendered(&one).contains("recipients-title"));
+}
+
+#[test]
+fn a_list_of_recipients_without_end_is_cut_and_says_so() {
+    let mut many = story("delivered", vec![]);
+    let since = "2016-10-19T23:21:04.133Z";
+    let numbered = |n| recipient(&format!("r{n}@example.com"), RecipientState::Delivered, since);
+    many.recipients = (0..RECIPIENTS_SHOWN_MAX + 5).map(numbered).collect();
+    let html = rendered(&many);
+    assert_eq!(html.matches("<li class=\"recipient\">").count(), RECIPIENTS_SHOWN_MAX);
+    assert!(html.contains("And 5 more,") && html.contains("105 of 105 delivered"), "{html}");
 }

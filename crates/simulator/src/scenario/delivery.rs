@@ -175,9 +175,13 @@ pub(super) fn each_their_own(world: &mut World) -> Vec<SimulatedEvent> {
     let mut story = Story::begin(world, people);
     story.send();
     for (fate, some) in groups {
-        fate.tell(&mut story, &some);
-        if story.world.rng.u32(0..4) == 0 {
-            story.held_back();
+        // Now and then all of it happens twice, as with two notes of absence; which of the two is known last, varies.
+        for _ in 0..=story.world.rng.u32(0..3) / 2 {
+            fate.tell(&mut story, &some);
+            if story.world.rng.u32(0..4) == 0 {
+                story.held_back();
+            }
+            story.seconds_later();
         }
     }
     story.open();

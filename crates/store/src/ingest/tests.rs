@@ -6,5 +6,6 @@ mod long_values;
 mod mails;
 mod phoenix_kit;
 mod plans;
+mod recipients;
 mod set_semantics;
 mod trouble;

@@ -106,7 +106,7 @@ impl fmt::Display for RecipientCounts {
             (self.in_state(State::Failed), "failed"),
             (self.in_state(State::Rejected), "rejected"),
             (self.in_state(State::Delayed), "delayed"),
-            (self.in_state(State::Sent), "sent, with no word since"),
+            (self.in_state(State::Sent), "without news"),
             (self.in_state(State::Complained), "complained"),
             (self.in_state(State::PossiblyComplained), "may have complained"),
         ];
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn counts_in_words() {
         assert_eq!(told(&[&[Delivered], &[Delivered], &[HardBounced]]), "2 of 3 delivered, 1 bounced");
-        assert_eq!(told(&[&[Delivered], &[]]), "1 of 2 delivered, 1 sent, with no word since");
+        assert_eq!(told(&[&[Delivered], &[]]), "1 of 2 delivered, 1 without news");
         assert_eq!(told(&[&[Rejected], &[Rejected]]), "2 of 2 rejected");
         assert_eq!(
             told(&[&[Delayed], &[NotTried], &[Bounced], &[SoftBounced]]),

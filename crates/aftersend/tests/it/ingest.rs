@@ -108,7 +108,7 @@ async fn a_mail_is_shown_with_what_became_of_it_for_each_recipient() {
     setup.run(&["ingest", "file", path.to_str().unwrap()]).ok();
     let shown = setup.run(&["show", "m1"]).ok();
     for line in [
-        "  1 of 2 delivered, 1 sent, with no word since\n",
+        "  1 of 2 delivered, 1 without news\n",
         "  2026-11-20 10:00:07.250Z  delivered           joe@example.com\n",
         "                            sent                jane@example.com\n",
         "  2026-11-20 10:00:09.000Z  hard_bounced        moved@example.net  (not among those it was sent to: a forward)\n",

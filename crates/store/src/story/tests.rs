@@ -189,7 +189,7 @@ async fn each_recipient_has_a_state_of_its_own() {
     ];
     assert_eq!(times, expected);
     let counts = RecipientCounts::of(&story.recipients);
-    assert_eq!(counts.to_string(), "1 of 3 delivered, 1 bounced, 1 sent, with no word since");
+    assert_eq!(counts.to_string(), "1 of 3 delivered, 1 bounced, 1 without news");
     // The forward neither counts nor is blocked.
     let blocked = [("bob@example.com".to_owned(), "hard_bounce".to_owned())];
     assert_eq!(fixture.store.list_blocks().await.unwrap(), blocked);

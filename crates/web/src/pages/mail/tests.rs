@@ -152,7 +152,7 @@ fn each_recipient_stands_with_its_state_and_all_are_counted() {
     ];
     let html = rendered(&several);
     for expected in [
-        "Recipients <span class=\"aside\">1 of 3 delivered, 1 bounced, 1 sent, with no word since</span>",
+        "Recipients <span class=\"aside\">1 of 3 delivered, 1 bounced, 1 without news</span>",
         "<a href=\"/mails?q=bob%40example.com\" title=\"Find mails to this address\"><bdi>bob@example.com</bdi></a>",
         "<time datetime=\"2016-10-19T23:21:04.133Z\">19 October 2016, 23:21:04 UTC</time>",
         ">forward</abbr></p>",

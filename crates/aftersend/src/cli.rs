@@ -1,9 +1,10 @@
 //! The words of the command line. The comments of fields and variants are the help that people read.
 #![expect(clippy::doc_markdown, reason = "a terminal shows back ticks and angle brackets as they are")]
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use aftersend_event::Status;
+use aftersend_ingest::{POLLERS_DEFAULT, POLLERS_MAX};
 use aftersend_store::{
     Prefix,
     schema::{Limits, Step, Target},
@@ -186,7 +187,14 @@ pub(crate) enum IngestCommand {
         /// The queue's region, if its URL does not tell
         #[arg(long, env = "AFTERSEND_REGION", value_name = "REGION")]
         region: Option<String>,
-        /// End when two long polls brought nothing
+        /// How many pollers receive, store and delete at once; more programs may do so, too
+        #[arg(long, default_value_t = POLLERS_DEFAULT, value_name = "N", value_parser = pollers)]
+        pollers: NonZeroUsize,
+        /// For how many seconds a received message is hidden from other pollers, and again each time that it waits
+        /// for the database; the queue's own visibility timeout if not given
+        #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=43_200))]
+        visibility_timeout: Option<u32>,
+        /// End when two long polls of each poller brought nothing
         #[arg(long)]
         drain: bool,
         /// Exit with 1 when a message went into quarantine
@@ -214,6 +222,13 @@ pub(crate) struct ShowArgs {
     /// Aftersend's uuid, the application's message id, or the id that SES gave the mail
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+}
+
+fn pollers(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .ok()
+        .filter(|pollers: &NonZeroUsize| pollers.get() <= POLLERS_MAX)
+        .ok_or_else(|| format!("a queue has from 1 to {POLLERS_MAX} pollers"))
 }
 
 fn step(text: &str) -> Result<Step, String> {

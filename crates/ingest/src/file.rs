@@ -84,8 +84,8 @@ impl Feed for FileFeed {
         Ok(Some(cuts.map(Received::from).collect()))
     }
 
-    async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<(), FeedError> {
-        Ok(())
+    async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<usize, FeedError> {
+        Ok(0)
     }
 }
 

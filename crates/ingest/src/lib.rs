@@ -1,12 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod feed;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod observe;
 mod pump;
+mod shutdown;
 mod split;
 mod sqs;
 
+pub use feed::{Feed, FeedError, Received};
 pub use file::FileFeed;
-pub use pump::{Feed, FeedError, Patience, Pump, PumpError, Received, Refused, Shutdown, Tally};
-pub use sqs::{QueueOptions, QueueOptionsError, SqsFeed};
+pub use observe::{Commit, Committed, Condition, Observer, Refused};
+pub use pump::{Patience, Pump, PumpError, Storage, Tally};
+pub use shutdown::Shutdown;
+pub use sqs::{POLLERS_DEFAULT, POLLERS_MAX, QueueOptions, QueueOptionsError, SqsFeed, SqsReceipt};

@@ -2,28 +2,34 @@
 
 mod failure;
 mod origin;
+mod queue;
 
-use std::time::Duration;
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
 
 use aws_config::{
     BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
-    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider, timeout::TimeoutConfig,
+    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
 };
-use aws_sdk_sqs::{
-    Client,
-    config::{Builder, Credentials, ProvideCredentials, SharedCredentialsProvider},
-    types::{DeleteMessageBatchRequestEntry, Message},
-};
-use futures_util::future::join_all;
-use tokio::time::Instant;
+use aws_sdk_sqs::{Client, config::Credentials};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{Feed, FeedError, Received};
-use failure::{Failure, causes};
+use failure::Failure;
 use origin::Origin;
+use queue::{CALL_MESSAGES_MAX, CALLS_MAX, Queue, Undeleted, VISIBILITY_TIMEOUT_S_MAX, Wait};
 
-/// Messages of one receive, and entries of one delete, at most: SQS's own limit.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
-const CALL_MESSAGES_MAX: usize = 10;
+/// Pollers of a queue unless told otherwise. A poller spends about as much time with receiving and deleting as with
+/// storing, so that two keep one connection of the database busy; the third makes up for batches that differ, and a
+/// fourth would mostly wait for the locks of the others.
+pub const POLLERS_DEFAULT: NonZeroUsize = NonZeroUsize::new(3).expect("three are some");
+
+/// Pollers of a queue at most: as many as a store has connections for storing.
+pub const POLLERS_MAX: usize = 8;
 
 /// How long SQS may hold a receive open, at most and here.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
@@ -32,34 +38,26 @@ const LONG_POLL_S: i32 = 20;
 /// The same while draining: long enough for SQS to ask all of its servers, short enough to end soon.
 const DRAIN_POLL_S: i32 = 5;
 
-/// A drain ends after so many long polls without a message.
+/// A drain ends after so many long polls of each poller without a message.
 const DRAIN_EMPTY_POLLS: u32 = 2;
 
-/// Calls under way at once.
-const CALLS_MAX: usize = 8;
+/// How long receives are gathered into one batch, at most. While a queue has more than a batch it takes less; what
+/// comes late waits for the next batch.
+const GATHER_MAX: Duration = Duration::from_millis(500);
 
-/// How long receives are gathered into one batch. Well below the visibility timeout, which is 30 s by default
-/// and within which the batch must be stored and deleted.
-const GATHER: Duration = Duration::from_secs(1);
+/// The part of a lease that gathering may take: the batch is to be stored and deleted within the rest.
+const GATHER_LEASE_PART: u32 = 4;
 
 /// Bytes of a batch's bodies beyond which no more are gathered. Events have some KB each; messages that SQS may
 /// carry have up to 1 MiB, and hundreds of those at once would be much.
-const GATHER_BYTES_MAX: usize = 16 * 1024 * 1024;
+const GATHER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long an answer may take, beyond the time that SQS may hold a receive open.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long credentials may take: a role's come over the network, a program's may ask another service.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long messages are taken to be before one has come.
+const MESSAGE_BYTES_GUESS: usize = 16 * 1024;
 
 /// How often the deletes that failed are tried again, and the first pause before that.
 const DELETE_TRIES_MAX: u32 = 5;
 const DELETE_PAUSE: Duration = Duration::from_millis(100);
-
-/// The first pause and the longest one before a receive is tried again. A queue that has never answered is given
-/// up when the longest is reached: its URL is wrong, as a rule.
-const RECEIVE_PAUSE_MIN: Duration = Duration::from_millis(500);
-const RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Which queue, and how to reach it.
 #[derive(Clone, Debug, Default)]
@@ -70,9 +68,13 @@ pub struct QueueOptions {
     pub endpoint_url: Option<String>,
     /// The region, where it is not the one in the queue's URL.
     pub region: Option<String>,
-    /// End when the queue has nothing more to hand out: after two long polls without a message. Messages that are
-    /// in flight elsewhere, at another poller or at one that was killed, are not waited for; they come back to the
-    /// queue when their visibility timeout runs out.
+    /// For how many seconds a message is hidden from other pollers when it was received, and again each time that it
+    /// is kept: from 1 to 43,200. The queue's own visibility timeout if nothing is said, or 30 where that can't be read
+    /// for lack of `sqs:GetQueueAttributes`. So long it takes until messages of a poller that was killed come back.
+    pub visibility_timeout_s: Option<u32>,
+    /// End when the queue has nothing more to hand out: after two long polls of each poller without a message.
+    /// Messages that are in flight elsewhere, at another program's poller or at one that was killed, are not waited
+    /// for; they come back to the queue when their visibility timeout runs out.
     pub drain: bool,
 }
 
@@ -87,38 +89,173 @@ pub enum QueueOptionsError {
     /// Not a URL.
     #[error("`{0}` is no endpoint URL; it looks like http://127.0.0.1:4566")]
     EndpointUrl(String),
+    /// The region is not the queue's.
+    #[error("the queue {queue_url} is in {of_url}, not in {given}; leave the region out, or correct the URL")]
+    Region {
+        /// The queue's URL.
+        queue_url: String,
+        /// The region in it.
+        of_url: String,
+        /// The region that was given.
+        given: String,
+    },
+    /// SQS hides no message for so long.
+    #[error(
+        "a visibility timeout of {0} s is none; it has from 1 to {max} s",
+        max = VISIBILITY_TIMEOUT_S_MAX
+    )]
+    VisibilityTimeout(u32),
 }
 
-/// An SQS queue.
+/// What names a received message to the queue.
+#[derive(Clone, Debug)]
+pub struct SqsReceipt {
+    handle: String,
+    received_at: Instant,
+}
+
+/// One poller's way to an SQS queue.
 pub struct SqsFeed {
-    client: Client,
-    queue_url: String,
-    drain: bool,
+    queue: Arc<Queue>,
     poll_s: i32,
-    empty_polls: u32,
-    /// Where credentials come from, until they were seen to come.
-    unchecked: Option<SharedCredentialsProvider>,
-    /// Whether the queue ever gave an answer.
-    answered: bool,
+    drain: Option<Drain>,
+    /// What has arrived and was not handed over.
+    gathered: Vec<Received<SqsReceipt>>,
+    /// How long the next messages may be: the longest of the last answer, or what is left of longer ones before.
+    message_bytes: usize,
+}
+
+/// How far the pollers of a drain are: long polls without a message, one after the other, for each of them.
+#[derive(Clone)]
+struct Drain {
+    empty_polls: Arc<Mutex<Vec<u32>>>,
+    place: usize,
+}
+
+/// In the place of a poller that has ended.
+const ENDED: u32 = u32::MAX;
+
+impl Drain {
+    /// A poller has got nothing. Returns whether that goes for all of them, so that it has ended.
+    fn got_nothing(&self) -> bool {
+        let mut empty_polls = self.empty_polls.lock().unwrap_or_else(PoisonError::into_inner);
+        empty_polls[self.place] += 1;
+        let is_over = empty_polls.iter().all(|&polls| polls >= DRAIN_EMPTY_POLLS);
+        if is_over {
+            empty_polls[self.place] = ENDED;
+        }
+        is_over
+    }
+
+    /// A poller has got messages: there may be more for the others, too, as far as they are still there.
+    fn got_messages(&self) {
+        let mut empty_polls = self.empty_polls.lock().unwrap_or_else(PoisonError::into_inner);
+        for polls in empty_polls.iter_mut().filter(|polls| **polls != ENDED) {
+            *polls = 0;
+        }
+    }
 }
 
 impl SqsFeed {
-    /// Makes the client. Credentials come from where every AWS program takes them: environment, profile,
-    /// container or instance; a server on this machine gets made-up ones if the environment has none. The queue is
-    /// asked for the first time by the first receive.
+    /// Makes the client, and pollers that share it. Credentials come from where every AWS program takes them:
+    /// environment, profile, container or instance; a server on this machine gets made-up ones if the environment has
+    /// none. The queue is asked for the first time by the first receive.
     ///
     /// # Errors
     ///
-    /// When a URL is none.
+    /// [`QueueOptionsError`] for what is no URL, or can't be meant.
+    pub async fn open_pollers(
+        options: &QueueOptions,
+        pollers: NonZeroUsize,
+    ) -> Result<Vec<Self>, QueueOptionsError> {
+        let queue = Arc::new(Queue::open(options).await?);
+        let empty_polls = Arc::new(Mutex::new(vec![0; pollers.get()]));
+        let poller = |place| Self {
+            queue: queue.clone(),
+            poll_s: if options.drain { DRAIN_POLL_S } else { LONG_POLL_S },
+            drain: options.drain.then(|| Drain { empty_polls: empty_polls.clone(), place }),
+            gathered: Vec::new(),
+            message_bytes: MESSAGE_BYTES_GUESS,
+        };
+        Ok((0..pollers.get()).map(poller).collect())
+    }
+
+    /// A single poller.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_pollers`](Self::open_pollers).
     pub async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
-        let queue = Origin::of(&options.queue_url)
+        let mut pollers = Self::open_pollers(options, NonZeroUsize::MIN).await?;
+        Ok(pollers.pop().expect("one was asked for"))
+    }
+
+    /// Takes what an answer brought.
+    fn take(&mut self, messages: Vec<Received<SqsReceipt>>) {
+        let longest = messages.iter().map(|message| message.body.len()).max().unwrap_or_default();
+        self.message_bytes = longest.max(self.message_bytes / 2).max(1);
+        self.gathered.extend(messages);
+    }
+
+    /// How many messages a batch has room for, by their number and by how long they may be.
+    fn room(&self, messages_max: usize) -> usize {
+        let bytes: usize = self.gathered.iter().map(|message| message.body.len()).sum();
+        let by_bytes = GATHER_BYTES_MAX.saturating_sub(bytes) / self.message_bytes;
+        messages_max.saturating_sub(self.gathered.len()).min(by_bytes)
+    }
+
+    /// Adds what comes at once: a queue that has some messages has more, as a rule. The more answers bring some, the
+    /// more calls are under way; with a quiet queue it is one, and with a backlog as many as a poller may make.
+    async fn gather(&mut self, messages_max: usize) {
+        let limit = self.lease().map_or(GATHER_MAX, |lease| GATHER_MAX.min(lease / GATHER_LEASE_PART));
+        let began = Instant::now();
+        let queue = self.queue.clone();
+        let mut calls = FuturesUnordered::new();
+        let (mut width, mut asked, mut is_dry) = (1, 0, false);
+        loop {
+            let room = self.room(messages_max);
+            while !is_dry && calls.len() < width && asked < room && began.elapsed() < limit {
+                let count = (room - asked).min(CALL_MESSAGES_MAX);
+                asked += count;
+                let queue = &queue;
+                calls.push(async move { (count, queue.receive(count, Wait::Short).await) });
+            }
+            let Some((count, answer)) = calls.next().await else { return };
+            asked -= count;
+            match answer {
+                Ok(messages) if !messages.is_empty() => {
+                    self.take(messages);
+                    width = (width * 2).min(CALLS_MAX);
+                }
+                // What one call can't get, the next batch's will: the messages at hand are stored first.
+                Ok(_) | Err(_) => is_dry = true,
+            }
+        }
+    }
+}
+
+impl Queue {
+    async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
+        let origin = Origin::of(&options.queue_url)
             .ok_or_else(|| QueueOptionsError::QueueUrl(options.queue_url.clone()))?;
         let endpoint = match &options.endpoint_url {
             Some(url) => Some(Origin::of(url).ok_or_else(|| QueueOptionsError::EndpointUrl(url.clone()))?),
-            None => queue.is_endpoint().then(|| queue.clone()),
+            None => origin.is_endpoint().then(|| origin.clone()),
         };
+        if let (Some(of_url), Some(given), None) = (origin.region(), &options.region, &options.endpoint_url)
+            && of_url != *given
+        {
+            // The SDK would ask the given region, where there is no such queue, or another one of that name.
+            let (queue_url, given) = (options.queue_url.clone(), given.clone());
+            return Err(QueueOptionsError::Region { queue_url, of_url, given });
+        }
+        if let Some(timeout_s) = options.visibility_timeout_s
+            && !(1..=VISIBILITY_TIMEOUT_S_MAX).contains(&timeout_s)
+        {
+            return Err(QueueOptionsError::VisibilityTimeout(timeout_s));
+        }
         let region = RegionProviderChain::first_try(options.region.clone().map(Region::new))
-            .or_else(queue.region().map(Region::new))
+            .or_else(origin.region().map(Region::new))
             .or_else(EnvironmentVariableRegionProvider::new())
             .or_else(ProfileFileRegionProvider::new());
         let region = match &endpoint {
@@ -138,162 +275,49 @@ impl SqsFeed {
         let config = loader.load().await;
         Ok(Self {
             client: Client::new(&config),
-            queue_url: options.queue_url.clone(),
-            drain: options.drain,
-            poll_s: if options.drain { DRAIN_POLL_S } else { LONG_POLL_S },
-            empty_polls: 0,
-            unchecked: config.credentials_provider(),
-            answered: false,
+            url: options.queue_url.clone(),
+            credentials: config.credentials_provider(),
+            visibility_timeout_s: options.visibility_timeout_s,
+            lease_s: OnceCell::new(),
+            told_unkept: AtomicBool::new(false),
+            may_not_keep: AtomicBool::new(false),
         })
     }
-
-    async fn receive_once(&self, messages_max: usize, wait_s: i32) -> Result<Vec<Received<String>>, Failure> {
-        let count = i32::try_from(messages_max.clamp(1, CALL_MESSAGES_MAX)).expect("between 1 and 10");
-        let wait = Duration::from_secs(wait_s.unsigned_abs().into());
-        let output = self
-            .client
-            .receive_message()
-            .queue_url(&self.queue_url)
-            .max_number_of_messages(count)
-            .wait_time_seconds(wait_s)
-            .customize()
-            .config_override(answering_within(wait + ANSWER_TIMEOUT))
-            .send()
-            .await
-            .map_err(|error| Failure::of(&self.queue_url, &error))?;
-        Ok(output.messages.unwrap_or_default().into_iter().filter_map(received).collect())
-    }
-
-    /// The first receive of a batch. A poller outlives a queue that is away, if it was there before; a drain says
-    /// so and ends.
-    async fn first_receive(&mut self, messages_max: usize) -> Result<Vec<Received<String>>, FeedError> {
-        if let Some(provider) = self.unchecked.take() {
-            require_credentials(&self.queue_url, &provider).await?;
-        }
-        let mut pause = RECEIVE_PAUSE_MIN;
-        loop {
-            let failure = match self.receive_once(messages_max, self.poll_s).await {
-                Ok(messages) => {
-                    self.answered = true;
-                    return Ok(messages);
-                }
-                Err(failure) => failure,
-            };
-            let given_up = !self.answered && pause >= RECEIVE_PAUSE_MAX;
-            if self.drain || failure.lasting || given_up {
-                return Err(FeedError::Queue(failure.sentence));
-            }
-            tracing::warn!(error = failure.sentence, "the queue does not answer; trying again");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(RECEIVE_PAUSE_MAX);
-        }
-    }
-
-    /// Adds what comes at once: a queue that has some messages has more, as a rule.
-    async fn gather(&self, messages: &mut Vec<Received<String>>, messages_max: usize) {
-        let began = Instant::now();
-        let mut bytes: usize = messages.iter().map(|message| message.body.len()).sum();
-        while messages.len() < messages_max && bytes < GATHER_BYTES_MAX && began.elapsed() < GATHER {
-            let wanted = messages_max - messages.len();
-            let calls = wanted.div_ceil(CALL_MESSAGES_MAX).min(CALLS_MAX);
-            let more = join_all((0..calls).map(|_| self.receive_once(wanted / calls, 0))).await;
-            let before = messages.len();
-            // What one call can't get, the next batch's will: the messages at hand are stored first.
-            messages.extend(more.into_iter().filter_map(Result::ok).flatten());
-            if messages.len() == before {
-                break;
-            }
-            bytes += messages[before..].iter().map(|message| message.body.len()).sum::<usize>();
-        }
-    }
-
-    /// Deletes messages and returns those that are not deleted.
-    async fn delete(&self, receipts: Vec<String>) -> Undeleted {
-        let mut left = Undeleted::default();
-        for calls in receipts.chunks(CALL_MESSAGES_MAX * CALLS_MAX) {
-            let failed = join_all(calls.chunks(CALL_MESSAGES_MAX).map(|call| self.delete_once(call))).await;
-            for undeleted in failed {
-                left.receipts.extend(undeleted.receipts);
-                left.failure = undeleted.failure.or(left.failure);
-            }
-        }
-        left
-    }
-
-    /// One `DeleteMessageBatch`. It answers 200 even when entries fail: those are named in the answer.
-    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html>
-    async fn delete_once(&self, receipts: &[String]) -> Undeleted {
-        let entries = receipts.iter().enumerate().map(|(place, receipt)| {
-            DeleteMessageBatchRequestEntry::builder()
-                .id(place.to_string())
-                .receipt_handle(receipt)
-                .build()
-                .expect("an id and a receipt are all an entry needs")
-        });
-        let output = self
-            .client
-            .delete_message_batch()
-            .queue_url(&self.queue_url)
-            .set_entries(Some(entries.collect()))
-            .customize()
-            .config_override(answering_within(ANSWER_TIMEOUT))
-            .send()
-            .await;
-        match output {
-            Ok(output) => {
-                // What the answer names as deleted is deleted; whatever it leaves out is not.
-                let deleted: Vec<&str> = output.successful.iter().map(|entry| entry.id.as_str()).collect();
-                let kept = |place: &usize| !deleted.contains(&place.to_string().as_str());
-                let receipts =
-                    (0..receipts.len()).filter(kept).map(|place| receipts[place].clone()).collect();
-                let failure = output.failed.first().map(|entry| Failure {
-                    sentence: format!(
-                        "the queue {}: it did not delete a message ({})",
-                        self.queue_url, entry.code
-                    ),
-                    lasting: false,
-                });
-                Undeleted { receipts, failure }
-            }
-            Err(error) => {
-                let failure = Failure::of(&self.queue_url, &error);
-                Undeleted { receipts: receipts.to_vec(), failure: Some(failure) }
-            }
-        }
-    }
-}
-
-/// Messages that a delete has left in the queue, and why.
-#[derive(Default)]
-struct Undeleted {
-    receipts: Vec<String>,
-    failure: Option<Failure>,
 }
 
 impl Feed for SqsFeed {
-    type Receipt = String;
+    type Receipt = SqsReceipt;
 
     const NAME: &'static str = "sqs";
 
-    async fn receive(&mut self, messages_max: usize) -> Result<Option<Vec<Received<String>>>, FeedError> {
-        let mut messages = self.first_receive(messages_max).await?;
-        if messages.is_empty() {
-            self.empty_polls += 1;
-            let over = self.drain && self.empty_polls >= DRAIN_EMPTY_POLLS;
-            return Ok((!over).then_some(messages));
+    async fn receive(&mut self, messages_max: usize) -> Result<Option<Vec<Received<SqsReceipt>>>, FeedError> {
+        if self.gathered.is_empty() {
+            self.queue.prepare().await?;
+            let count = self.room(messages_max).clamp(1, CALL_MESSAGES_MAX);
+            let messages = self.queue.receive(count, Wait::Long(self.poll_s)).await?;
+            if messages.is_empty() {
+                let is_over = self.drain.as_ref().is_some_and(Drain::got_nothing);
+                return Ok((!is_over).then_some(messages));
+            }
+            self.take(messages);
         }
-        self.empty_polls = 0;
-        self.gather(&mut messages, messages_max).await;
-        Ok(Some(messages))
+        if let Some(drain) = &self.drain {
+            drain.got_messages();
+        }
+        self.gather(messages_max).await;
+        let count = messages_max.min(self.gathered.len());
+        Ok(Some(self.gathered.drain(..count).collect()))
     }
 
-    async fn acknowledge(&mut self, receipts: Vec<String>) -> Result<(), FeedError> {
-        let mut left = Undeleted { receipts, failure: None };
+    async fn acknowledge(&mut self, receipts: Vec<SqsReceipt>) -> Result<usize, FeedError> {
+        let mut left = Undeleted { receipts, ..Undeleted::default() };
+        let mut expired = 0;
         let mut pause = DELETE_PAUSE;
         for attempt in 1..=DELETE_TRIES_MAX {
-            left = self.delete(left.receipts).await;
+            left = self.queue.delete(left.receipts).await;
+            expired += left.expired;
             if left.receipts.is_empty() {
-                return Ok(());
+                break;
             }
             // Going on would fetch the same messages for ever.
             if let Some(Failure { sentence, lasting: true }) = left.failure {
@@ -306,47 +330,31 @@ impl Feed for SqsFeed {
                 pause *= 2;
             }
         }
-        // They are stored; they will come again and be known then.
-        tracing::warn!(
-            messages = left.receipts.len(),
-            error = left.failure.map(|failure| failure.sentence),
-            "stored messages could not be deleted from the queue and will come again"
-        );
-        Ok(())
-    }
-}
-
-/// A setting for one call.
-fn answering_within(timeout: Duration) -> Builder {
-    aws_sdk_sqs::Config::builder()
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
-}
-
-/// Asks for credentials once, so that their absence is told as such, and not as a queue that can't be reached.
-async fn require_credentials(queue_url: &str, provider: &SharedCredentialsProvider) -> Result<(), FeedError> {
-    let reason = match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
-        Ok(Ok(_)) => return Ok(()),
-        // The SDK lists what it has tried, a line each.
-        Ok(Err(error)) => {
-            causes(&error).lines().map(str::trim).collect::<Vec<_>>().join("; ").replace(":; ", ": ")
+        // Receipts that are not valid any more belong to messages that waited too long.
+        let undeleted = left.receipts.len() + expired;
+        if undeleted > 0 {
+            tracing::warn!(
+                messages = undeleted,
+                expired,
+                reason = left.failure.map(|failure| failure.sentence),
+                "stored messages could not be deleted from the queue; they come again, and are repeats then"
+            );
         }
-        Err(_) => format!("none within {} s", CREDENTIALS_TIMEOUT.as_secs()),
-    };
-    Err(FeedError::Queue(format!(
-        "the queue {queue_url}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY, or give this machine a role ({reason})"
-    )))
-}
+        Ok(undeleted)
+    }
 
-fn received(message: Message) -> Option<Received<String>> {
-    let origin = format!("message {}", message.message_id.as_deref().unwrap_or("without an id"));
-    let Some(receipt) = message.receipt_handle else {
-        // Without a receipt it can't be deleted; with the next receive it will have one.
-        tracing::warn!(origin, "the queue delivered a message without a receipt");
-        return None;
-    };
-    let body = message.body.unwrap_or_default().into_bytes();
-    Some(Received { body, origin, overlong_bytes: None, receipt })
+    fn lease(&self) -> Option<Duration> {
+        self.queue.lease_s().map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    async fn keep(&mut self, messages: &[Received<SqsReceipt>]) {
+        self.queue.keep(messages.iter().map(|message| &message.receipt).collect()).await;
+    }
+
+    async fn release(&mut self, mut receipts: Vec<SqsReceipt>) {
+        receipts.extend(self.gathered.drain(..).map(|message| message.receipt));
+        self.queue.release(receipts).await;
+    }
 }
 
 fn has_credentials() -> bool {

@@ -47,9 +47,13 @@ impl From<PoolError> for QueryError {
 /// A batch that was not stored. Nothing of it was: it was one transaction.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// Another transaction stood in the way, or the connection was lost: the same batch may do the next time.
+    /// Another transaction stood in the way: the same batch may do the next time.
     #[error("the batch must be stored again: {0}")]
     Repeat(String),
+    /// The server does not answer, starts, goes down or has no connection left, or a connection was lost: the same
+    /// batch may do when it is back.
+    #[error("the database is away: {0}")]
+    Away(String),
     /// The database can't be written to until somebody does something about it.
     #[error("{0}")]
     Blocked(String),
@@ -79,7 +83,7 @@ impl From<PostgresError> for IngestError {
         let Some(state) = error.code() else {
             // A row that an application wrote may hold what this program can't: `infinity` for a time.
             let unreadable = error.to_string().starts_with("error deserializing column");
-            return if unreadable { Self::Data(sentence(&error)) } else { Self::Repeat(sentence(&error)) };
+            return if unreadable { Self::Data(sentence(&error)) } else { Self::Away(sentence(&error)) };
         };
         let repeat = [
             SqlState::T_R_DEADLOCK_DETECTED,
@@ -88,10 +92,11 @@ impl From<PostgresError> for IngestError {
             // A mail was deleted between its lock and its event.
             SqlState::FOREIGN_KEY_VIOLATION,
             SqlState::QUERY_CANCELED,
-            SqlState::TOO_MANY_CONNECTIONS,
         ];
-        if repeat.contains(state) || is_shutdown(state) {
+        if repeat.contains(state) {
             Self::Repeat(sentence(&error))
+        } else if is_shutdown(state) || *state == SqlState::TOO_MANY_CONNECTIONS {
+            Self::Away(sentence(&error))
         } else if is_schema(state) {
             Self::Schema(sentence(&error))
         } else if *state == SqlState::READ_ONLY_SQL_TRANSACTION {
@@ -119,7 +124,7 @@ impl From<PoolError> for IngestError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => error.into(),
-            other => Self::Repeat(other.to_string()),
+            other => Self::Away(other.to_string()),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! `aftersend ingest`.
 
-use std::{path::Path, time::Duration};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
-use aftersend_ingest::{Feed, FileFeed, Patience, Pump, QueueOptions, Refused, Shutdown, SqsFeed, Tally};
-use aftersend_store::Store;
+use aftersend_ingest::{FileFeed, Observer, Patience, Pump, PumpError, QueueOptions, Refused, Shutdown, SqsFeed, Tally};
 use anyhow::Context;
 
 use super::signals;
@@ -15,15 +14,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) async fn run(command: &IngestCommand, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     match command {
         IngestCommand::File { path, strict } => from_file(path, *strict, place, output).await,
-        IngestCommand::Sqs { queue_url, endpoint_url, region, drain, strict } => {
+        IngestCommand::Sqs { queue_url, endpoint_url, region, pollers, visibility_timeout, drain, strict } => {
             let options = QueueOptions {
                 queue_url: queue_url.clone(),
                 endpoint_url: endpoint_url.clone(),
                 region: region.clone(),
+                visibility_timeout_s: *visibility_timeout,
                 drain: *drain,
             };
             // The SDK's futures are large.
-            Box::pin(from_queue(&options, *strict, place, output)).await
+            Box::pin(from_queue(&options, *pollers, *strict, place, output)).await
         }
     }
 }
@@ -33,63 +33,63 @@ async fn from_file(path: &Path, strict: bool, place: &Place, output: Output) -> 
     // Before the database: a wrong name is told at once.
     let mut feed = FileFeed::open(path).with_context(|| name.clone())?;
     let store = place.store().await?;
-    let run = Run { store: &store, patience: Patience::Limited(PATIENCE), name: &name, strict, output };
     // Nobody voices it: Ctrl-C ends a file's run at once, and what was not committed is not stored.
     let (_sender, shutdown) = Shutdown::channel();
-    run.pump(&mut feed, shutdown).await
+    let pump = Pump::new(store, shutdown, Arc::new(Terminal));
+    let (tally, result) = pump.run(&name, &mut feed, Patience::Limited(PATIENCE)).await;
+    ended(&name, &tally, result, strict, output)
 }
 
 async fn from_queue(
     options: &QueueOptions,
+    pollers: NonZeroUsize,
     strict: bool,
     place: &Place,
     output: Output,
 ) -> anyhow::Result<Outcome> {
-    let mut feed = SqsFeed::open(options).await?;
+    let feeds = SqsFeed::open_pollers(options, pollers).await?;
     let store = place.store().await?;
     let patience = if options.drain { Patience::Limited(PATIENCE) } else { Patience::Endless };
-    let run = Run { store: &store, patience, name: "queue", strict, output };
     let (sender, shutdown) = Shutdown::channel();
     output.progress(format!(
         "Taking events from {}{}",
         options.queue_url,
         if options.drain { " until two long polls bring nothing" } else { " (Ctrl-C ends it)" }
     ))?;
-    let pumping = run.pump(&mut feed, shutdown);
+    let name = "queue";
+    let pump = Pump::new(store, shutdown, Arc::new(Terminal));
+    let pumping = pump.run_pollers(name, feeds, patience);
     tokio::pin!(pumping);
-    tokio::select! {
-        outcome = &mut pumping => return outcome,
-        requested = signals::requested() => requested?,
-    }
-    // The batch under way is finished; what was received and not stored comes back to the queue by itself.
-    sender.send_replace(true);
-    pumping.await
+    let (tally, result) = tokio::select! {
+        outcome = &mut pumping => outcome,
+        requested = signals::requested() => {
+            requested?;
+            // What is being committed is finished, and what was received and not stored is handed back.
+            sender.send_replace(true);
+            pumping.await
+        }
+    };
+    ended(name, &tally, result, strict, output)
 }
 
-struct Run<'a> {
-    store: &'a Store,
-    patience: Patience,
-    name: &'a str,
+/// Names what goes into the quarantine, on standard error.
+struct Terminal;
+
+impl Observer for Terminal {
+    fn refused(&self, feed: &str, message: &Refused) {
+        eprintln!("{feed}: {}: quarantined: {}", message.origin, message.reason);
+    }
+}
+
+fn ended(
+    name: &str,
+    tally: &Tally,
+    result: Result<(), PumpError>,
     strict: bool,
     output: Output,
-}
-
-impl Run<'_> {
-    async fn pump<F: Feed>(&self, feed: &mut F, shutdown: Shutdown) -> anyhow::Result<Outcome> {
-        let name = self.name;
-        let mut on_refused = |refused: &Refused| {
-            eprintln!("{name}: {}: quarantined: {}", refused.origin, refused.reason);
-        };
-        let (tally, result) = Pump::new(self.store, self.patience, shutdown, &mut on_refused).run(feed).await;
-        // Also after an error: what was done is done.
-        report(&tally, self.output)?;
-        result.with_context(|| {
-            format!("{name}: not everything was taken in; run it again, repeats do no harm")
-        })?;
-        Ok(if self.strict && tally.quarantined > 0 { Outcome::Failed } else { Outcome::Done })
-    }
-}
-
-fn report(tally: &Tally, output: Output) -> anyhow::Result<()> {
-    if output.is_json() { output.json(tally) } else { Ok(output.text(tally.to_string())?) }
+) -> anyhow::Result<Outcome> {
+    // Also after an error: what was done is done.
+    if output.is_json() { output.json(tally)? } else { output.text(tally.to_string())? }
+    result.with_context(|| format!("{name}: not everything was taken in; run it again, repeats do no harm"))?;
+    Ok(if strict && tally.quarantined > 0 { Outcome::Failed } else { Outcome::Done })
 }

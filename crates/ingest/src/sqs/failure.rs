@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::FeedError;
 use aws_sdk_sqs::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
@@ -21,17 +22,27 @@ pub(super) struct Failure {
     pub(super) lasting: bool,
 }
 
+impl From<Failure> for FeedError {
+    fn from(failure: Failure) -> Self {
+        if failure.lasting { Self::Queue(failure.sentence) } else { Self::Away(failure.sentence) }
+    }
+}
+
+/// Whether a refusal of that code passes by itself.
+pub(super) fn is_passing(code: &str) -> bool {
+    PASSING_CODES.iter().any(|passing| code.contains(passing))
+}
+
 impl Failure {
     pub(super) fn of<E>(queue_url: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let code = error.code().unwrap_or_default();
-        let passing = PASSING_CODES.iter().any(|passing| code.contains(passing));
         let (advice, lasting) = match error {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status();
-                let lasting = status.is_client_error() && status.as_u16() != 429 && !passing;
+                let lasting = status.is_client_error() && status.as_u16() != 429 && !is_passing(code);
                 (advice(code), lasting)
             }
             SdkError::TimeoutError(_) => ("it does not answer in time", false),
@@ -51,17 +62,21 @@ fn advice(code: &str) -> &'static str {
             "there is no such queue; check the URL, its region and its account"
         }
         _ if code.contains("AccessDenied") => {
-            "the credentials may not use it; grant sqs:ReceiveMessage and sqs:DeleteMessage, and kms:Decrypt if it \
-             is encrypted"
+            "the credentials are another account's or may not use it; grant them sqs:ReceiveMessage, sqs:DeleteMessage \
+             and sqs:ChangeMessageVisibility, and kms:Decrypt if it is encrypted"
         }
+        "InvalidAddress" => "it is not at this endpoint; check the URL, its region and --endpoint-url",
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "SignatureDoesNotMatch"
         | "InvalidSignatureException"
         | "ExpiredToken"
         | "ExpiredTokenException"
-        | "InvalidSecurity" => {
-            "AWS does not take the credentials; check AWS_PROFILE or AWS_ACCESS_KEY_ID, and this machine's clock"
+        | "InvalidSecurity"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => {
+            "AWS does not take the credentials; check AWS_PROFILE or AWS_ACCESS_KEY_ID, the region, and this machine's \
+             clock"
         }
         _ => "it answered with an error",
     }

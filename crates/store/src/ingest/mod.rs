@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Nothing was stored then. [`IngestError::Repeat`] asks for the same batch again; [`IngestError::Data`]
+    /// Nothing was stored then. [`IngestError::Repeat`] and [`IngestError::Away`] ask for the same batch again; [`IngestError::Data`]
     /// says that one of the events can't be stored, and smaller batches will show which.
     pub async fn ingest(&self, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
         let messages = batch.arrivals.len() + batch.poisons.len();

@@ -59,7 +59,7 @@ impl Feed for SimulatedFeed {
         ))
     }
 
-    async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<(), FeedError> {
-        Ok(())
+    async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<usize, FeedError> {
+        Ok(0)
     }
 }

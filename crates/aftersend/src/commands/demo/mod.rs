@@ -3,7 +3,10 @@
 mod check;
 mod feed;
 
-use std::fs::{File, TryLockError};
+use std::{
+    fs::{File, TryLockError},
+    sync::Arc,
+};
 
 use aftersend_ingest::{Patience, Pump, Shutdown, Tally};
 use aftersend_simulator::{Plan, Traffic, simulate};
@@ -20,8 +23,8 @@ use crate::{Outcome, cli::DemoArgs, database::Place, output::Output};
 use check::Verdict;
 use feed::{Queue, SimulatedFeed};
 
-/// Pumps that race for the made-up messages, as several pollers would for a queue's.
-const PUMPS: usize = 4;
+/// Pollers that race for the made-up messages, as they would for a queue's.
+const POLLERS: usize = 4;
 
 /// How far back the made-up mail reaches.
 const SPAN: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -105,27 +108,16 @@ async fn empty_store(place: &Place) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-/// Has several pumps race for the messages.
+/// Has several pollers race for the messages.
 async fn stream(store: &Store, traffic: &Traffic) -> anyhow::Result<Tally> {
     let queue = Queue::new(&traffic.messages);
+    let feeds = (0..POLLERS).map(|place| SimulatedFeed::new(queue.clone(), place)).collect();
+    // Nobody voices it: Ctrl-C ends a demo at once.
     let (_sender, shutdown) = Shutdown::channel();
-    let mut pumps = tokio::task::JoinSet::new();
-    for place in 0..PUMPS {
-        let store = store.clone();
-        let shutdown = shutdown.clone();
-        let mut feed = SimulatedFeed::new(queue.clone(), place);
-        pumps.spawn(async move {
-            let mut on_refused = |_: &aftersend_ingest::Refused| {};
-            let patience = Patience::Limited(std::time::Duration::from_mins(1));
-            Pump::new(&store, patience, shutdown, &mut on_refused).run(&mut feed).await
-        });
-    }
-    let mut tally = Tally::default();
-    while let Some(ended) = pumps.join_next().await {
-        let (part, result) = ended.context("a pump")?;
-        tally += part;
-        result?;
-    }
+    let patience = Patience::Limited(std::time::Duration::from_mins(1));
+    let pump = Pump::new(store.clone(), shutdown, Arc::new(()));
+    let (tally, result) = pump.run_pollers("simulator", feeds, patience).await;
+    result?;
     Ok(tally)
 }
 

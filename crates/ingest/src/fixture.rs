@@ -1,7 +1,8 @@
 //! What this crate's tests share: a store with its tables, a second look at it, and events to store.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use aftersend_testkit::{
     database::{Client, TestSchema},
 };
 
-use crate::{Feed, Patience, Pump, PumpError, Refused, Shutdown, Tally};
+use crate::{Commit, Condition, Feed, Observer, Patience, Pump, PumpError, Refused, Shutdown, Tally};
 
 /// How long a test waits for what should happen soon.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -109,15 +110,109 @@ impl Ground {
         patience: Patience,
         shutdown: Shutdown,
     ) -> Run {
-        let mut refused = Vec::new();
-        let mut on_refused = |message: &Refused| refused.push(message.clone());
-        let mut pump = Pump::new(&self.store, patience, shutdown, &mut on_refused);
-        let (tally, result) =
-            tokio::time::timeout(DEADLINE, pump.run(feed)).await.expect("the run should end");
-        let parts =
-            [tally.stored, tally.repeated, tally.folded, tally.parked, tally.control, tally.quarantined];
-        assert_eq!(tally.received, parts.iter().sum::<usize>(), "{tally}");
-        Run { tally, result, refused }
+        let told = Arc::new(Told::default());
+        let pump = Pump::new(self.store.clone(), shutdown, told.clone());
+        let running = pump.run(FEED, feed, patience);
+        let (tally, result) = tokio::time::timeout(DEADLINE, running).await.expect("the run should end");
+        Run::new(tally, result, &told)
+    }
+
+    /// Pumps several pollers' feeds to their end.
+    pub(crate) async fn pump_pollers<F: Feed + 'static>(
+        &self,
+        feeds: Vec<F>,
+        patience: Patience,
+        shutdown: Shutdown,
+    ) -> Run {
+        let told = Arc::new(Told::default());
+        let pump = Pump::new(self.store.clone(), shutdown, told.clone());
+        let running = pump.run_pollers(FEED, feeds, patience);
+        let (tally, result) = tokio::time::timeout(DEADLINE, running).await.expect("the run should end");
+        Run::new(tally, result, &told)
+    }
+}
+
+/// The name that feeds are given here.
+pub(crate) const FEED: &str = "the feed";
+
+/// What an observer was told.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) refused: Mutex<Vec<Refused>>,
+    /// Conditions of the feed and of the database, as text, in the order in which they came.
+    pub(crate) conditions: Mutex<Vec<String>>,
+    /// Messages by what became of them, as far as is told beside the tally.
+    pub(crate) counts: Mutex<BTreeMap<&'static str, usize>>,
+    tally: Mutex<Tally>,
+}
+
+impl Told {
+    fn count(&self, what: &'static str, messages: usize) {
+        *self.counts.lock().unwrap().entry(what).or_default() += messages;
+    }
+
+    pub(crate) fn counted(&self, what: &str) -> usize {
+        self.counts.lock().unwrap().get(what).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn conditions(&self) -> Vec<String> {
+        self.conditions.lock().unwrap().clone()
+    }
+
+    fn condition(&self, of: &str, condition: Condition<'_>) {
+        let text = match condition {
+            Condition::Running => "running".to_owned(),
+            Condition::Paused(reason) => format!("paused: {reason}"),
+            Condition::Failed(reason) => format!("failed: {reason}"),
+            Condition::Ended => "ended".to_owned(),
+        };
+        self.conditions.lock().unwrap().push(format!("{of} {text}"));
+    }
+}
+
+impl Observer for Told {
+    fn received(&self, feed: &str, messages: usize) {
+        assert_eq!(feed, FEED);
+        self.count("received", messages);
+    }
+
+    fn committed(&self, feed: &str, commit: &Commit<'_>) {
+        assert_eq!(feed, FEED);
+        let mut tally = self.tally.lock().unwrap();
+        let report = commit.report;
+        tally.stored += report.stored;
+        tally.repeated += report.repeated;
+        tally.folded += report.folded;
+        tally.parked += report.parked;
+        tally.quarantined += report.quarantined;
+        tally.received += commit.messages();
+    }
+
+    fn controls(&self, feed: &str, messages: usize) {
+        assert_eq!(feed, FEED);
+        let mut tally = self.tally.lock().unwrap();
+        tally.control += messages;
+        tally.received += messages;
+    }
+
+    fn refused(&self, _feed: &str, message: &Refused) {
+        self.refused.lock().unwrap().push(message.clone());
+    }
+
+    fn unacknowledged(&self, _feed: &str, messages: usize) {
+        self.count("unacknowledged", messages);
+    }
+
+    fn released(&self, _feed: &str, messages: usize) {
+        self.count("released", messages);
+    }
+
+    fn feed(&self, feed: &str, condition: Condition<'_>) {
+        self.condition(feed, condition);
+    }
+
+    fn database(&self, condition: Condition<'_>) {
+        self.condition("the database", condition);
     }
 }
 
@@ -126,6 +221,19 @@ pub(crate) struct Run {
     pub(crate) tally: Tally,
     pub(crate) result: Result<(), PumpError>,
     pub(crate) refused: Vec<Refused>,
+    pub(crate) told: Arc<Told>,
+}
+
+impl Run {
+    /// The tally's parts add up, and an observer has heard of each.
+    pub(crate) fn new(tally: Tally, result: Result<(), PumpError>, told: &Arc<Told>) -> Self {
+        let parts =
+            [tally.stored, tally.repeated, tally.folded, tally.parked, tally.control, tally.quarantined];
+        assert_eq!(tally.received, parts.iter().sum::<usize>(), "{tally}");
+        assert_eq!(*told.tally.lock().unwrap(), tally);
+        let refused = told.refused.lock().unwrap().clone();
+        Self { tally, result, refused, told: told.clone() }
+    }
 }
 
 /// Asks again and again until there is an answer.

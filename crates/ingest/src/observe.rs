@@ -102,10 +102,7 @@ impl<'a> Committed<'a> {
     /// An event that is committed now.
     pub(crate) fn now(event: &'a aftersend_event::Event<'_>, now: SystemTime) -> Self {
         let occurred_at: SystemTime = event.occurred_at().into();
-        Self {
-            event_type: event.type_name(),
-            lag: now.duration_since(occurred_at).unwrap_or_default(),
-        }
+        Self { event_type: event.type_name(), lag: now.duration_since(occurred_at).unwrap_or_default() }
     }
 }
 

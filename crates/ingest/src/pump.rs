@@ -77,12 +77,7 @@ impl<S: Storage> Pump<S> {
     /// A pump that tells an observer what it does. Feeds that share a database are to share a pump: while the
     /// database takes nothing, none of them is asked for more.
     pub fn new(storage: S, shutdown: Shutdown, observer: Arc<dyn Observer>) -> Self {
-        Self {
-            storage: Arc::new(storage),
-            gate: Arc::new(Gate::new(observer.clone())),
-            shutdown,
-            observer,
-        }
+        Self { storage: Arc::new(storage), gate: Arc::new(Gate::new(observer.clone())), shutdown, observer }
     }
 
     /// Pumps until the feed ends or a shutdown is requested; a batch that is being committed is finished and

@@ -135,6 +135,13 @@ struct Drain {
 /// In the place of a poller that has ended.
 const ENDED: u32 = u32::MAX;
 
+impl Default for Drain {
+    /// Of a single poller.
+    fn default() -> Self {
+        Self { empty_polls: Arc::new(Mutex::new(vec![0])), place: 0 }
+    }
+}
+
 impl Drain {
     /// A poller has got nothing. Returns whether that goes for all of them, so that it has ended.
     fn got_nothing(&self) -> bool {
@@ -170,14 +177,8 @@ impl SqsFeed {
     ) -> Result<Vec<Self>, QueueOptionsError> {
         let queue = Arc::new(Queue::open(options).await?);
         let empty_polls = Arc::new(Mutex::new(vec![0; pollers.get()]));
-        let poller = |place| Self {
-            queue: queue.clone(),
-            poll_s: if options.drain { DRAIN_POLL_S } else { LONG_POLL_S },
-            drain: options.drain.then(|| Drain { empty_polls: empty_polls.clone(), place }),
-            gathered: Vec::new(),
-            message_bytes: MESSAGE_BYTES_GUESS,
-        };
-        Ok((0..pollers.get()).map(poller).collect())
+        let drain = |place| options.drain.then(|| Drain { empty_polls: empty_polls.clone(), place });
+        Ok((0..pollers.get()).map(|place| Self::new(queue.clone(), drain(place))).collect())
     }
 
     /// A single poller.
@@ -186,8 +187,18 @@ impl SqsFeed {
     ///
     /// Those of [`open_pollers`](Self::open_pollers).
     pub async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
-        let mut pollers = Self::open_pollers(options, NonZeroUsize::MIN).await?;
-        Ok(pollers.pop().expect("one was asked for"))
+        let queue = Arc::new(Queue::open(options).await?);
+        Ok(Self::new(queue, options.drain.then(Drain::default)))
+    }
+
+    fn new(queue: Arc<Queue>, drain: Option<Drain>) -> Self {
+        Self {
+            queue,
+            poll_s: if drain.is_some() { DRAIN_POLL_S } else { LONG_POLL_S },
+            drain,
+            gathered: Vec::new(),
+            message_bytes: MESSAGE_BYTES_GUESS,
+        }
     }
 
     /// Takes what an answer brought.

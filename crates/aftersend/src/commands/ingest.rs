@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
-use aftersend_ingest::{FileFeed, Observer, Patience, Pump, PumpError, QueueOptions, Refused, Shutdown, SqsFeed, Tally};
+use aftersend_ingest::{
+    FileFeed, Observer, Patience, Pump, PumpError, QueueOptions, Refused, Shutdown, SqsFeed, Tally,
+};
 use anyhow::Context;
 
 use super::signals;
@@ -14,7 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) async fn run(command: &IngestCommand, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     match command {
         IngestCommand::File { path, strict } => from_file(path, *strict, place, output).await,
-        IngestCommand::Sqs { queue_url, endpoint_url, region, pollers, visibility_timeout, drain, strict } => {
+        IngestCommand::Sqs {
+            queue_url,
+            endpoint_url,
+            region,
+            pollers,
+            visibility_timeout,
+            drain,
+            strict,
+        } => {
             let options = QueueOptions {
                 queue_url: queue_url.clone(),
                 endpoint_url: endpoint_url.clone(),
@@ -89,7 +99,12 @@ fn ended(
     output: Output,
 ) -> anyhow::Result<Outcome> {
     // Also after an error: what was done is done.
-    if output.is_json() { output.json(tally)? } else { output.text(tally.to_string())? }
-    result.with_context(|| format!("{name}: not everything was taken in; run it again, repeats do no harm"))?;
+    if output.is_json() {
+        output.json(tally)?;
+    } else {
+        output.text(tally.to_string())?;
+    }
+    result
+        .with_context(|| format!("{name}: not everything was taken in; run it again, repeats do no harm"))?;
     Ok(if strict && tally.quarantined > 0 { Outcome::Failed } else { Outcome::Done })
 }

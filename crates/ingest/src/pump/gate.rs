@@ -51,9 +51,16 @@ impl Trouble {
 enum State {
     Open,
     /// Closed, and one poller is finding out.
-    Closed { turn: u64, trouble: Trouble, since: Instant },
+    Closed {
+        turn: u64,
+        trouble: Trouble,
+        since: Instant,
+    },
     /// It was closed, and the one that was finding out has ended: whoever comes next tries.
-    Unwatched { trouble: Trouble, since: Instant },
+    Unwatched {
+        trouble: Trouble,
+        since: Instant,
+    },
 }
 
 /// The gate of all pollers that share a database.

@@ -13,7 +13,9 @@ enum State {
     /// Nobody has had an answer yet.
     Unheard,
     Running,
-    Paused { since: Instant },
+    Paused {
+        since: Instant,
+    },
 }
 
 /// A feed's name and condition, shared by its pollers.
@@ -29,16 +31,22 @@ impl Health {
         Self { feed: feed.to_owned(), observer, state: Mutex::new(State::Unheard) }
     }
 
-    /// It has answered a poller.
-    pub(super) fn answered(&self) {
-        let paused = match std::mem::replace(&mut *self.lock(), State::Running) {
-            State::Paused { since } => Some(since.elapsed()),
-            State::Unheard | State::Running => None,
+    /// It has answered a poller, to what was asked at a time. The end of a long poll that began before the trouble says
+    /// nothing about it.
+    pub(super) fn answered(&self, asked_at: Instant) {
+        let mut state = self.lock();
+        let since = match *state {
+            State::Paused { since } if since <= asked_at => since,
+            State::Paused { .. } => return,
+            State::Unheard | State::Running => {
+                *state = State::Running;
+                return;
+            }
         };
-        if let Some(paused) = paused {
-            tracing::warn!(feed = self.feed, paused_s = paused.as_secs(), "the feed answers again");
-            self.observer.feed(&self.feed, Condition::Running);
-        }
+        *state = State::Running;
+        drop(state);
+        tracing::warn!(feed = self.feed, paused_s = since.elapsed().as_secs(), "the feed answers again");
+        self.observer.feed(&self.feed, Condition::Running);
     }
 
     /// It has failed a poller, in a way that may pass. Returns whether it ever answered one.

@@ -76,6 +76,7 @@ impl<S: Storage, F: Feed> Poller<'_, S, F> {
                 () = self.storing.shutdown.requested() => return Err(End::Ordinary),
                 () = self.storing.gate.passed() => {}
             }
+            let asked_at = Instant::now();
             let Storing { shutdown, health, patience, .. } = &mut self.storing;
             let received = tokio::select! {
                 biased;
@@ -84,7 +85,7 @@ impl<S: Storage, F: Feed> Poller<'_, S, F> {
             };
             let error = match received {
                 Some(Ok(Some(messages))) => {
-                    health.answered();
+                    health.answered(asked_at);
                     if messages.is_empty() {
                         (backoff, away_since) = (Backoff::new(FEED_PAUSE_MIN, FEED_PAUSE_MAX), None);
                         continue;

@@ -12,10 +12,7 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     ///
     /// Those of [`Store::ingest`].
-    fn ingest(
-        &self,
-        batch: &Batch<'_>,
-    ) -> impl Future<Output = Result<BatchReport, IngestError>> + Send;
+    fn ingest(&self, batch: &Batch<'_>) -> impl Future<Output = Result<BatchReport, IngestError>> + Send;
 }
 
 impl Storage for Store {

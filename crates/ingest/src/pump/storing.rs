@@ -257,28 +257,22 @@ impl<S: Storage, R: Sync> Attempt<'_, S, R> {
                 ),
                 Err(error) => error,
             };
-            match Trouble::of(&error) {
-                Some(trouble) => {
-                    let is_away = matches!(trouble, Trouble::Away(_));
-                    aways = if is_away { aways + 1 } else { 0 };
-                    if self.is_final(&error) {
-                        return Err(Unstored::Store(error));
-                    }
-                    if !is_away || aways >= AWAY_TRIES {
-                        self.closed(trouble);
-                    }
+            let trouble = Trouble::of(&error);
+            if trouble.is_none() {
+                self.answered();
+            }
+            if self.is_final(&error) {
+                return Err(Unstored::Store(error));
+            }
+            aways = if matches!(trouble, Some(Trouble::Away(_))) { aways + 1 } else { 0 };
+            match trouble {
+                Some(Trouble::Away(_)) if aways < AWAY_TRIES => {}
+                Some(trouble) => self.closed(trouble),
+                None if !told && backoff.is_longest() => {
+                    told = true;
+                    tracing::warn!(reason = %error, "a batch waits for others in the database");
                 }
-                None => {
-                    self.answered();
-                    aways = 0;
-                    if self.is_final(&error) {
-                        return Err(Unstored::Store(error));
-                    }
-                    if !told && backoff.is_longest() {
-                        told = true;
-                        tracing::warn!(reason = %error, "a batch waits for others in the database");
-                    }
-                }
+                None => {}
             }
             if self.storing.turn.is_some() && self.is_held_too_long() {
                 return Err(Unstored::Held);

@@ -4,9 +4,15 @@ use std::{
 };
 
 use aftersend_simulator::TOPIC_VALIDATED;
+use tokio::time::Instant;
 
 use super::*;
-use crate::fixture::{Ground, delivery, send, until};
+use crate::{
+    Received,
+    fixture::{FEED, Ground, delivery, send, until},
+};
+
+mod paused;
 
 /// What a message must have led to before it may be acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +54,6 @@ impl<'g> StrictFeed<'g> {
         }
     }
 
-    /// As a queue whose visibility timeout has run out.
-    fn deliver_again(&mut self) {
-        self.waiting.extend(std::mem::take(&mut self.in_flight));
-    }
-
     fn acknowledged_all_once(&self) -> bool {
         let mut sorted = self.acknowledged.clone();
         sorted.sort_unstable();
@@ -90,7 +91,7 @@ impl Feed for StrictFeed<'_> {
         ))
     }
 
-    async fn acknowledge(&mut self, receipts: Vec<usize>) -> Result<(), FeedError> {
+    async fn acknowledge(&mut self, receipts: Vec<usize>) -> Result<usize, FeedError> {
         let somewhere = receipts.iter().any(|&place| self.messages[place].1 != Stands::Nowhere);
         let (stored, quarantined) = if somewhere {
             (self.ground.stored().await, self.ground.quarantined().await)
@@ -117,7 +118,14 @@ impl Feed for StrictFeed<'_> {
             return Err(FeedError::Queue("nobody takes receipts".to_owned()));
         }
         self.acknowledged.extend(receipts);
-        Ok(())
+        Ok(0)
+    }
+
+    async fn release(&mut self, receipts: Vec<usize>) {
+        for place in receipts {
+            assert!(self.in_flight.remove(&place), "place {place} was released and had not been received");
+            self.waiting.push_back(place);
+        }
     }
 }
 
@@ -240,7 +248,8 @@ async fn a_quarantine_that_refuses_blames_no_event() {
         let mut messages = events(&format!("beside-{good_ones}"), good_ones);
         messages.push((b"not to be kept".to_vec(), Stands::InQuarantine));
         let mut feed = StrictFeed::new(&ground, messages);
-        let run = ground.pump(&mut feed).await;
+        let patience = Patience::Limited(Duration::from_mins(1));
+        let run = ground.pump_with(&mut feed, patience, Shutdown::channel().1).await;
         let error = run.result.unwrap_err().to_string();
         assert!(error.contains("the quarantine refuses a message"), "{error}");
         assert_eq!((run.tally, run.refused), (Tally::default(), Vec::new()));
@@ -273,6 +282,13 @@ async fn with_a_mail() -> (Ground, Vec<(Vec<u8>, Stands)>) {
 
 fn tally_of_all() -> Tally {
     Tally { received: 53, stored: 51, control: 1, quarantined: 1, ..Tally::default() }
+}
+
+/// The confirmation's place, which is done with before anything is stored, and what that comes to.
+const CONTROL: [usize; 1] = [31];
+
+fn tally_of_control() -> Tally {
+    Tally { received: 1, control: 1, ..Tally::default() }
 }
 
 #[tokio::test]
@@ -321,37 +337,57 @@ async fn patience_has_an_end_and_acknowledges_nothing() {
     let patience = Patience::Limited(Duration::from_millis(1));
     let run = ground.pump_with(&mut feed, patience, Shutdown::channel().1).await;
     assert!(matches!(run.result, Err(PumpError::Store(IngestError::Repeat(_)))), "{:?}", run.result);
-    assert_eq!((run.tally, run.refused), (Tally::default(), Vec::new()));
-    assert!(feed.acknowledged.is_empty());
+    assert_eq!((run.tally, run.refused), (tally_of_control(), Vec::new()));
+    assert_eq!(feed.acknowledged, CONTROL);
+    assert!(feed.in_flight.is_empty(), "the others were handed back");
     assert_eq!(ground.event_count().await, 1);
 
     blocker.batch_execute("ROLLBACK").await.unwrap();
-    feed.deliver_again();
     let run = ground.pump(&mut feed).await;
     run.result.unwrap();
-    assert_eq!(run.tally, tally_of_all());
+    assert_eq!(run.tally, Tally { received: 52, stored: 51, quarantined: 1, ..Tally::default() });
     assert!(feed.acknowledged_all_once());
 }
 
 #[tokio::test]
-async fn a_missing_index_stops_the_run() {
+async fn a_missing_index_ends_a_run_that_can_be_repeated_and_pauses_a_poller() {
     let (ground, messages) = with_a_mail().await;
     let indexes = ground
         .texts(
-            "SELECT indexname::text FROM pg_indexes WHERE schemaname = '{p}' \
+            "SELECT indexname || '|' || indexdef FROM pg_indexes WHERE schemaname = '{p}' \
              AND tablename = 'phoenix_kit_email_events' AND indexdef LIKE '%UNIQUE%event_type%<> ALL%'",
         )
         .await;
     assert_eq!(indexes.len(), 1, "{indexes:?}");
-    ground.execute(&format!("DROP INDEX {{p}}.{}", indexes[0])).await;
+    let (name, definition) = indexes[0].split_once('|').unwrap();
+    ground.execute(&format!("DROP INDEX {{p}}.{name}")).await;
     let mut feed = StrictFeed::new(&ground, messages);
-    let run = ground.pump(&mut feed).await;
+    let patience = Patience::Limited(Duration::from_mins(1));
+    let run = ground.pump_with(&mut feed, patience, Shutdown::channel().1).await;
     let error = run.result.unwrap_err();
     assert!(matches!(error, PumpError::Store(IngestError::Schema(_))), "{error:?}");
     assert!(error.to_string().contains("run `aftersend migrate status`"), "{error}");
-    assert_eq!((run.tally, run.refused), (Tally::default(), Vec::new()));
-    assert!(feed.acknowledged.is_empty());
+    // Of the confirmation nothing is to be stored.
+    assert_eq!(run.tally, Tally { received: 1, control: 1, ..Tally::default() });
+    assert_eq!((feed.acknowledged.len(), run.refused.len()), (1, 0));
     assert_eq!((ground.event_count().await, ground.quarantined().await), (1, BTreeSet::new()));
+
+    // The others were handed back.
+    let told = Arc::new(crate::fixture::Told::default());
+    let pump = Pump::new(ground.store.clone(), Shutdown::channel().1, told.clone());
+    let mend = async {
+        until("the poller pauses", async || {
+            told.conditions().iter().any(|told| told.contains("aftersend migrate status")).then_some(())
+        })
+        .await;
+        ground.execute(definition).await;
+    };
+    let ((tally, result), ()) = tokio::join!(pump.run(FEED, &mut feed, Patience::Endless), mend);
+    result.unwrap();
+    assert_eq!(tally, Tally { received: 52, stored: 51, quarantined: 1, ..Tally::default() });
+    assert!(feed.acknowledged_all_once());
+    assert_eq!(told.conditions().iter().filter(|told| told.contains("the database")).count(), 2);
+    assert_eq!(told.conditions()[2..], ["the database running", "the feed ended"]);
 }
 
 #[tokio::test]
@@ -381,8 +417,9 @@ async fn a_shutdown_ends_the_wait_for_a_lock() {
     let (run, requested) = tokio::join!(ground.pump_with(&mut feed, Patience::Endless, shutdown), began);
     run.result.unwrap();
     assert!(requested.elapsed() < SHUTDOWN_GRACE, "it took {:?}", requested.elapsed());
-    assert_eq!((run.tally, run.refused), (Tally::default(), Vec::new()));
-    assert!(feed.acknowledged.is_empty());
+    assert_eq!((run.tally, run.refused), (tally_of_control(), Vec::new()));
+    assert_eq!(feed.acknowledged, CONTROL);
+    assert!(feed.in_flight.is_empty(), "the others were handed back");
     assert_eq!(ground.event_count().await, 1);
 }
 
@@ -406,8 +443,9 @@ async fn a_shutdown_does_not_wait_for_a_database_that_hangs() {
     };
     let (run, ()) = tokio::join!(ground.pump_with(&mut feed, Patience::Endless, shutdown), request);
     run.result.unwrap();
-    assert_eq!(run.tally, Tally::default());
-    assert!(feed.acknowledged.is_empty());
+    assert_eq!(run.tally, tally_of_control());
+    assert_eq!(feed.acknowledged, CONTROL);
+    assert!(feed.in_flight.is_empty(), "the others were handed back");
 }
 
 #[tokio::test]
@@ -419,8 +457,8 @@ async fn a_shutdown_ends_the_wait_for_messages() {
         async fn receive(&mut self, _messages_max: usize) -> Result<Option<Vec<Received<()>>>, FeedError> {
             std::future::pending().await
         }
-        async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<(), FeedError> {
-            Ok(())
+        async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<usize, FeedError> {
+            Ok(0)
         }
     }
     let ground = Ground::without_tables().await;
@@ -469,7 +507,7 @@ async fn empty_receives_touch_no_database() {
             self.0 += 1;
             Ok((self.0 < 10).then(Vec::new))
         }
-        async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<(), FeedError> {
+        async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<usize, FeedError> {
             Err(FeedError::Queue("there is nothing to acknowledge".to_owned()))
         }
     }
@@ -477,11 +515,4 @@ async fn empty_receives_touch_no_database() {
     let run = ground.pump(&mut Idle(0)).await;
     run.result.unwrap();
     assert_eq!(run.tally, Tally::default());
-}
-
-#[test]
-fn pauses_differ_and_keep_within_bounds() {
-    let pauses: BTreeSet<Duration> = (0..2_000).map(|_| jittered(PAUSE_MAX)).collect();
-    assert!(pauses.len() > 1);
-    assert!(pauses.iter().all(|pause| (PAUSE_MAX / 2..=PAUSE_MAX).contains(pause)), "{pauses:?}");
 }

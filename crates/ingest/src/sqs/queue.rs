@@ -255,7 +255,7 @@ impl Queue {
             // Beyond that SQS would refuse: the message comes again, and is a repeat.
             let age_s = u32::try_from((now - receipt.received_at).as_secs()).unwrap_or(u32::MAX);
             let left_s = VISIBILITY_TIMEOUT_S_MAX.saturating_sub(age_s).saturating_sub(1);
-            (left_s > 0).then_some((receipt.handle.as_str(), lease_s.min(left_s)))
+            (left_s > 0).then_some((receipt.handle.clone(), lease_s.min(left_s)))
         });
         let calls = in_calls(changes);
         let failure = stream::iter(calls.into_iter().map(|call| self.change_visibility(call)))
@@ -283,7 +283,7 @@ impl Queue {
 
     /// Makes messages visible to all pollers at once.
     pub(super) async fn release(&self, receipts: Vec<SqsReceipt>) {
-        let calls = in_calls(receipts.iter().map(|receipt| (receipt.handle.as_str(), 0)));
+        let calls = in_calls(receipts.into_iter().map(|receipt| (receipt.handle, 0)));
         let failures = stream::iter(calls.into_iter().map(|call| self.change_visibility(call)))
             .buffer_unordered(CALLS_MAX)
             .filter_map(async |failure| failure)
@@ -299,12 +299,12 @@ impl Queue {
 
     /// One `ChangeMessageVisibilityBatch`, which answers like a delete.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
-    async fn change_visibility(&self, changes: Vec<(&str, u32)>) -> Option<Failure> {
-        let entries = changes.iter().enumerate().map(|(place, (handle, timeout_s))| {
+    async fn change_visibility(&self, changes: Vec<(String, u32)>) -> Option<Failure> {
+        let entries = changes.into_iter().enumerate().map(|(place, (handle, timeout_s))| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(place.to_string())
-                .receipt_handle(*handle)
-                .visibility_timeout(seconds(*timeout_s))
+                .receipt_handle(handle)
+                .visibility_timeout(seconds(timeout_s))
                 .build()
                 .expect("an id and a receipt are all an entry needs")
         });

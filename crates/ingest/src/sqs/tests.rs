@@ -1,4 +1,5 @@
 mod proxy;
+mod visibility;
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +12,7 @@ use aftersend_testkit::{QueueServer, queue::Counts};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use super::*;
+use super::{queue::CREDENTIALS_TIMEOUT, *};
 use crate::{
     Patience, PumpError, Shutdown, Tally,
     fixture::{Ground, delivery, send, until},
@@ -26,16 +27,23 @@ async fn server() -> Arc<QueueServer> {
     SERVER.get_or_init(async || Arc::new(QueueServer::start().await)).await.clone()
 }
 
-/// A feed that drains a queue, without waiting for what is not there.
-async fn feed(queue_url: &str) -> SqsFeed {
+/// Feeds that drain a queue together, without waiting for what is not there.
+async fn feeds(queue_url: &str, count: usize) -> Vec<SqsFeed> {
     let options = QueueOptions { queue_url: queue_url.to_owned(), drain: true, ..QueueOptions::default() };
-    let mut feed = SqsFeed::open(&options).await.unwrap();
-    feed.poll_s = 0;
-    feed
+    let mut feeds = SqsFeed::open_pollers(&options, NonZeroUsize::new(count).unwrap()).await.unwrap();
+    for feed in &mut feeds {
+        feed.poll_s = 0;
+    }
+    feeds
+}
+
+/// A feed that drains a queue alone.
+async fn feed(queue_url: &str) -> SqsFeed {
+    feeds(queue_url, 1).await.remove(0)
 }
 
 async fn poller(queue_url: &str) -> SqsFeed {
-    SqsFeed { drain: false, poll_s: 1, ..feed(queue_url).await }
+    SqsFeed { drain: None, poll_s: 1, ..feed(queue_url).await }
 }
 
 fn deliveries(name: &str, count: usize) -> Vec<String> {
@@ -151,46 +159,6 @@ async fn nothing_is_deleted_before_the_commit() {
 }
 
 #[tokio::test]
-async fn what_becomes_visible_again_while_a_batch_waits_is_a_repeat() {
-    let ((ground, blocker), server) = tokio::join!(with_a_locked_mail(), server());
-    let queue_url = server
-        .create_queue_with(
-            "what_becomes_visible_again_while_a_batch_waits_is_a_repeat",
-            &json!({"VisibilityTimeout": "1"}),
-        )
-        .await;
-    let mut bodies = deliveries("other", 9);
-    bodies.push(delivery("locked"));
-    server.send_all(&queue_url, &bodies).await;
-
-    let (mut late, mut second) = tokio::join!(feed(&queue_url), feed(&queue_url));
-    let meanwhile = async {
-        ground.waiting_session().await;
-        until("the messages are visible again", async || {
-            (server.counts(&queue_url).await.visible == 10).then_some(())
-        })
-        .await;
-        let release = async {
-            until("the second poller waits, too", async || {
-                (ground.waiting_sessions().await.len() == 2).then_some(())
-            })
-            .await;
-            blocker.batch_execute("ROLLBACK").await.unwrap();
-        };
-        tokio::join!(ground.pump(&mut second), release).0
-    };
-    let (late, second) = tokio::join!(ground.pump(&mut late), meanwhile);
-    late.result.unwrap();
-    second.result.unwrap();
-    let mut tally = late.tally;
-    tally += second.tally;
-    assert_eq!((tally.stored, tally.folded, tally.quarantined), (10, 0, 0), "{tally}");
-    assert!(tally.repeated >= 10, "{tally}");
-    assert_eq!(ground.event_count().await, 11);
-    assert_eq!(server.counts(&queue_url).await, EMPTY);
-}
-
-#[tokio::test]
 async fn exactly_the_deletes_that_failed_are_tried_again() {
     let (ground, server) = tokio::join!(Ground::new(), server());
     let queue_url = server.create_queue("exactly_the_deletes_that_failed_are_tried_again").await;
@@ -244,6 +212,159 @@ async fn messages_that_could_not_be_deleted_come_again_as_repeats() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_is_not_valid_any_more_is_not_tried_again() {
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server
+        .create_queue_with(
+            "a_receipt_that_is_not_valid_any_more_is_not_tried_again",
+            &json!({"VisibilityTimeout": "2"}),
+        )
+        .await;
+    server.send_all(&queue_url, &deliveries("mail", 5)).await;
+    let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
+        ("DeleteMessageBatch", 0) => Fault::ExpireEntries(&["1", "3"]),
+        _ => Fault::Pass,
+    })
+    .await;
+    let mut feed = feed(&proxy.url(&queue_url)).await;
+    // It is a long poll that brings them again before the drain ends.
+    feed.poll_s = 1;
+    let run = ground.pump(&mut feed).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 7, stored: 5, repeated: 2, ..Tally::default() });
+    assert_eq!(run.told.counted("unacknowledged"), 2);
+    let calls = proxy.calls("DeleteMessageBatch");
+    let (all, again) = (calls[0].receipts(), calls[1].receipts());
+    assert_eq!((calls.len(), all.len(), again.len()), (2, 5, 2));
+    assert!(again.iter().all(|receipt| !all.contains(receipt)), "with new receipts");
+    assert_eq!(server.counts(&queue_url).await, EMPTY);
+}
+
+#[tokio::test]
+async fn what_a_queue_delivers_twice_at_once_is_stored_once() {
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("what_a_queue_delivers_twice_at_once_is_stored_once").await;
+    server.send_all(&queue_url, &deliveries("mail", 8)).await;
+    let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
+        ("ReceiveMessage", 0) => Fault::Repeat,
+        _ => Fault::Pass,
+    })
+    .await;
+    let run = ground.pump(&mut feed(&proxy.url(&queue_url)).await).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 16, stored: 8, repeated: 8, ..Tally::default() });
+    assert_eq!(server.counts(&queue_url).await, EMPTY);
+}
+
+#[tokio::test]
+async fn a_message_without_a_receipt_is_left_for_the_next_time() {
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server
+        .create_queue_with(
+            "a_message_without_a_receipt_is_left_for_the_next_time",
+            &json!({"VisibilityTimeout": "1"}),
+        )
+        .await;
+    server.send_all(&queue_url, &deliveries("mail", 4)).await;
+    let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
+        ("ReceiveMessage", 0) => Fault::NoReceipts,
+        _ => Fault::Pass,
+    })
+    .await;
+    let mut feed = feed(&proxy.url(&queue_url)).await;
+    feed.poll_s = 1;
+    let run = ground.pump(&mut feed).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 4, stored: 4, ..Tally::default() });
+    assert_eq!(server.counts(&queue_url).await, EMPTY);
+}
+
+#[tokio::test]
+async fn a_drain_outlives_throttling() {
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("a_drain_outlives_throttling").await;
+    server.send_all(&queue_url, &deliveries("mail", 30)).await;
+    // After the first answer, and more often than the SDK tries.
+    let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
+        ("ReceiveMessage", 1..8) => Fault::Refuse(400, "RequestThrottled"),
+        ("DeleteMessageBatch", 0..4) => Fault::Refuse(400, "ThrottlingException"),
+        _ => Fault::Pass,
+    })
+    .await;
+    let patience = Patience::Limited(Duration::from_mins(1));
+    let mut feed = feed(&proxy.url(&queue_url)).await;
+    let run = ground.pump_with(&mut feed, patience, Shutdown::channel().1).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 30, stored: 30, ..Tally::default() });
+    let conditions = run.told.conditions();
+    assert!(conditions[1].contains("the feed paused: ") && conditions[1].contains("RequestThrottled"));
+    assert_eq!(conditions[2..], ["the feed running", "the feed ended"]);
+    assert_eq!(server.counts(&queue_url).await, EMPTY);
+}
+
+#[tokio::test]
+async fn the_pollers_of_a_drain_take_everything_and_end_together() {
+    let (ground, server) = tokio::join!(Ground::new(), server());
+    let queue_url = server.create_queue("the_pollers_of_a_drain_take_everything_and_end_together").await;
+    server.send_all(&queue_url, &deliveries("mail", 1_300)).await;
+    let patience = Patience::Limited(Duration::from_mins(1));
+    let run = ground.pump_pollers(feeds(&queue_url, 3).await, patience, Shutdown::channel().1).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 1_300, stored: 1_300, ..Tally::default() });
+    assert_eq!(server.counts(&queue_url).await, EMPTY);
+}
+
+#[test]
+fn a_drain_is_over_when_each_poller_has_found_nothing_twice() {
+    let empty_polls = Arc::new(Mutex::new(vec![0; 3]));
+    let [first, second, third] = [0, 1, 2].map(|place| Drain { empty_polls: empty_polls.clone(), place });
+    for _ in 0..3 {
+        assert!(!first.got_nothing());
+        assert!(!second.got_nothing());
+    }
+    assert!(!third.got_nothing());
+    // What one finds may have company.
+    second.got_messages();
+    for drain in [&first, &second, &third] {
+        assert!(!drain.got_nothing());
+    }
+    assert!(!first.got_nothing());
+    assert!(!second.got_nothing());
+    assert!(third.got_nothing(), "the third has ended");
+    // It is not waited for when another finds something late.
+    first.got_messages();
+    assert!(!first.got_nothing());
+    assert!(!second.got_nothing());
+    assert!(!first.got_nothing());
+    assert!(second.got_nothing());
+    assert!(first.got_nothing());
+}
+
+#[tokio::test]
+async fn large_messages_make_small_batches() {
+    let message = |bytes: usize| Received {
+        body: vec![b'x'; bytes],
+        origin: String::new(),
+        overlong_bytes: None,
+        receipt: SqsReceipt { handle: String::new(), received_at: Instant::now() },
+    };
+    let mut feed = feed("http://127.0.0.1:9/000000000000/q").await;
+    assert_eq!(feed.room(500), 500);
+    let mib = 1024 * 1024;
+    feed.take(vec![message(2_000), message(mib)]);
+    assert_eq!(feed.room(500), 6);
+    feed.take((0..6).map(|_| message(mib)).collect());
+    assert_eq!(feed.room(500), 0);
+    // The next batch begins carefully.
+    feed.gathered.clear();
+    assert_eq!(feed.room(500), 8);
+    for _ in 0..10 {
+        feed.take(vec![message(2_000)]);
+    }
+    assert_eq!(feed.room(500), 490);
+}
+
+#[tokio::test]
 async fn a_queue_that_forbids_deleting_ends_the_run() {
     let (ground, server) = tokio::join!(Ground::new(), server());
     let queue_url = server.create_queue("a_queue_that_forbids_deleting_ends_the_run").await;
@@ -257,8 +378,9 @@ async fn a_queue_that_forbids_deleting_ends_the_run() {
     let run = ground.pump(&mut poller(&url).await).await;
     let error = run.result.unwrap_err().to_string();
     let expected = format!(
-        "messages are stored and can't be deleted: the queue {url}: the credentials may not use it; grant \
-         sqs:ReceiveMessage and sqs:DeleteMessage, and kms:Decrypt if it is encrypted (AccessDeniedException: so it was told)"
+        "messages are stored and can't be deleted: the queue {url}: the credentials are another account's or may not \
+         use it; grant them sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility, and kms:Decrypt \
+         if it is encrypted (AccessDeniedException: so it was told)"
     );
     assert_eq!(error, expected);
     assert_eq!(run.tally, Tally { received: 5, stored: 5, ..Tally::default() });
@@ -270,11 +392,11 @@ async fn a_poller_outlives_a_queue_that_is_away() {
     let (ground, server) = tokio::join!(Ground::new(), server());
     let queue_url = server.create_queue("a_poller_outlives_a_queue_that_is_away").await;
     server.send_all(&queue_url, &deliveries("first", 3)).await;
-    // The first answer has messages, the next calls fail in all ways that pass; more often than the SDK tries.
+    // The first answers have messages, the next calls fail in all ways that pass; more often than the SDK tries.
     let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
-        ("ReceiveMessage", 10 | 11 | 14) => Fault::DropBefore,
-        ("ReceiveMessage", 12 | 13) => Fault::Refuse(503, "ServiceUnavailable"),
-        ("ReceiveMessage", 15 | 16) => Fault::Refuse(400, "RequestThrottled"),
+        ("ReceiveMessage", 2 | 3 | 6) => Fault::DropBefore,
+        ("ReceiveMessage", 4 | 5) => Fault::Refuse(503, "ServiceUnavailable"),
+        ("ReceiveMessage", 7 | 8) => Fault::Refuse(400, "RequestThrottled"),
         _ => Fault::Pass,
     })
     .await;
@@ -282,7 +404,7 @@ async fn a_poller_outlives_a_queue_that_is_away() {
     let mut poller = poller(&proxy.url(&queue_url)).await;
     let meanwhile = async {
         until("the queue has been away and is back", async || {
-            (proxy.calls("ReceiveMessage").len() > 17).then_some(())
+            (proxy.calls("ReceiveMessage").len() > 9).then_some(())
         })
         .await;
         server.send_all(&queue_url, &deliveries("second", 3)).await;
@@ -309,7 +431,9 @@ async fn a_queue_that_is_none_is_told_in_a_sentence() {
         assert!(error.starts_with(&beginning), "{error}");
     }
     drop(server);
-    let run = ground.pump(&mut feed(&url).await).await;
+    // Nobody waits for a drain that has not begun.
+    let patience = Patience::Limited(Duration::from_mins(1));
+    let run = ground.pump_with(&mut feed(&url).await, patience, Shutdown::channel().1).await;
     let error = run.result.unwrap_err().to_string();
     let beginning =
         format!("the queue {url}: it can't be reached; check the network, the URL and --endpoint-url (");
@@ -351,6 +475,20 @@ async fn what_is_no_url_is_refused() {
     assert!(error.starts_with("`ses-events` is no queue URL; it looks like https://"), "{error}");
     let error = open("http://127.0.0.1/0/q", Some("127.0.0.1:4566")).await;
     assert!(error.starts_with("`127.0.0.1:4566` is no endpoint URL; it looks like http://"), "{error}");
+
+    let options = QueueOptions {
+        queue_url: "https://sqs.eu-central-1.amazonaws.com/123456789012/q".to_owned(),
+        region: Some("eu-west-1".to_owned()),
+        ..QueueOptions::default()
+    };
+    let error = SqsFeed::open(&options).await.err().unwrap().to_string();
+    assert!(
+        error.ends_with("is in eu-central-1, not in eu-west-1; leave the region out, or correct the URL")
+    );
+    let queue_url = "http://127.0.0.1/0/q".to_owned();
+    let options = QueueOptions { queue_url, visibility_timeout_s: Some(0), ..QueueOptions::default() };
+    let error = SqsFeed::open(&options).await.err().unwrap().to_string();
+    assert_eq!(error, "a visibility timeout of 0 s is none; it has from 1 to 43200 s");
 }
 
 /// Run by [`without_credentials_it_ends_soon_and_says_so`], in a process with an environment of its own.

@@ -24,6 +24,14 @@ pub(super) enum Fault {
     DropAfter,
     /// A refusal by the service.
     Refuse(u16, &'static str),
+    /// The receipts of these entries of a batch are said to be invalid, in an answer that is a success.
+    ExpireEntries(&'static [&'static str]),
+    /// The messages of the answer come twice, and backwards the second time.
+    Repeat,
+    /// The first message of the answer comes without a receipt, the second with an empty one.
+    NoReceipts,
+    /// The queue never hears of the call, and the connection stays as it is.
+    Hang,
 }
 
 /// A call as the client made it.
@@ -126,9 +134,25 @@ async fn read_call(stream: &mut TcpStream) -> Option<Call> {
 async fn answer(server: &QueueServer, call: &Call, fault: Fault) -> Option<String> {
     let (status, body) = match fault {
         Fault::Pass => forward(server, call, &call.request).await,
-        Fault::FailEntries(ids) => fail_entries(server, call, |id| ids.contains(&id)).await,
-        Fault::FailAllEntries => fail_entries(server, call, |_| true).await,
+        Fault::FailEntries(ids) => fail_entries(server, call, INTERNAL, |id| ids.contains(&id)).await,
+        Fault::FailAllEntries => fail_entries(server, call, INTERNAL, |_| true).await,
+        Fault::ExpireEntries(ids) => fail_entries(server, call, INVALID, |id| ids.contains(&id)).await,
+        Fault::Repeat => {
+            forward_messages(server, call, |messages| {
+                let again: Vec<Value> = messages.iter().rev().cloned().collect();
+                messages.extend(again);
+            })
+            .await
+        }
+        Fault::NoReceipts => {
+            forward_messages(server, call, |messages| {
+                messages[0].as_object_mut().unwrap().remove("ReceiptHandle");
+                messages[1]["ReceiptHandle"] = "".into();
+            })
+            .await
+        }
         Fault::DropBefore => return None,
+        Fault::Hang => std::future::pending().await,
         Fault::DropAfter => {
             forward(server, call, &call.request).await;
             return None;
@@ -152,7 +176,28 @@ async fn forward(server: &QueueServer, call: &Call, request: &Value) -> (u16, St
     }
 }
 
-async fn fail_entries(server: &QueueServer, call: &Call, fails: impl Fn(&str) -> bool) -> (u16, String) {
+/// Passes a receive on, and changes what it brought.
+async fn forward_messages(
+    server: &QueueServer,
+    call: &Call,
+    change: impl Fn(&mut Vec<Value>),
+) -> (u16, String) {
+    let mut answer = server.call(&call.action, &call.request).await.unwrap();
+    change(answer["Messages"].as_array_mut().expect("there are messages"));
+    (200, answer.to_string())
+}
+
+/// Codes of entries that failed, and whether the caller is to blame.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_BatchResultErrorEntry.html>
+const INTERNAL: (&str, bool) = ("InternalError", false);
+const INVALID: (&str, bool) = ("ReceiptHandleIsInvalid", true);
+
+async fn fail_entries(
+    server: &QueueServer,
+    call: &Call,
+    (code, sender_fault): (&str, bool),
+    fails: impl Fn(&str) -> bool,
+) -> (u16, String) {
     let entries = call.request["Entries"].as_array().unwrap().iter().cloned();
     let (failed, passed): (Vec<Value>, Vec<Value>) =
         entries.partition(|entry| fails(entry["Id"].as_str().unwrap()));
@@ -163,7 +208,7 @@ async fn fail_entries(server: &QueueServer, call: &Call, fails: impl Fn(&str) ->
         answer = server.call(&call.action, &request).await.unwrap();
     }
     let failed =
-        failed.iter().map(|entry| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false}));
+        failed.iter().map(|entry| json!({"Id": entry["Id"], "Code": code, "SenderFault": sender_fault}));
     answer["Failed"] = failed.collect();
     (200, answer.to_string())
 }

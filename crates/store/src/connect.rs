@@ -302,6 +302,12 @@ impl Store {
         self.writers.get().await
     }
 
+    /// Has new connections made for storing: to the server that is the primary now, with the settings that the
+    /// database has now.
+    pub(crate) fn renew_writers(&self) {
+        self.writers.retain(|_, _| false);
+    }
+
     pub(crate) async fn reader(&self) -> Result<Object, PoolError> {
         self.readers.get().await
     }

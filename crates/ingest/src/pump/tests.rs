@@ -12,6 +12,7 @@ use crate::{
     fixture::{FEED, Ground, delivery, send, until},
 };
 
+mod mended;
 mod paused;
 
 /// What a message must have led to before it may be acknowledged.

@@ -94,7 +94,13 @@ impl Store {
         if messages > BATCH_MESSAGES_MAX {
             return Err(IngestError::TooLarge(messages));
         }
-        transaction::run(self, batch).await
+        let outcome = transaction::run(self, batch).await;
+        if let Err(IngestError::Away(_) | IngestError::Blocked(_) | IngestError::Schema(_)) = &outcome {
+            // A session keeps what it was told when it began: that the database is read-only, what tables look like,
+            // which server it is on. Whoever tries again after it was mended would not notice.
+            self.renew_writers();
+        }
+        outcome
     }
 }
 

@@ -1,7 +1,10 @@
 //! What can go wrong between this program and the database, sorted by what to do then.
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::{Error as PostgresError, error::SqlState};
+use tokio_postgres::{
+    Error as PostgresError,
+    error::{DbError, SqlState},
+};
 
 /// A question to the database that got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,44 +83,111 @@ pub enum IngestError {
 
 impl From<PostgresError> for IngestError {
     fn from(error: PostgresError) -> Self {
-        let Some(state) = error.code() else {
-            // A row that an application wrote may hold what this program can't: `infinity` for a time.
-            let unreadable = error.to_string().starts_with("error deserializing column");
-            return if unreadable { Self::Data(sentence(&error)) } else { Self::Away(sentence(&error)) };
+        let Some(database) = error.as_db_error() else {
+            let reason = sentence(&error);
+            return if is_unfit(&error) { Self::Data(reason) } else { Self::Away(reason) };
         };
-        let repeat = [
-            SqlState::T_R_DEADLOCK_DETECTED,
-            SqlState::T_R_SERIALIZATION_FAILURE,
-            SqlState::LOCK_NOT_AVAILABLE,
-            // A mail was deleted between its lock and its event.
-            SqlState::FOREIGN_KEY_VIOLATION,
-            SqlState::QUERY_CANCELED,
-        ];
-        if repeat.contains(state) {
-            Self::Repeat(sentence(&error))
-        } else if is_shutdown(state) || *state == SqlState::TOO_MANY_CONNECTIONS {
-            Self::Away(sentence(&error))
-        } else if is_schema(state) {
-            Self::Schema(sentence(&error))
-        } else if *state == SqlState::READ_ONLY_SQL_TRANSACTION {
-            Self::Blocked(
-                "the database is read-only: a standby, or set so; give the primary's address".to_owned(),
-            )
-        } else if *state == SqlState::DISK_FULL {
-            Self::Blocked(
-                "the database's disk is full: make room there; nothing is lost meanwhile".to_owned(),
-            )
-        } else if *state == SqlState::INSUFFICIENT_PRIVILEGE {
-            Self::Blocked(format!(
-                "the database user may not write: {}; grant it the tables",
-                sentence(&error)
-            ))
-        } else if is_data(state) {
-            Self::Data(sentence(&error))
+        let reason = if is_raised(database) {
+            // Its words are an application's own, and may well quote the row.
+            format!("a trigger or function of the database refuses it ({})", database.code().code())
         } else {
-            Self::Blocked(format!("the database refused the batch: {}", sentence(&error)))
+            sentence(&error)
+        };
+        match Verdict::on(database.code()) {
+            Verdict::Repeat => Self::Repeat(reason),
+            Verdict::Away => Self::Away(reason),
+            Verdict::Data => Self::Data(reason),
+            // Whatever code a trigger gives its refusal, it looked at a row of the batch.
+            Verdict::Blocked if is_raised(database) => Self::Data(reason),
+            Verdict::Schema => Self::Schema(reason),
+            Verdict::Blocked => Self::Blocked(match *database.code() {
+                SqlState::READ_ONLY_SQL_TRANSACTION => {
+                    "the database is read-only: a standby, or set so; give the primary's address".to_owned()
+                }
+                SqlState::DISK_FULL => {
+                    "the database's disk is full: make room there; nothing is lost meanwhile".to_owned()
+                }
+                SqlState::INSUFFICIENT_PRIVILEGE => {
+                    format!("the database user may not write: {reason}; grant it the tables")
+                }
+                _ => format!("the database refused the batch: {reason}"),
+            }),
         }
     }
+}
+
+/// What an error of the server says about the batch.
+///
+/// Only [`Data`](Self::Data) halves a batch, and an event goes into the quarantine only when it is refused alone. Taken
+/// too wide, innocent events are set aside, to be replayed; taken too narrow, one event holds up its queue for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Something stands in the way, and may be gone the next time.
+    Repeat,
+    /// The server can't be asked for the moment, whatever the batch.
+    Away,
+    /// One of the rows can't be stored.
+    Data,
+    /// The tables are not what this program needs.
+    Schema,
+    /// Somebody has to do something about it.
+    Blocked,
+}
+
+impl Verdict {
+    /// By the code alone. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+    fn on(state: &SqlState) -> Self {
+        if is_schema(state) {
+            return Self::Schema;
+        }
+        let code = state.code();
+        match code {
+            // A mail was deleted between its lock and its event.
+            "23503"
+            // A lock that somebody holds; an object that somebody uses.
+            | "55P03" | "55006"
+            // `statement_timeout`, or somebody's `pg_cancel_backend`.
+            | "57014"
+            // The server ended the session, since this program was held up in the middle of a transaction.
+            | "25P03" | "25P04"
+            // The server has no memory for the moment.
+            | "53000" | "53200" => return Self::Repeat,
+            "53300" => return Self::Away,
+            // Every row has a value for each column that is ours: the column is somebody else's.
+            "23502" => return Self::Schema,
+            // A row beyond a limit, such as the size of an index's entry, or nested too deep. The others of class 54
+            // are about statements.
+            "54000" | "54001" => return Self::Data,
+            _ => {}
+        }
+        match code.get(..2) {
+            // Deadlocks and serialisation.
+            Some("40") => Self::Repeat,
+            // Lost connections.
+            Some("08") => Self::Away,
+            // A server that is going down, starting, or whose administrator ended the session.
+            Some("57") if code.starts_with("57P") => Self::Away,
+            // Several rows where one may be; values; constraints; an application's trigger or view that refuses.
+            // 23505 may come from a race, but the transaction after that finds the other's row: the halves are stored.
+            Some("21" | "22" | "23" | "44" | "P0") => Self::Data,
+            _ => Self::Blocked,
+        }
+    }
+}
+
+/// Whether the driver, and not the server, could not read or send a value. A row that an application wrote may hold
+/// what this program can't: `infinity` for a time.
+fn is_unfit(error: &PostgresError) -> bool {
+    // The driver tells its kinds of error by their words alone.
+    let words = error.to_string();
+    ["error deserializing column", "error serializing parameter", "error encoding message"]
+        .iter()
+        .any(|kind| words.starts_with(kind))
+}
+
+/// Whether a function in PL/pgSQL raised the error of its own accord.
+fn is_raised(error: &DbError) -> bool {
+    error.routine() == Some("exec_stmt_raise") || error.code().code().starts_with("P0")
 }
 
 impl From<PoolError> for IngestError {
@@ -129,18 +199,12 @@ impl From<PoolError> for IngestError {
     }
 }
 
-/// Class 22 is data exceptions, 23 what constraints refuse, 54 values beyond a limit of the program.
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn is_data(state: &SqlState) -> bool {
-    ["22", "23", "54"].iter().any(|class| state.code().starts_with(class))
-}
-
 /// Class 08 is lost connections, 57P0x a server that is going down, starting, or whose administrator ended the session.
 fn is_shutdown(state: &SqlState) -> bool {
     state.code().starts_with("08") || state.code().starts_with("57P")
 }
 
-/// Tables, columns, functions or the unique indexes that `ON CONFLICT` names are missing.
+/// Tables, columns, functions or the unique indexes that `ON CONFLICT` names are missing, or of another type.
 fn is_schema(state: &SqlState) -> bool {
     [
         SqlState::UNDEFINED_TABLE,
@@ -149,6 +213,10 @@ fn is_schema(state: &SqlState) -> bool {
         SqlState::UNDEFINED_FUNCTION,
         SqlState::INVALID_SCHEMA_NAME,
         SqlState::INVALID_COLUMN_REFERENCE,
+        SqlState::DATATYPE_MISMATCH,
+        SqlState::CANNOT_COERCE,
+        SqlState::WRONG_OBJECT_TYPE,
+        SqlState::GENERATED_ALWAYS,
     ]
     .contains(state)
 }
@@ -171,3 +239,6 @@ fn without_values(message: &str) -> &str {
         None => message,
     }
 }
+
+#[cfg(test)]
+mod tests;

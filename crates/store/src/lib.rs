@@ -6,6 +6,7 @@ mod error;
 mod ingest;
 mod mails;
 mod prefix;
+mod quarantine;
 mod recipients;
 pub mod schema;
 mod sql;
@@ -23,5 +24,9 @@ pub use mails::{
     BadCursor, Cursor, MailPage, MailQuery, MailSummary, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX,
 };
 pub use prefix::{Prefix, PrefixError};
+pub use quarantine::{
+    BadQuarantineId, QUARANTINE_PAGE_MAX, QUARANTINE_READ_BYTES_MAX, QuarantineFilter, QuarantineId,
+    QuarantineMatch, QuarantinePage, QuarantineSize, Quarantined, QuarantinedMessage,
+};
 pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};

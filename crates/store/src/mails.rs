@@ -211,7 +211,7 @@ fn whole_address(text: &str) -> Option<String> {
 }
 
 /// The text as a pattern for `ILIKE`: what LIKE gives a meaning of its own stands for itself.
-fn like_pattern(text: &str) -> Result<String, QueryError> {
+pub(crate) fn like_pattern(text: &str) -> Result<String, QueryError> {
     if text.chars().count() > SEARCH_TEXT_CHARS_MAX {
         return Err(QueryError::TextTooLong);
     }

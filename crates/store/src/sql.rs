@@ -52,6 +52,18 @@ statements! {
     BlockAddresses = "block_addresses.sql",
     /// Keeps messages that can't be read or stored.
     Quarantine = "quarantine.sql",
+    /// A page of the quarantine, without bodies.
+    ListQuarantine = "list_quarantine.sql",
+    /// Messages of the quarantine with their bodies.
+    ReadQuarantine = "read_quarantine.sql",
+    /// Messages of the quarantine whose uuids begin alike.
+    FindQuarantined = "find_quarantined.sql",
+    /// How many messages of the quarantine fit, and since when the oldest is there.
+    CountQuarantined = "count_quarantined.sql",
+    /// Gives messages of the quarantine the reason that holds now.
+    RefuseAgain = "refuse_again.sql",
+    /// Takes messages out of the quarantine.
+    DropQuarantined = "drop_quarantined.sql",
     /// A page of mails, going back in time.
     ListOlder = "list_older.sql",
     /// A page of mails, going forward in time.

@@ -205,7 +205,7 @@ fn cut_bytes(text: &str, bytes_max: usize) -> String {
 
 /// The text without U+0000, which JSON allows and PostgreSQL holds in no text.
 /// <https://www.postgresql.org/docs/current/datatype-character.html>
-pub(super) fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

@@ -2,7 +2,7 @@
 
 mod columns;
 mod events;
-mod facts;
+pub(crate) mod facts;
 mod mail_columns;
 mod occurrence;
 pub(crate) mod recipients;

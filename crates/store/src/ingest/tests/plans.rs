@@ -204,3 +204,39 @@ async fn every_look_up_goes_by_index() {
         check_planned(&fixture, custom, Statement::ListOlder, &arguments, indexes).await;
     }
 }
+
+#[tokio::test]
+async fn the_quarantine_is_read_by_index() {
+    let fixture = Fixture::new().await;
+    fixture
+        .run(&format!(
+            r#"
+            INSERT INTO "prefix".aftersend_quarantine
+                (body_sha256, uuid, body, reason, feed, origin, times_received)
+            SELECT sha256(n::text::bytea), md5(n::text)::uuid, n::text::bytea, 'reason ' || n, 'file', 'line ' || n, 1
+            FROM generate_series(1, {MAILS}) AS n;
+            ANALYZE "prefix".aftersend_quarantine
+            "#
+        ))
+        .await;
+    let arguments = |terms: &str| terms.split("; ").map(str::to_owned).collect::<Vec<_>>();
+    let by_uuid = &["aftersend_quarantine_uuid_key"][..];
+    let custom = &["force_custom_plan"];
+    for terms in [
+        "'ffffffff-ffff-ffff-ffff-ffffffffffff'; NULL; NULL; NULL; 51",
+        "'80000000-0000-0000-0000-000000000000'; 'file'; NULL; NULL; 51",
+        "'ffffffff-ffff-ffff-ffff-ffffffffffff'; NULL; '%reason%'; NULL; 51",
+        "'ffffffff-ffff-ffff-ffff-ffffffffffff'; NULL; NULL; ARRAY[md5('7'), md5('8')]::uuid[]; 51",
+    ] {
+        check_planned(&fixture, custom, Statement::ListQuarantine, &arguments(terms), by_uuid).await;
+        let read = arguments(&format!("{terms}; 8000000"));
+        check_planned(&fixture, custom, Statement::ReadQuarantine, &read, by_uuid).await;
+    }
+    let prefix = arguments("'80000000-0000-0000-0000-000000000000'; '800fffff-ffff-ffff-ffff-ffffffffffff'");
+    check(&fixture, Statement::FindQuarantined, &prefix, by_uuid).await;
+    let uuids = array("md5('{n}')::uuid", "uuid");
+    let by_both = &["aftersend_quarantine_uuid_key", "aftersend_quarantine_pkey"];
+    check_planned(&fixture, custom, Statement::DropQuarantined, std::slice::from_ref(&uuids), by_both).await;
+    let refused = [uuids, array("'reason'", "text")];
+    check_planned(&fixture, custom, Statement::RefuseAgain, &refused, by_both).await;
+}

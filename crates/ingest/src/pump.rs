@@ -170,4 +170,6 @@ impl<S: Storage> Pump<S> {
 }
 
 #[cfg(test)]
+mod poisons;
+#[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use aftersend_store::{
 };
 use clap::{Args, Parser, Subcommand};
 
+mod quarantine;
+pub(crate) use quarantine::{QuarantineCommand, QuarantineSelection};
+
 /// What became of the mail we sent through Amazon SES?
 #[derive(Debug, Parser)]
 #[command(
@@ -61,6 +64,9 @@ pub(crate) enum Command {
     /// Take events in
     #[command(subcommand)]
     Ingest(IngestCommand),
+    /// Look at messages that could not be read or stored, read them anew, or drop them
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// List mails, newest first, by a part of the recipient, the subject or the campaign
     Search(SearchArgs),
     /// Tell the story of one mail

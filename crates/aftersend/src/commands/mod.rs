@@ -3,6 +3,7 @@
 mod demo;
 mod ingest;
 mod migrate;
+mod quarantine;
 mod search;
 mod serve;
 mod show;
@@ -27,6 +28,7 @@ pub(crate) async fn run(
         Command::Serve(args) => serve::run(args, place, output).await,
         Command::Migrate(command) => migrate::run(command, place, output).await,
         Command::Ingest(command) => ingest::run(command, place, output).await,
+        Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
         Command::Show(args) => show::run(args, &cli.global, place, output).await,
     }

@@ -6,6 +6,7 @@ mod demo;
 mod ingest;
 mod migrate;
 mod program;
+mod quarantine;
 mod queue;
 mod serve;
 mod words;

@@ -8,16 +8,14 @@ use serde_json::{Value, json};
 
 use written::{
     Kept, Row, delay, delivery_to, folded, forget_a1, removed, row, subscription, to_both, unreadable, up,
-    write, written,
+    written,
 };
 
 use super::names;
 use crate::{
     ingest::record::Record,
     schema::{DownOptions, Step, Target},
-    testing::{
-        Fixture, assert_says, at, bounce, click, complaint, delivery, event, event_to, open, report, send,
-    },
+    testing::{Fixture, assert_says, at, bounce, click, complaint, delivery, open, report, send},
 };
 
 /// Events of one mail, how many of their rows are removed and of these folded, if an application kept them.

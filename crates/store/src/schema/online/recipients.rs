@@ -116,3 +116,19 @@ async fn merge(session: &mut Session<'_>, told: Told) -> Result<u64, MigrateErro
         })
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    /// The statement of the step is that of ingest, but for mails that have gone.
+    #[test]
+    fn recipients_are_merged_as_ingest_does_it() {
+        let lines =
+            |text: &'static str| text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>();
+        let step = lines(include_str!("../sql/a3_merge_recipients.sql"));
+        let ingest = lines(include_str!("../../sql/merge_recipients.sql"));
+        let (join, rest): (Vec<&str>, Vec<&str>) =
+            step.into_iter().partition(|line| line.starts_with("JOIN "));
+        assert_eq!(rest, ingest);
+        assert_eq!(join.len(), 1);
+    }
+}

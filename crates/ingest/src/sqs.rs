@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use aftersend_event::limits::MESSAGE_BYTES_MAX;
 use aws_config::{
     BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
     meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
@@ -48,12 +49,13 @@ const GATHER_MAX: Duration = Duration::from_millis(500);
 /// The part of a lease that gathering may take: the batch is to be stored and deleted within the rest.
 const GATHER_LEASE_PART: u32 = 4;
 
-/// Bytes of a batch's bodies beyond which no more are gathered. Events have some KB each; messages that SQS may
-/// carry have up to 1 MiB, and hundreds of those at once would be much.
-const GATHER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of bodies that all pollers of a queue together gather: each asks for no more beyond its part. Events have
+/// some KB each; messages that SQS may carry have up to 1 MiB, and hundreds of those at once would be much: each is in
+/// memory several times while it is received and stored.
+const GATHER_BYTES_MAX: usize = 12 * 1024 * 1024;
 
-/// How long messages are taken to be before one has come.
-const MESSAGE_BYTES_GUESS: usize = 16 * 1024;
+/// How long messages are taken to be before one has come: as long as SQS lets them be. So a poller begins with few.
+const MESSAGE_BYTES_GUESS: usize = MESSAGE_BYTES_MAX;
 
 /// How often the deletes that failed are tried again, and the first pause before that.
 const DELETE_TRIES_MAX: u32 = 5;
@@ -121,7 +123,9 @@ pub struct SqsFeed {
     drain: Option<Drain>,
     /// What has arrived and was not handed over.
     gathered: Vec<Received<SqsReceipt>>,
-    /// How long the next messages may be: the longest of the last answer, or what is left of longer ones before.
+    /// How many bytes a batch may have before no more are asked for.
+    gather_bytes_max: usize,
+    /// How long the next messages may be: the longest of the last answer, or half of what was taken before.
     message_bytes: usize,
 }
 
@@ -178,7 +182,11 @@ impl SqsFeed {
         let queue = Arc::new(Queue::open(options).await?);
         let empty_polls = Arc::new(Mutex::new(vec![0; pollers.get()]));
         let drain = |place| options.drain.then(|| Drain { empty_polls: empty_polls.clone(), place });
-        Ok((0..pollers.get()).map(|place| Self::new(queue.clone(), drain(place))).collect())
+        let poller = |place| Self {
+            gather_bytes_max: GATHER_BYTES_MAX / pollers.get(),
+            ..Self::new(queue.clone(), drain(place))
+        };
+        Ok((0..pollers.get()).map(poller).collect())
     }
 
     /// A single poller.
@@ -197,6 +205,7 @@ impl SqsFeed {
             poll_s: if drain.is_some() { DRAIN_POLL_S } else { LONG_POLL_S },
             drain,
             gathered: Vec::new(),
+            gather_bytes_max: GATHER_BYTES_MAX,
             message_bytes: MESSAGE_BYTES_GUESS,
         }
     }
@@ -211,7 +220,7 @@ impl SqsFeed {
     /// How many messages a batch has room for, by their number and by how long they may be.
     fn room(&self, messages_max: usize) -> usize {
         let bytes: usize = self.gathered.iter().map(|message| message.body.len()).sum();
-        let by_bytes = GATHER_BYTES_MAX.saturating_sub(bytes) / self.message_bytes;
+        let by_bytes = self.gather_bytes_max.saturating_sub(bytes) / self.message_bytes;
         messages_max.saturating_sub(self.gathered.len()).min(by_bytes)
     }
 

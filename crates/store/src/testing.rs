@@ -76,7 +76,7 @@ impl Fixture {
     pub(crate) async fn ingest(&self, events: &[Value]) -> BatchReport {
         loop {
             match self.try_ingest(events).await {
-                Err(IngestError::Repeat(_)) => {}
+                Err(IngestError::Repeat(_) | IngestError::Away(_)) => {}
                 result => return result.unwrap(),
             }
         }

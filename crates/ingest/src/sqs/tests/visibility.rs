@@ -144,7 +144,7 @@ async fn a_shutdown_hands_back_what_was_gathered_and_waits_for_no_long_poll() {
     let (ground, server) = tokio::join!(Ground::new(), server());
     let queue_url =
         server.create_queue("a_shutdown_hands_back_what_was_gathered_and_waits_for_no_long_poll").await;
-    server.send_all(&queue_url, &deliveries("mail", 7)).await;
+    server.send_all(&queue_url, &deliveries("mail", 4)).await;
     let proxy = Proxy::start(server.clone(), |action, before| match (action, before) {
         ("ReceiveMessage", 1) => Fault::Hang,
         _ => Fault::Pass,
@@ -153,7 +153,7 @@ async fn a_shutdown_hands_back_what_was_gathered_and_waits_for_no_long_poll() {
     let (sender, shutdown) = Shutdown::channel();
     let stop = async {
         until("it gathers", async || (proxy.calls("ReceiveMessage").len() == 2).then_some(())).await;
-        assert_eq!(server.counts(&queue_url).await, Counts { visible: 0, in_flight: 7 });
+        assert_eq!(server.counts(&queue_url).await, Counts { visible: 0, in_flight: 4 });
         sender.send_replace(true);
         Instant::now()
     };
@@ -162,7 +162,7 @@ async fn a_shutdown_hands_back_what_was_gathered_and_waits_for_no_long_poll() {
     assert!(requested.elapsed() < Duration::from_secs(3), "{:?}", requested.elapsed());
     run.result.unwrap();
     assert_eq!(run.tally, Tally::default());
-    assert_eq!(server.counts(&queue_url).await, Counts { visible: 7, in_flight: 0 });
+    assert_eq!(server.counts(&queue_url).await, Counts { visible: 4, in_flight: 0 });
 
     // The long poll of a quiet queue.
     let quiet = server.create_queue("a_shutdown_hands_back_what_was_gathered_quiet").await;

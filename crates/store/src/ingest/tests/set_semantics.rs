@@ -39,7 +39,7 @@ async fn pump(store: Store, queue: Queue) -> BatchReport {
         let Some(batch) = queue.lock().unwrap().pop_front() else { return sum };
         let report = loop {
             match ingest_bodies(&store, batch.iter().map(AsRef::as_ref)).await {
-                Err(IngestError::Repeat(_)) => {}
+                Err(IngestError::Repeat(_) | IngestError::Away(_)) => {}
                 result => break result.unwrap(),
             }
         };

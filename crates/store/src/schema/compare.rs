@@ -404,7 +404,9 @@ fn surplus_indexes(
     let own: Vec<&FoundIndex> = catalog
         .indexes
         .iter()
-        .filter(|found| found.table == table.name && !is_named(&found.name))
+        .filter(|found| {
+            found.table == table.name && !is_named(&found.name) && !found.name.starts_with("aftersend_")
+        })
         .filter(|found| found.valid && !found.constraint.as_ref().is_some_and(|(_, primary)| *primary))
         .collect();
     for found in own {

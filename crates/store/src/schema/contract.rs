@@ -10,8 +10,8 @@ mod tests;
 
 pub(super) use indexes::{INDEXES, Index, Method, Predicate};
 pub(super) use tables::{
-    Column, Default, EVENTS, FOREIGN_KEY, Kind, LOGS, MARKER_TABLE, TABLE_NAMES, TABLES, Table,
-    primary_key_name, table,
+    Column, Default, EVENTS, FOREIGN_KEY, Kind, LOGS, MARKER_TABLE, ORPHANED_EVENTS, TABLE_NAMES, TABLES,
+    Table, primary_key_name, table,
 };
 
 /// A name as SQL needs it, whatever is in it. <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>

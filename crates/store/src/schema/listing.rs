@@ -4,7 +4,10 @@ use super::{
     Limits, Step,
     contract::INDEXES,
     runner::{SESSION_SETTINGS, forget_own},
-    steps::{a1, a2, a3, v136},
+    steps::{
+        a1::{self, Part},
+        a2, a3, a4, v136,
+    },
 };
 use crate::{Prefix, sql::render};
 
@@ -118,6 +121,23 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
     );
     ways.push(in_transaction("a2 down", &[&forget_own(prefix, Step::A2)]));
     ways.extend(a3_ways(prefix));
+    ways.extend(of_a4(prefix));
+    ways
+}
+
+fn of_a4(prefix: &Prefix) -> Vec<StepStatements> {
+    let in_transaction = |step: &str, templates: &[&str]| listed(prefix, step, true, templates);
+    let part =
+        |(part, number): (&Part, u32)| in_transaction(&format!("a4 up part {number}"), &[part.statements]);
+    let mut ways: Vec<StepStatements> = a4::PARTS.iter().zip(1..).map(part).collect();
+    ways.push(in_transaction("a4 up, in an empty table", &[&a4::build_sql(prefix)]));
+    let beside = a4::build_beside_sql(prefix);
+    let beside: Vec<&str> = beside.iter().map(String::as_str).collect();
+    ways.push(listed(prefix, "a4 up, in a table in use", false, &beside));
+    ways.push(in_transaction(
+        "a4 down",
+        &[include_str!("sql/a4_lock_parked.sql"), include_str!("sql/a4_down.sql")],
+    ));
     ways
 }
 

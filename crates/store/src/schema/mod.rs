@@ -49,14 +49,16 @@ pub enum Step {
     A2,
     /// A row for each recipient of a mail.
     A3,
+    /// What parking needs: fingerprints of events that wait for their mail.
+    A4,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 5] = [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3];
+    pub const ALL: [Self; 6] = [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A3;
+    pub const LATEST: Self = Self::A4;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -66,6 +68,7 @@ impl Step {
             Self::A1 => "a1",
             Self::A2 => "a2",
             Self::A3 => "a3",
+            Self::A4 => "a4",
         }
     }
 
@@ -77,12 +80,13 @@ impl Step {
             Self::A1 => "fingerprints, folded occurrences, quarantine",
             Self::A2 => "columns for text of any length",
             Self::A3 => "what became of a mail for each recipient",
+            Self::A4 => "events that wait for their mail",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2 | Self::A3)
+        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4)
     }
 
     /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.

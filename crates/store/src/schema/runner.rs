@@ -7,12 +7,12 @@ use std::{
 
 use super::{
     LastRun, Limits, MigrateError, SchemaStatus, Step, StepStatus, Watcher, adopt,
-    contract::{EVENTS, LOGS, MARKER_TABLE},
+    contract::{EVENTS, LOGS, MARKER_TABLE, ORPHANED_EVENTS},
     lock,
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, a3, v136, v137},
+    steps::{a1, a2, a3, a4, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -273,12 +273,17 @@ impl Migrator {
             .steps
             .iter()
             // Of a2 only its record goes down, and of a3 what is there.
-            .find(|status| status.step == Step::A1 && status.applied_at.is_some() && !status.applied)
+            .find(|status| {
+                matches!(status.step, Step::A1 | Step::A4) && status.applied_at.is_some() && !status.applied
+            })
         {
             return Err(MigrateError::Incomplete { step: *step, lacks: lacks.join(", ") });
         }
         if marker > 137 && doomed.iter().any(|step| !step.is_own()) {
             return Err(MigrateError::AboveContract { prefix: self.prefix.clone(), found: marker });
+        }
+        if doomed.contains(&Step::A4) && !options.discard_own_data {
+            a4::refuse_to_lose_parked(&self.connection.client, &self.prefix).await?;
         }
         if doomed.contains(&Step::A1) && !options.discard_own_data {
             a1::refuse_to_lose_own_rows(&self.connection.client, &self.prefix).await?;
@@ -379,7 +384,7 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 | Step::A2 | Step::A3 => {}
+            Step::A1 | Step::A2 | Step::A3 | Step::A4 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -419,6 +424,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A4, _) => {
+                session.phase("adding what parking needs", None, "tables");
+                let notes = a4::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -440,6 +451,12 @@ impl<'m> Run<'m> {
         let mut session = self.session(step, false);
         session.phase("taking the step down", None, "tables");
         let notes = match step {
+            Step::A4 => {
+                let down = a4::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
+                session.transaction(&[ORPHANED_EVENTS, "aftersend_ids"], down).await?;
+                session.guarded(&[], &forget_own(&prefix, step)).await?;
+                vec!["what parking needs was dropped from phoenix_kit_email_orphaned_events".to_owned()]
+            }
             Step::A3 => {
                 a3::down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the table of recipients dropped; it is filled again from the events".to_owned()]
@@ -509,6 +526,12 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
     match step {
         Step::A2 => a2::templates().iter().for_each(|template| hash.update(template)),
         Step::A3 => hash.update(a3::UP),
+        Step::A4 => {
+            for part in &a4::PARTS {
+                hash.update(part.statements);
+            }
+            hash.update(a4::PARKED_INDEX);
+        }
         _ => a1::PARTS.iter().for_each(|part| hash.update(part.statements)),
     }
     let mut checksum = String::new();

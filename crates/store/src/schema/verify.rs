@@ -200,7 +200,9 @@ impl Verifier<'_> {
                 {
                     continue;
                 }
-                let what = if column.is_empty() {
+                let what = if column.is_empty() && table.ends_with("_idx") {
+                    format!("the index of step {} is missing, or of no use", step.step)
+                } else if column.is_empty() {
                     format!("the table of step {} is missing", step.step)
                 } else if let Some(column) = column.strip_suffix(a2::AS_TEXT) {
                     format!("column {column} is not text, as step {} makes it", step.step)

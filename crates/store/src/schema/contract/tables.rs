@@ -62,7 +62,7 @@ pub(in crate::schema) const EVENTS: &str = "phoenix_kit_email_events";
 pub(super) const BLOCKLIST: &str = "phoenix_kit_email_blocklist";
 pub(super) const TEMPLATES: &str = "phoenix_kit_email_templates";
 pub(super) const METRICS: &str = "phoenix_kit_email_metrics";
-pub(super) const ORPHANED_EVENTS: &str = "phoenix_kit_email_orphaned_events";
+pub(in crate::schema) const ORPHANED_EVENTS: &str = "phoenix_kit_email_orphaned_events";
 
 /// The table whose comment tells the version.
 pub(in crate::schema) const MARKER_TABLE: &str = "phoenix_kit";

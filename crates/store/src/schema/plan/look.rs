@@ -20,7 +20,7 @@ use crate::{
         contract::{EVENTS, Index, LOGS, TABLE_NAMES},
         indexes, pooler, shape,
         steps::{
-            a2,
+            a2, a4,
             v137::{self, Trigrams},
         },
     },
@@ -283,6 +283,7 @@ impl Look<'_> {
             derived,
             with_events: self.mails_with_events(steps, catalog).await?,
             widened: &a2::changes(self.client, self.prefix).await.map_err(|error| failed(&error))?,
+            parking: a4::look(self.client, self.prefix).await.map_err(|error| failed(&error))?,
         };
         let step = |step: &Step| match step {
             Step::V136 if self.marker >= 136 => planner.adopt(&survey.repairs),

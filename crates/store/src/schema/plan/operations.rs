@@ -11,7 +11,7 @@ use crate::{
         Limits, Step,
         adopt::{self, Act, Repair},
         catalog::FoundIndex,
-        contract::{EVENTS, LOGS, MARKER_TABLE},
+        contract::{EVENTS, LOGS, MARKER_TABLE, ORPHANED_EVENTS},
         online::{
             LOCKED_MAX,
             duplicates::{self, Kinds},
@@ -21,7 +21,7 @@ use crate::{
         steps::{
             a1,
             a2::TableChange,
-            a3, v136,
+            a3, a4, v136,
             v137::{self, Trigrams},
         },
     },
@@ -58,6 +58,8 @@ pub(super) struct Planner<'a> {
     pub(super) with_events: Option<u64>,
     /// What step a2 does to each table.
     pub(super) widened: &'a [TableChange],
+    /// What stands in the table that events are parked in.
+    pub(super) parking: a4::Parking,
 }
 
 impl Planner<'_> {
@@ -69,6 +71,7 @@ impl Planner<'_> {
             (Step::A1, _) => self.a1(),
             (Step::A2, _) => self.a2(),
             (Step::A3, _) => self.a3(),
+            (Step::A4, _) => self.a4(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }
@@ -334,7 +337,7 @@ impl Planner<'_> {
 
     fn a1(&self) -> Vec<Operation> {
         let mut operations: Vec<Operation> =
-            a1::parts_lacking(self.own_objects).map(|part| self.a1_part(part)).collect();
+            a1::parts_lacking(self.own_objects).map(|part| self.own_part(part)).collect();
         let reads = vec![
             render(include_str!("../sql/range_of_mails.sql"), self.prefix),
             render(include_str!("../sql/a1_find_derived.sql"), self.prefix),
@@ -430,6 +433,22 @@ impl Planner<'_> {
         operations
     }
 
+    fn a4(&self) -> Vec<Operation> {
+        let mut operations: Vec<Operation> =
+            a4::parts_lacking(self.own_objects).map(|part| self.own_part(part)).collect();
+        if !self.own_objects.iter().any(|object| object == a4::PARKED_INDEX) {
+            operations.push(self.parked_index());
+        }
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A4, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
+    }
+
     fn fill_in_recipients(&self) -> Operation {
         let reads = vec![
             render(include_str!("../sql/a3_range_of_events.sql"), self.prefix),
@@ -454,6 +473,30 @@ impl Planner<'_> {
                 format!("Fill {} with what the events tell that are kept whole", a3::TABLE),
                 Manner::Batches,
             )
+        }
+    }
+
+    fn parked_index(&self) -> Operation {
+        let what = format!("Build the index {}: how many events wait for their mail", a4::PARKED_INDEX);
+        let rows = Some(Amount::counted(0));
+        if self.parking == a4::Parking::InUse {
+            return Operation {
+                statements: a4::build_beside_sql(self.prefix).into(),
+                locks: vec![concurrently_lock(ORPHANED_EVENTS)],
+                rows,
+                bytes_read: self.measured.rows_bytes(ORPHANED_EVENTS),
+                ..empty(what, Manner::Concurrently)
+            };
+        }
+        let keeps_out = format!("writers, {}", self.moment());
+        Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[ORPHANED_EVENTS]),
+                a4::build_sql(self.prefix),
+            ],
+            locks: vec![lock(ORPHANED_EVENTS, "ACCESS EXCLUSIVE", keeps_out)],
+            rows,
+            ..empty(what, Manner::Guarded)
         }
     }
 
@@ -488,10 +531,13 @@ impl Planner<'_> {
         }
     }
 
-    fn a1_part(&self, part: &a1::Part) -> Operation {
+    fn own_part(&self, part: &a1::Part) -> Operation {
         let for_a_moment = |whom: &str| format!("{whom}, {}", self.moment());
         let columns: Vec<&str> = part.objects.iter().copied().filter(|object| object.contains('.')).collect();
-        let (what, mode, whom) = if columns.is_empty() {
+        let (what, mode, whom) = if part.objects.iter().all(|object| object.ends_with("_idx")) {
+            let what = format!("Build the index {}, on a table of our own", listed(part.objects));
+            (what, "SHARE", for_a_moment("writers"))
+        } else if columns.is_empty() {
             let what = format!("Make the tables {}, where they are missing", listed(part.objects));
             (what, "SHARE ROW EXCLUSIVE", for_a_moment("writers"))
         } else {

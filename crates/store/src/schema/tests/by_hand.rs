@@ -2,6 +2,7 @@
 
 use super::{assert_same_catalog, catalog, marker, names, with_text};
 use crate::{
+    BatchReport,
     schema::{DownOptions, MigrateError, Step, Target},
     testing::{Fixture, delivery, open, report},
 };
@@ -80,7 +81,7 @@ async fn v137_leaves_exactly_the_rows_that_it_specifies() {
     migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
     assert_eq!(keys(&fixture, r#""prefix".phoenix_kit_email_events"#).await, kept);
     let again = migrator.up(Step::LATEST).await.unwrap();
-    assert_eq!(names(&again), [("137", true), ("a1", true), ("a2", true), ("a3", true)]);
+    assert_eq!(names(&again), [("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true)]);
     assert!(again.iter().all(|report| report.notes.is_empty()), "{again:?}");
 }
 
@@ -91,7 +92,8 @@ async fn an_adopted_database_takes_events() {
     fixture.migrator().await.up(Step::LATEST).await.unwrap();
     fixture.store.require_schema().await.unwrap();
     let events = [delivery("first", "01:00"), open("first", "02:00", None), delivery("nobody's", "01:00")];
-    assert_eq!(fixture.ingest(&events).await, report(3, 0, 0));
+    // The application may yet log the mail that nobody knows.
+    assert_eq!(fixture.ingest(&events).await, BatchReport { parked: 1, ..report(2, 0, 0) });
     let story = fixture.store.find_story("pk_11").await.unwrap().unwrap();
     assert_eq!(story.mail.summary.status, "opened");
     assert_eq!(story.occurrences.len(), 2);

@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
-use tokio::task::JoinHandle;
+use tokio::{sync::OnceCell, task::JoinHandle};
 use tokio_postgres::{
     CancelToken, Client, Config,
     config::{Host, SslMode},
@@ -11,7 +11,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    Prefix, TagNames,
+    Prefix, TagNames, UnknownMails,
     error::sentence,
     sql::{Statement, Statements},
     tls,
@@ -259,6 +259,9 @@ pub struct Store {
     statements: Arc<Statements>,
     prefix: Prefix,
     pub(crate) tag_names: Arc<TagNames>,
+    pub(crate) unknown_mails: UnknownMails,
+    /// Whether step 136 made the tables, once somebody has asked.
+    pub(crate) made_by_us: Arc<OnceCell<bool>>,
 }
 
 impl fmt::Debug for Store {
@@ -268,7 +271,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store. The schema is not looked at: [`Store::require_schema`](crate::Store::require_schema) does that.
+    /// Opens the store, with the default rule for unknown mails. The schema is not looked at: [`Store::require_schema`](crate::Store::require_schema) does that.
     ///
     /// # Errors
     ///
@@ -286,6 +289,8 @@ impl Store {
             statements: Arc::new(Statements::new(&prefix)),
             prefix,
             tag_names: Arc::new(tag_names),
+            unknown_mails: UnknownMails::default(),
+            made_by_us: Arc::default(),
         })
     }
 

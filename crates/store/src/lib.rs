@@ -19,7 +19,10 @@ mod tls;
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
 pub use error::{IngestError, QueryError};
-pub use ingest::{Arrival, BATCH_MESSAGES_MAX, Batch, BatchReport, Poison, TagNames};
+pub use ingest::{
+    Arrival, BATCH_MESSAGES_MAX, Batch, BatchReport, JoinReport, Joiner, PARK_FOR_DEFAULT, Parked, Poison,
+    TagNames, UnknownMails,
+};
 pub use mails::{
     BadCursor, Cursor, MailPage, MailQuery, MailSummary, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX,
 };

@@ -22,7 +22,7 @@ macro_rules! statements {
 }
 
 statements! {
-    /// Which of some SES ids have a row, without locking it.
+    /// Where some SES ids lead, without a lock.
     FindMails = "find_mails.sql",
     /// Which SES ids are other mails' own ids.
     FindTakenMessageIds = "find_taken_message_ids.sql",
@@ -64,6 +64,44 @@ statements! {
     RefuseAgain = "refuse_again.sql",
     /// Takes messages out of the quarantine.
     DropQuarantined = "drop_quarantined.sql",
+    /// Whether step 136 made the tables.
+    FindMaker = "find_maker.sql",
+    /// Forgets SES ids that lead nowhere.
+    ForgetIds = "forget_ids.sql",
+    /// Lets SES ids lead to rows that an application logged under them as its own ids.
+    AliasLoggedMails = "alias_logged_mails.sql",
+    /// Takes SES ids for mails that are about to be made.
+    ClaimIds = "claim_ids.sql",
+    /// Notes the SES ids in the columns of an application's mails.
+    RememberIds = "remember_ids.sql",
+    /// What of a batch's events was counted before.
+    FindCounted = "find_counted.sql",
+    /// Parks the first record of each occurrence.
+    ParkOccurrences = "park_occurrences.sql",
+    /// Parks what other records say of parked occurrences.
+    ParkSpellings = "park_spellings.sql",
+    /// SES ids whose parked events may leave.
+    FindJoinable = "find_joinable.sql",
+    /// Locks parked events.
+    TakeParked = "take_parked.sql",
+    /// Removes parked events.
+    Unpark = "unpark.sql",
+    /// How many events are parked, and since when.
+    CountParked = "count_parked.sql",
+    /// Mails made from events that an application has logged after all.
+    FindMergeable = "find_mergeable.sql",
+    /// The mail that an application logged under an SES id.
+    FindLoggedMail = "find_logged_mail.sql",
+    /// Takes events out of a mail.
+    TakeEventsOfMail = "take_events_of_mail.sql",
+    /// Takes folded events out of a mail.
+    TakeFoldedOfMail = "take_folded_of_mail.sql",
+    /// Lets the SES ids of a mail lead to another.
+    PassOnIds = "pass_on_ids.sql",
+    /// Merges a mail's recipients into those of another.
+    PassOnRecipients = "pass_on_recipients.sql",
+    /// Removes a mail without events.
+    RemoveEmptiedMail = "remove_emptied_mail.sql",
     /// A page of mails, going back in time.
     ListOlder = "list_older.sql",
     /// A page of mails, going forward in time.

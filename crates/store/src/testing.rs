@@ -1,6 +1,6 @@
 //! What this crate's tests share: a migrated schema of one test's own, and events as SES writes them.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use aftersend_event::{Document, Event, Message};
 use aftersend_testkit::{
@@ -10,7 +10,8 @@ use aftersend_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    Arrival, Batch, BatchReport, DatabaseAddress, IngestError, Prefix, Store, TagNames,
+    Arrival, Batch, BatchReport, DatabaseAddress, IngestError, JoinReport, Joiner, Prefix, Store, TagNames,
+    UnknownMails,
     schema::{Migrator, Step},
     sql::render,
 };
@@ -39,6 +40,51 @@ impl Fixture {
         let address: DatabaseAddress = schema.url().parse().unwrap();
         let store = Store::open(&address, prefix.clone(), TagNames::default()).await.unwrap();
         Self { store, client: schema.client().await, prefix, address, schema }
+    }
+
+    /// All steps applied to tables that somebody else made: unknown mails are parked for so long.
+    pub(crate) async fn adopted(park_for: Duration) -> Self {
+        let mut fixture = Self::new().await;
+        fixture.run(r#"COMMENT ON TABLE "prefix".phoenix_kit_email_logs IS NULL"#).await;
+        fixture.wait_for(park_for);
+        fixture
+    }
+
+    /// Parks events of unknown mails for so long from now on.
+    pub(crate) fn wait_for(&mut self, park_for: Duration) {
+        self.store = self.store.clone().with_unknown_mails(UnknownMails::Auto { park_for });
+    }
+
+    /// Joins what there is to join, until a round finds nothing any more.
+    pub(crate) async fn join(&self) -> JoinReport {
+        let mut joiner = Joiner::new(&self.store);
+        let mut sum = JoinReport::default();
+        loop {
+            let report = joiner.round().await.unwrap();
+            sum += report;
+            if report.is_through && report == (JoinReport { is_through: true, ..JoinReport::default() }) {
+                return sum;
+            }
+        }
+    }
+
+    /// Logs a mail to `ann@example.com` as an application does, before SES has given it an id.
+    pub(crate) async fn log(&self, message_id: &str) {
+        self.run(&format!(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (message_id, "to", "from", subject, status, inserted_at, updated_at)
+               VALUES ('{message_id}', 'ann@example.com', 'app@example.com', 'S', 'queued', now(), now())"#
+        ))
+        .await;
+    }
+
+    /// Notes the id that SES gave a mail, as an application does after each sending of it.
+    pub(crate) async fn note_id(&self, message_id: &str, aws_message_id: &str) {
+        self.run(&format!(
+            r#"UPDATE "prefix".phoenix_kit_email_logs SET aws_message_id = '{aws_message_id}'
+               WHERE message_id = '{message_id}'"#
+        ))
+        .await;
     }
 
     pub(crate) async fn migrator(&self) -> Migrator {

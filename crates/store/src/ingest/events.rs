@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use aftersend_event::BotVerdict;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -16,9 +15,20 @@ use crate::{IngestError, sql::Statement};
 
 /// What became of a batch's distinct occurrences.
 pub(super) struct Fates {
-    pub(super) stored: usize,
-    pub(super) folded: usize,
+    /// Those with a new row of their own, by its key.
+    pub(super) stored: HashSet<Uuid>,
+    /// Those that are new and folded, by their keys.
+    pub(super) folded: HashSet<Uuid>,
     pub(super) repeated: usize,
+}
+
+impl Fates {
+    /// Takes back that an occurrence is new.
+    fn is_repeat(&mut self, occurrence: &Occurrence<'_>) {
+        if self.stored.remove(&occurrence.uuid) || self.folded.remove(&occurrence.uuid) {
+            self.repeated += 1;
+        }
+    }
 }
 
 /// A stored row, of the table of events or of folded events, under its mail's lock.
@@ -109,7 +119,42 @@ impl Writer<'_> {
         }
         let folded = self.insert(Statement::FoldEvents, &new).await?;
         self.write_back(&standing).await?;
-        Ok(Fates { stored: stored.len(), folded: folded.len(), repeated })
+        Ok(Fates { stored, folded, repeated })
+    }
+
+    /// Counts as repeats what is stored now and was counted when it was parked.
+    ///
+    /// A mail that somebody has made meanwhile for one of these ids means that nothing is stored: what was parked of it
+    /// is there, and was counted.
+    pub(super) async fn count_once(
+        &self,
+        occurrences: &[Occurrence<'_>],
+        owners: &Owners<'_>,
+        fates: &mut Fates,
+    ) -> Result<(), IngestError> {
+        if owners.is_empty() {
+            return Ok(());
+        }
+        let is_new = |occurrence: &&Occurrence<'_>| {
+            fates.stored.contains(&occurrence.uuid) || fates.folded.contains(&occurrence.uuid)
+        };
+        let new: Vec<Uuid> =
+            occurrences.iter().filter(is_new).map(|occurrence| occurrence.fingerprint).collect();
+        let ids: Vec<&str> = owners.keys().copied().collect();
+        let mails: Vec<Uuid> = owners.values().map(|owner| owner.mail).collect();
+        let find = self.prepare(Statement::FindCounted).await?;
+        let mut counted: HashSet<Uuid> = HashSet::new();
+        for row in self.transaction.query(&find, &[&new, &ids, &mails]).await? {
+            if row.try_get("is_mail")? {
+                let reason = "a mail was made from its events while others of it were stored";
+                return Err(IngestError::Repeat(reason.to_owned()));
+            }
+            counted.insert(row.try_get("fingerprint")?);
+        }
+        for occurrence in occurrences.iter().filter(|occurrence| counted.contains(&occurrence.fingerprint)) {
+            fates.is_repeat(occurrence);
+        }
+        Ok(())
     }
 
     /// Finds the opens and clicks that are here already in rows of an application's, which cuts their times to the
@@ -230,24 +275,7 @@ impl Held {
             uuid: row.try_get("uuid")?,
             mail: row.try_get("email_log_uuid")?,
             fingerprint: row.try_get("fingerprint")?,
-            told: Told {
-                occurred_at: row.try_get("occurred_at")?,
-                ip_address: row.try_get("ip_address")?,
-                user_agent: row.try_get("user_agent")?,
-                link_url: row.try_get("link_url")?,
-                bounce_type: row.try_get("bounce_type")?,
-                complaint_type: row.try_get("complaint_type")?,
-                reject_reason: row.try_get("reject_reason")?,
-                delay_type: row.try_get("delay_type")?,
-                subscription_type: row.try_get("subscription_type")?,
-                failure_reason: row.try_get("failure_reason")?,
-                subtype: row.try_get("subtype")?,
-                bot_verdict: match row.try_get("bot_verdict")? {
-                    Some("Likely") => Some(BotVerdict::Likely),
-                    Some("Unlikely") => Some(BotVerdict::Unlikely),
-                    _ => None,
-                },
-            },
+            told: Told::from_row(row)?,
             event_data: row.try_get("event_data")?,
             ours: row.try_get("ours")?,
             changed: false,

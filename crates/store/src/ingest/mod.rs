@@ -3,20 +3,33 @@
 mod columns;
 mod events;
 pub(crate) mod facts;
+mod join;
 mod mail_columns;
+mod mails;
+mod merge;
 mod occurrence;
+mod parking;
 pub(crate) mod recipients;
 pub(crate) mod record;
 mod transaction;
+mod unknown;
 
 use std::borrow::Cow;
 
 use aftersend_event::Event;
 
+pub use join::{JoinReport, Joiner};
+pub use parking::Parked;
+pub use unknown::{PARK_FOR_DEFAULT, UnknownMails};
+
+use self::transaction::Outcome;
 use crate::{IngestError, Store};
 
 /// Messages of a batch at most. Throughput hardly grows beyond some hundreds, and locks are held for the whole of it.
 pub const BATCH_MESSAGES_MAX: usize = 1_000;
+
+/// How often a batch is tried whose mails had to be merged first.
+const MERGE_TRIES_MAX: usize = 3;
 
 /// An event that a feed delivered.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +67,11 @@ pub struct Batch<'a> {
 pub struct BatchReport {
     /// Events that were new and have a row of their own.
     pub stored: usize,
-    /// Events that were here already, or several times in the batch.
+    /// Events that were here already, or several times in the batch, or of mails that were removed on purpose.
     pub repeated: usize,
     /// Events that were new, and stand beside the row that holds their place.
     pub folded: usize,
-    /// Events kept until their mail is known.
+    /// Events that were new, and wait until their mail is known.
     pub parked: usize,
     /// Messages put into quarantine.
     pub quarantined: usize,
@@ -94,13 +107,29 @@ impl Store {
         if messages > BATCH_MESSAGES_MAX {
             return Err(IngestError::TooLarge(messages));
         }
-        let outcome = transaction::run(self, batch).await;
+        let outcome = self.ingest_merged(batch).await;
         if let Err(IngestError::Away(_) | IngestError::Blocked(_) | IngestError::Schema(_)) = &outcome {
             // A session keeps what it was told when it began: that the database is read-only, what tables look like,
             // which server it is on. Whoever tries again after it was mended would not notice.
             self.renew_writers();
         }
         outcome
+    }
+
+    /// Stores a batch, after mails that were made from its events and have been logged since are merged.
+    async fn ingest_merged(&self, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+        for _ in 0..MERGE_TRIES_MAX {
+            match transaction::run(self, batch).await? {
+                Outcome::Stored(report) => return Ok(report),
+                // Else an event would count as new for either of the two rows.
+                Outcome::Unmerged(mails) => {
+                    for unmerged in &mails {
+                        merge::merge(self, unmerged).await?;
+                    }
+                }
+            }
+        }
+        Err(IngestError::Repeat("mails that were made from events are being merged".to_owned()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aftersend_event::{Address, BotVerdict, Detail, Event, Text};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
@@ -22,7 +23,17 @@ pub(super) struct Occurrence<'a> {
     pub(super) event_type: String,
     pub(super) json: &'a str,
     pub(super) told: Told,
-    event: &'a Event<'a>,
+    /// What its JSON says. Nothing for a row of ours that this program can't read any more.
+    event: Option<&'a Event<'a>>,
+}
+
+/// A row of the table of events or of folded events that this program wrote.
+#[derive(Clone, Debug)]
+pub(super) struct StoredRow {
+    pub(super) fingerprint: Uuid,
+    pub(super) event_type: String,
+    pub(super) json: String,
+    pub(super) told: Told,
 }
 
 /// What records tell of an occurrence beyond what makes it this one. Every merge commutes and may be repeated.
@@ -43,7 +54,8 @@ pub(super) struct Told {
 }
 
 impl<'a> Occurrence<'a> {
-    fn of(arrival: &Arrival<'a>) -> Self {
+    /// What an event that arrived tells of.
+    pub(super) fn of(arrival: &Arrival<'a>) -> Self {
         let event = arrival.event;
         Self {
             uuid: Uuid::now_v7(),
@@ -52,6 +64,24 @@ impl<'a> Occurrence<'a> {
             event_type: cut_for_column(&event.type_name()),
             json: arrival.json,
             told: Told::of(event),
+            event: Some(event),
+        }
+    }
+
+    /// The same, known by the fingerprint that it was parked with: PostgreSQL spells its JSON anew.
+    pub(super) fn parked(arrival: &Arrival<'a>, fingerprint: Uuid) -> Self {
+        Self { fingerprint, ..Self::of(arrival) }
+    }
+
+    /// What a row of ours tells of, on its way to another mail.
+    pub(super) fn stored(aws_message_id: &'a str, row: &'a StoredRow, event: Option<&'a Event<'a>>) -> Self {
+        Self {
+            uuid: Uuid::now_v7(),
+            aws_message_id,
+            fingerprint: row.fingerprint,
+            event_type: row.event_type.clone(),
+            json: &row.json,
+            told: row.told.clone(),
             event,
         }
     }
@@ -67,18 +97,22 @@ impl<'a> Occurrence<'a> {
     /// From the row's JSON; what that does not say of the mail is taken from this occurrence. Where it can't be read,
     /// the row counts as this very occurrence: a repeat, never another one.
     pub(super) fn fingerprint_of_row(&self, event_data: Option<&str>) -> Uuid {
-        let known =
-            event_data.and_then(|json| Record::read(&self.event_type, json, &SesMail::of(self.event)));
+        let mail = self.event.map_or_else(
+            || SesMail { message_id: self.aws_message_id.to_owned(), destination: Vec::new() },
+            SesMail::of,
+        );
+        let known = event_data.and_then(|json| Record::read(&self.event_type, json, &mail));
         known.map_or(self.fingerprint, |record| record.fingerprint)
     }
 
     /// The fingerprint that a row of this occurrence was folded by, if it was an application's and nothing but the
     /// recipient that it logged the mail to was known. Only where that makes a difference.
     pub(super) fn fingerprint_if_to(&self, address: &str) -> Option<Uuid> {
-        if !matches!(self.event.detail, Detail::Open(_) | Detail::Click(_) | Detail::Subscription(_)) {
+        let event = self.event?;
+        if !matches!(event.detail, Detail::Open(_) | Detail::Click(_) | Detail::Subscription(_)) {
             return None;
         }
-        let mut event = self.event.clone();
+        let mut event = event.clone();
         event.mail.destination = vec![Address { raw: Text::from(address) }];
         Some(as_uuid(event.fingerprint())).filter(|fingerprint| *fingerprint != self.fingerprint)
     }
@@ -130,6 +164,28 @@ impl Told {
         told
     }
 
+    /// As a row has it.
+    pub(super) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            occurred_at: row.try_get("occurred_at")?,
+            ip_address: row.try_get("ip_address")?,
+            user_agent: row.try_get("user_agent")?,
+            link_url: row.try_get("link_url")?,
+            bounce_type: row.try_get("bounce_type")?,
+            complaint_type: row.try_get("complaint_type")?,
+            reject_reason: row.try_get("reject_reason")?,
+            delay_type: row.try_get("delay_type")?,
+            subscription_type: row.try_get("subscription_type")?,
+            failure_reason: row.try_get("failure_reason")?,
+            subtype: row.try_get("subtype")?,
+            bot_verdict: match row.try_get("bot_verdict")? {
+                Some("Likely") => Some(BotVerdict::Likely),
+                Some("Unlikely") => Some(BotVerdict::Unlikely),
+                _ => None,
+            },
+        })
+    }
+
     /// Takes in what another record of the same occurrence knows better: an earlier time, a surer verdict, the
     /// worse kind of bounce, the longer text.
     pub(super) fn merge(&mut self, other: &Self) {
@@ -173,11 +229,10 @@ fn severity(bounce_type: Option<&str>) -> u8 {
 }
 
 /// The distinct occurrences of a batch, in the order in which each came first.
-pub(super) fn distinct<'a>(arrivals: &[Arrival<'a>]) -> Vec<Occurrence<'a>> {
-    let mut places: HashMap<Uuid, usize> = HashMap::with_capacity(arrivals.len());
-    let mut occurrences: Vec<Occurrence<'a>> = Vec::with_capacity(arrivals.len());
-    for arrival in arrivals {
-        let occurrence = Occurrence::of(arrival);
+pub(super) fn distinct<'a>(records: impl ExactSizeIterator<Item = Occurrence<'a>>) -> Vec<Occurrence<'a>> {
+    let mut places: HashMap<Uuid, usize> = HashMap::with_capacity(records.len());
+    let mut occurrences: Vec<Occurrence<'a>> = Vec::with_capacity(records.len());
+    for occurrence in records {
         if let Some(&place) = places.get(&occurrence.fingerprint) {
             occurrences[place].told.merge(&occurrence.told);
         } else {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{Batch, events::Owners, facts::cut_for_index, transaction::Writer};
+use super::{Arrival, events::Owners, facts::cut_for_index, transaction::Writer};
 use crate::{IngestError, recipients::TIMED, sql::Statement};
 
 /// What is known of a recipient.
@@ -57,10 +57,10 @@ pub(crate) fn learn<K: Ord>(known: &mut BTreeMap<K, Fate>, key: K, told: &Fate) 
     known.entry(key).or_default().merge(told);
 }
 
-/// What a batch says: all its events count, repeats too.
-pub(super) fn fates_by_mail<'a>(batch: &Batch<'a>) -> FatesByMail<'a> {
+/// What events say: all count, repeats too.
+pub(super) fn fates_by_mail<'a>(arrivals: &[Arrival<'a>]) -> FatesByMail<'a> {
     let mut mails = FatesByMail::new();
-    for arrival in &batch.arrivals {
+    for arrival in arrivals {
         let event = arrival.event;
         let fates = mails.entry(&event.mail.message_id).or_default();
         for (address, told) in fates_of(event, event.occurred_at()) {

@@ -2,8 +2,11 @@
 
 mod cases;
 mod claims;
+mod joining;
 mod long_values;
 mod mails;
+mod merging;
+mod parking;
 mod phoenix_kit;
 mod plans;
 mod recipients;

@@ -5,53 +5,106 @@
 //! from there on racing batches wait for each other mail by mail; what merges need is read under those locks;
 //! every other set is written in the order of its key.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use aftersend_event::{BlockReason, Status};
+use aftersend_event::BlockReason;
 use deadpool_postgres::Transaction;
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Row, error::SqlState, types::ToSql};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    Batch, BatchReport, Poison,
-    events::{Owner, Owners},
-    facts::{Described, Facts, Times, cut_for_column, storable},
+    Arrival, Batch, BatchReport, Poison,
+    events::{Fates, Owners},
+    facts::{Facts, cut_for_column, storable},
     mail_columns::MailColumns,
-    occurrence::distinct,
-    recipients::fates_by_mail,
+    mails::{LockedMail, Looked, Mails, Unmerged},
+    occurrence::{Occurrence, distinct},
+    recipients::{FatesByMail, fates_by_mail},
+    unknown::Treatment,
 };
-use crate::{IngestError, Store, sql::Statement, tags};
+use crate::{IngestError, Store, sql::Statement};
+
+/// What came of a batch.
+pub(super) enum Outcome {
+    Stored(BatchReport),
+    /// Nothing yet: these mails must be merged first.
+    Unmerged(Vec<Unmerged>),
+}
 
 /// Runs one batch.
-pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<Outcome, IngestError> {
     // What needs no database is done before any lock is held.
-    let facts = facts_by_mail(store, batch);
-    let occurrences = distinct(&batch.arrivals);
-    let recipients = fates_by_mail(batch);
+    let said = Said::of(store, &batch.arrivals, batch.arrivals.iter().map(Occurrence::of));
+    let policy = store.policy().await?;
 
     let mut client = store.writer().await?;
-    let transaction = client.build_transaction().start().await?;
-    let writer = Writer { store, transaction };
-    let mails = writer.lock_mails(&facts).await?;
-    let owners: Owners<'_> = mails.iter().flat_map(LockedMail::owners).collect();
-    let fates = writer.store_occurrences(&occurrences, &owners).await?;
-    writer.merge_mails(&facts, &mails).await?;
-    writer.merge_recipients(&recipients, &owners).await?;
+    let writer = Writer { store, transaction: client.build_transaction().start().await? };
+    let taken_in = match writer.take_in(said, policy.arriving).await? {
+        Intake::Taken(taken_in) => taken_in,
+        Intake::Unmerged(unmerged) => return Ok(Outcome::Unmerged(unmerged)),
+    };
+    let TakenIn { fates, known, unknown, removed } = taken_in;
+    let parked = writer.park(&batch.arrivals, &unknown).await?;
     writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
 
+    let count = |is_meant: &dyn Fn(&str) -> bool| {
+        batch.arrivals.iter().filter(|arrival| is_meant(&arrival.event.mail.message_id)).count()
+    };
+    let of_removed = count(&|id| removed.contains(id));
+    let of_known = count(&|id| !removed.contains(id) && !unknown.contains(id));
     let report = BatchReport {
-        stored: fates.stored,
-        folded: fates.folded,
-        // Known to the database, or several times in the batch.
-        repeated: fates.repeated + batch.arrivals.len() - occurrences.len(),
-        parked: 0,
+        stored: fates.stored.len(),
+        folded: fates.folded.len(),
+        // Known to the database, or several times in the batch, or of mails that were removed on purpose.
+        repeated: fates.repeated + (of_known - known) + parked.repeated + of_removed,
+        parked: parked.new,
         quarantined: batch.poisons.len(),
     };
     require_sum(batch, &report)?;
     writer.transaction.commit().await?;
-    Ok(report)
+    Ok(Outcome::Stored(report))
+}
+
+/// What events say, of mails and by themselves.
+pub(super) struct Said<'a> {
+    facts: BTreeMap<String, Facts>,
+    recipients: FatesByMail<'a>,
+    occurrences: Vec<Occurrence<'a>>,
+}
+
+impl<'a> Said<'a> {
+    /// `records` are what the events tell of occurrences, one each.
+    pub(super) fn of(
+        store: &Store,
+        arrivals: &[Arrival<'a>],
+        records: impl ExactSizeIterator<Item = Occurrence<'a>>,
+    ) -> Self {
+        Self {
+            facts: facts_by_mail(store, arrivals),
+            recipients: fates_by_mail(arrivals),
+            occurrences: distinct(records),
+        }
+    }
+}
+
+/// What came of taking events in.
+pub(super) enum Intake {
+    Taken(TakenIn),
+    /// Nothing: these mails must be merged first.
+    Unmerged(Vec<Unmerged>),
+}
+
+/// What became of events whose mails are locked now, and which have none.
+pub(super) struct TakenIn {
+    pub(super) fates: Fates,
+    /// Occurrences of mails that are known.
+    pub(super) known: usize,
+    /// SES ids that lead to no mail.
+    pub(super) unknown: BTreeSet<String>,
+    /// SES ids whose mails were removed on purpose: nothing of their events is kept.
+    pub(super) removed: BTreeSet<String>,
 }
 
 /// The last look before the commit: each event of the batch is accounted for once.
@@ -65,9 +118,9 @@ fn require_sum(batch: &Batch<'_>, report: &BatchReport) -> Result<(), IngestErro
 }
 
 /// What the batch says of each mail, by SES id: all events count, repeats too.
-fn facts_by_mail(store: &Store, batch: &Batch<'_>) -> BTreeMap<String, Facts> {
+fn facts_by_mail(store: &Store, arrivals: &[Arrival<'_>]) -> BTreeMap<String, Facts> {
     let mut mails: BTreeMap<String, Facts> = BTreeMap::new();
-    for arrival in &batch.arrivals {
+    for arrival in arrivals {
         let facts = Facts::of(arrival.event, &store.tag_names);
         match mails.get_mut(&*arrival.event.mail.message_id) {
             Some(known) => known.merge(&facts, true),
@@ -79,31 +132,8 @@ fn facts_by_mail(store: &Store, batch: &Batch<'_>) -> BTreeMap<String, Facts> {
     mails
 }
 
-/// SES ids that mails have beside the one in their column.
-type Aliases = BTreeMap<Uuid, Vec<String>>;
-
-/// A mail's row, under this transaction's lock.
-struct LockedMail {
-    uuid: Uuid,
-    derived: bool,
-    facts: Facts,
-    /// The state as the row spells it, which may be an application's own invention.
-    status: String,
-    /// The SES ids of the batch that lead to this row.
-    ids: Vec<String>,
-}
-
-impl LockedMail {
-    /// Whose the events of its SES ids are.
-    fn owners(&self) -> impl Iterator<Item = (&str, Owner<'_>)> {
-        let logged_to = (!self.derived).then_some(self.facts.described.to.as_str());
-        let owner = Owner { mail: self.uuid, logged_to };
-        self.ids.iter().map(move |id| (id.as_str(), owner))
-    }
-}
-
 pub(super) struct Writer<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     pub(super) transaction: Transaction<'a>,
 }
 
@@ -115,104 +145,28 @@ impl Writer<'_> {
         Ok(self.transaction.prepare_cached(self.store.sql(statement)).await?)
     }
 
-    /// Finds the mails, makes the unknown ones, and locks them all.
-    async fn lock_mails(&self, facts: &BTreeMap<String, Facts>) -> Result<Vec<LockedMail>, IngestError> {
-        let ids: Vec<&str> = facts.keys().map(String::as_str).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
+    /// Finds and locks the mails, stores their occurrences, and merges into the mails what the events say.
+    pub(super) async fn take_in(&self, said: Said<'_>, treatment: Treatment) -> Result<Intake, IngestError> {
+        let Said { facts, recipients, mut occurrences } = said;
+        let mails = match self.lock_mails(&facts, treatment).await? {
+            Looked::Ready(mails) => mails,
+            Looked::Unmerged(unmerged) => return Ok(Intake::Unmerged(unmerged)),
+        };
+        let owners: Owners<'_> = mails.locked.iter().flat_map(LockedMail::owners).collect();
+        occurrences.retain(|occurrence| owners.contains_key(occurrence.aws_message_id));
+        let mut fates = self.store_occurrences(&occurrences, &owners).await?;
+        self.merge_mails(&facts, &mails.locked).await?;
+        self.merge_recipients(&recipients, &owners).await?;
+        if treatment != Treatment::InColumn {
+            self.remember_ids(&mails).await?;
+            self.count_once(&occurrences, &owners, &mut fates).await?;
         }
-        let found = self.prepare(Statement::FindMails).await?;
-        let rows = self.transaction.query(&found, &[&ids]).await?;
-        let mut known: HashSet<String> = HashSet::with_capacity(rows.len());
-        let mut aliases: Aliases = BTreeMap::new();
-        for row in &rows {
-            let id: String = row.try_get("aws_message_id")?;
-            if row.try_get("alias")? {
-                aliases.entry(row.try_get("uuid")?).or_default().push(id.clone());
-            }
-            known.insert(id);
-        }
-        let unknown: Vec<&str> = ids.iter().copied().filter(|id| !known.contains(*id)).collect();
-        if !unknown.is_empty() {
-            self.adopt_mails(&unknown).await?;
-            self.make_mails(facts, &unknown, |_, id| id.to_owned()).await?;
-        }
-        let mut mails = self.lock(&ids, &aliases).await?;
-        let missing = without_mail(&ids, &mails);
-        if !missing.is_empty() {
-            let changed = || {
-                IngestError::Repeat("a mail was changed or removed while its events were stored".to_owned())
-            };
-            // Either their SES ids are the own ids of other mails; these take one that nobody else can have. Or
-            // somebody changed a row in the meantime, and the next try finds it as it is then.
-            if self.taken_message_ids(&missing).await? != missing.len() {
-                return Err(changed());
-            }
-            self.make_mails(facts, &missing, |uuid, _| format!("aftersend:{uuid}")).await?;
-            mails = self.lock(&ids, &aliases).await?;
-            if !without_mail(&ids, &mails).is_empty() {
-                return Err(changed());
-            }
-        }
-        Ok(mails)
-    }
-
-    /// Gives rows that an application logged under their SES ids these ids in the column, too.
-    async fn adopt_mails(&self, ids: &[&str]) -> Result<(), IngestError> {
-        let adopt = self.prepare(Statement::AdoptMails).await?;
-        match self.transaction.execute(&adopt, &[&ids]).await {
-            // No row had the id when they were looked up: one has got it since.
-            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                Err(IngestError::Repeat("a mail got its SES id while its events were stored".to_owned()))
-            }
-            result => Ok(result.map(drop)?),
-        }
-    }
-
-    async fn taken_message_ids(&self, ids: &[&str]) -> Result<usize, IngestError> {
-        let taken = self.prepare(Statement::FindTakenMessageIds).await?;
-        Ok(self.transaction.query(&taken, &[&ids]).await?.len())
-    }
-
-    async fn make_mails(
-        &self,
-        facts: &BTreeMap<String, Facts>,
-        ids: &[&str],
-        message_id: impl Fn(Uuid, &str) -> String,
-    ) -> Result<(), IngestError> {
-        let mut columns = MailColumns::default();
-        let mut message_ids: Vec<String> = Vec::with_capacity(ids.len());
-        for &id in ids {
-            let uuid = Uuid::now_v7();
-            message_ids.push(message_id(uuid, id));
-            // SES reports on mails that it has accepted, whatever its report says.
-            columns.push(uuid, &facts[id], facts[id].status.unwrap_or(Status::Sent).name().to_owned());
-        }
-        let make = self.prepare(Statement::MakeMails).await?;
-        let keys: [&(dyn ToSql + Sync); 3] = [&columns.uuid, &message_ids, &ids];
-        let parameters: Vec<_> = keys.into_iter().chain(columns.parameters()).collect();
-        self.transaction.execute(&make, &parameters).await?;
-        Ok(())
-    }
-
-    async fn lock(&self, ids: &[&str], aliases: &Aliases) -> Result<Vec<LockedMail>, IngestError> {
-        let by_uuid: Vec<Uuid> = aliases.keys().copied().collect();
-        let lock = self.prepare(Statement::LockMails).await?;
-        let rows = self.transaction.query(&lock, &[&ids, &by_uuid]).await?;
-        let wanted: HashSet<&str> = ids.iter().copied().collect();
-        let mut mails: Vec<LockedMail> =
-            rows.iter().map(|row| locked_mail(row, &wanted)).collect::<Result<_, _>>()?;
-        // The column decides; only an id that no column holds is looked for beside it.
-        let in_columns: HashSet<String> = mails.iter().flat_map(|mail| mail.ids.iter().cloned()).collect();
-        for mail in &mut mails {
-            let beside = aliases.get(&mail.uuid).into_iter().flatten();
-            mail.ids.extend(beside.filter(|id| !in_columns.contains(*id)).cloned());
-        }
-        Ok(mails)
+        let Mails { unknown, removed, .. } = mails;
+        Ok(Intake::Taken(TakenIn { fates, known: occurrences.len(), unknown, removed }))
     }
 
     /// Writes back the mails that the batch's events change.
-    async fn merge_mails(
+    pub(super) async fn merge_mails(
         &self,
         facts: &BTreeMap<String, Facts>,
         mails: &[LockedMail],
@@ -258,7 +212,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn quarantine(&self, poisons: &[Poison<'_>]) -> Result<(), IngestError> {
+    pub(super) async fn quarantine(&self, poisons: &[Poison<'_>]) -> Result<(), IngestError> {
         let mut bodies: BTreeMap<[u8; 32], (&Poison<'_>, i64)> = BTreeMap::new();
         for poison in poisons {
             bodies.entry(Sha256::digest(poison.body).into()).or_insert((poison, 0)).1 += 1;
@@ -282,12 +236,6 @@ impl Writer<'_> {
     }
 }
 
-/// The ids that no locked mail answers to.
-fn without_mail<'a>(ids: &[&'a str], mails: &[LockedMail]) -> Vec<&'a str> {
-    let held: BTreeSet<&str> = mails.iter().flat_map(|mail| mail.ids.iter().map(String::as_str)).collect();
-    ids.iter().copied().filter(|id| !held.contains(id)).collect()
-}
-
 /// The mail as its events make it, if that is not as its row has it.
 fn changed(mail: &LockedMail, facts: &BTreeMap<String, Facts>) -> Option<(Uuid, Facts, String)> {
     let mut merged = mail.facts.clone();
@@ -299,42 +247,4 @@ fn changed(mail: &LockedMail, facts: &BTreeMap<String, Facts>) -> Option<(Uuid, 
         _ => mail.status.clone(),
     };
     (merged != mail.facts).then_some((mail.uuid, merged, status))
-}
-
-fn locked_mail(row: &Row, wanted: &HashSet<&str>) -> Result<LockedMail, tokio_postgres::Error> {
-    let uuid: Uuid = row.try_get("uuid")?;
-    // What the column holds now, under the lock: an application may have changed it since the row was found.
-    let column: Option<String> = row.try_get("aws_message_id")?;
-    let ids: Vec<String> = column.into_iter().filter(|id| wanted.contains(id.as_str())).collect();
-    let tags: Option<String> = row.try_get("message_tags")?;
-    let status: String = row.try_get("status")?;
-    Ok(LockedMail {
-        uuid,
-        derived: row.try_get("derived")?,
-        facts: Facts {
-            described: Described {
-                to: row.try_get("to")?,
-                from: row.try_get("from")?,
-                subject: row.try_get("subject")?,
-                template_name: row.try_get("template_name")?,
-                campaign_id: row.try_get("campaign_id")?,
-                configuration_set: row.try_get("configuration_set")?,
-                tags: tags.as_deref().map(tags::read_sets).unwrap_or_default(),
-                sent_at: row.try_get("sent_at")?,
-            },
-            status: Status::from_name(&status),
-            times: Times {
-                delayed_at: row.try_get("delayed_at")?,
-                delivered_at: row.try_get("delivered_at")?,
-                opened_at: row.try_get("opened_at")?,
-                clicked_at: row.try_get("clicked_at")?,
-                bounced_at: row.try_get("bounced_at")?,
-                failed_at: row.try_get("failed_at")?,
-                rejected_at: row.try_get("rejected_at")?,
-                complained_at: row.try_get("complained_at")?,
-            },
-        },
-        status,
-        ids,
-    })
 }

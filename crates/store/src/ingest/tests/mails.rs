@@ -1,8 +1,13 @@
 //! Which row is whose: mails known from events alone, and mails that an application has logged.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::testing::{Fixture, click, delivery, open, report, send};
+use crate::{
+    UnknownMails,
+    testing::{Fixture, bounce, click, delivery, ingest_bodies, open, report, send},
+};
 
 /// A row as an application writes it.
 async fn log(fixture: &Fixture, message_id: &str, aws_message_id: Option<&str>) {
@@ -164,8 +169,38 @@ async fn the_column_decides_where_an_id_stands_in_both_places() {
 async fn an_id_whose_mail_is_gone_leads_nowhere() {
     let fixture = Fixture::new().await;
     fixture
-        .run(r#"INSERT INTO "prefix".aftersend_ids VALUES ('m1', gen_random_uuid(), 'alias'), ('m2', NULL, 'deleted')"#)
+        .run(
+            r#"INSERT INTO "prefix".aftersend_ids
+               VALUES ('m1', gen_random_uuid(), 'alias'), ('m2', gen_random_uuid(), 'archived')"#,
+        )
         .await;
     assert_eq!(fixture.ingest(&[delivery("m1", "01:00"), delivery("m2", "01:00")]).await, report(2, 0, 0));
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_logs"#).await, 2);
+}
+
+/// A mail that was removed on purpose is not made anew by an event that comes late. Its address is blocked all the same.
+#[tokio::test]
+async fn a_mail_that_was_removed_on_purpose_stays_away() {
+    let fixture = Fixture::new().await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".aftersend_ids
+               VALUES ('m1', gen_random_uuid(), 'deleted'), ('m2', NULL, 'erased')"#,
+        )
+        .await;
+    let events = [
+        delivery("m1", "01:00"),
+        delivery("m1", "01:00"),
+        bounce("m2", "01:00", "Permanent", "f1"),
+        delivery("m3", "01:00"),
+    ];
+    for rule in [UnknownMails::Create, UnknownMails::Park { park_for: Duration::ZERO }] {
+        let store = fixture.store.clone().with_unknown_mails(rule);
+        let bodies = events.each_ref().map(Value::to_string);
+        let report = ingest_bodies(&store, bodies.iter().map(String::as_bytes)).await.unwrap();
+        assert_eq!(report.repeated, if rule == UnknownMails::Create { 3 } else { 4 });
+    }
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_logs"#).await, 1);
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_orphaned_events"#).await, 0);
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_blocklist"#).await, 1);
 }

@@ -1,5 +1,6 @@
 //! Batches against a real database.
 
+mod application;
 mod cases;
 mod claims;
 mod joining;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::trouble::{hold, until_blocked};
 use crate::{
-    BatchReport, Parked, UnknownMails,
-    testing::{Fixture, bounce, complaint, delivery, ingest_bodies, open, report, send},
+    BatchReport, IngestError, Parked, UnknownMails,
+    testing::{Fixture, bounce, click, complaint, delivery, ingest_bodies, open, report, send},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -103,7 +104,7 @@ async fn racing_connections_park_each_occurrence_once() {
                 let bodies: Vec<String> = events.iter().map(Value::to_string).collect();
                 loop {
                     match ingest_bodies(&store, bodies.iter().map(String::as_bytes)).await {
-                        Err(crate::IngestError::Repeat(_)) => {}
+                        Err(IngestError::Repeat(_)) => {}
                         result => return result.unwrap(),
                     }
                 }
@@ -119,6 +120,76 @@ async fn racing_connections_park_each_occurrence_once() {
     assert_eq!((sum.parked, sum.repeated), (12, 8 * 24 - 12));
     // What each record says is kept once.
     assert_eq!(count_parked(&fixture).await, 24);
+}
+
+/// PostgreSQL holds no U+0000, so what is read again is spelled otherwise; it stays the occurrence that it was.
+#[tokio::test]
+async fn an_occurrence_stays_the_same_over_the_parking() {
+    let fixture = Fixture::adopted(HOUR).await;
+    let events =
+        [click("m1", "01:00", "https://example.com/\0"), click("m1", "01:00", "https://example.com/1e400")];
+    assert_eq!(fixture.ingest(&events).await, parked(2, 0));
+    fixture.log("pk_1").await;
+    fixture.note_id("pk_1", "m1").await;
+    assert_eq!(fixture.join().await.joined, 2);
+    assert_eq!(fixture.ingest(&events).await, report(0, 2, 0));
+}
+
+/// Another process joins what is parked while a batch brings it again: the batch must not park it anew.
+#[tokio::test]
+async fn what_is_being_joined_is_not_parked_again() {
+    let fixture = Fixture::adopted(HOUR).await;
+    fixture.ingest(&[delivery("m1", "01:00")]).await;
+    let other = hold(
+        &fixture,
+        r#"DELETE FROM "prefix".phoenix_kit_email_orphaned_events;
+           INSERT INTO "prefix".phoenix_kit_email_logs
+               (message_id, aws_message_id, "to", "from", inserted_at, updated_at)
+           VALUES ('pk_1', 'm1', 'ann@example.com', 'app@example.com', now(), now())"#,
+    )
+    .await;
+    let store = fixture.store.clone();
+    let batch = tokio::spawn(async move {
+        let bodies = [delivery("m1", "01:00").to_string()];
+        ingest_bodies(&store, bodies.iter().map(String::as_bytes)).await
+    });
+    until_blocked(&fixture, &batch).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    let error = batch.await.unwrap().unwrap_err();
+    assert!(matches!(error, IngestError::Repeat(_)), "{error:?}");
+    assert_eq!(count_parked(&fixture).await, 0);
+}
+
+/// Two processes give up waiting for the application at once: one mail is made.
+#[tokio::test]
+async fn a_mail_that_another_process_is_making_is_waited_for() {
+    let fixture = Fixture::adopted(HOUR).await;
+    let uuid = "0199a1b2-0000-7000-8000-000000000001";
+    let other = hold(
+        &fixture,
+        &format!(
+            r#"INSERT INTO "prefix".aftersend_ids VALUES ('m1', '{uuid}', 'created');
+               INSERT INTO "prefix".phoenix_kit_email_logs
+                   (uuid, message_id, "to", "from", inserted_at, updated_at, aftersend_derived)
+               VALUES ('{uuid}', 'aftersend:{uuid}', '', '', now(), now(), true)"#
+        ),
+    )
+    .await;
+    let store = fixture.store.clone().with_unknown_mails(UnknownMails::Create);
+    let batch = tokio::spawn(async move {
+        let bodies = [delivery("m1", "01:00").to_string()];
+        ingest_bodies(&store, bodies.iter().map(String::as_bytes)).await
+    });
+    until_blocked(&fixture, &batch).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    match batch.await.unwrap() {
+        Ok(stored) => assert_eq!(stored, report(1, 0, 0)),
+        // It has waited for too long on a busy machine.
+        Err(error) => assert!(matches!(error, IngestError::Repeat(_)), "{error:?}"),
+    }
+    fixture.ingest(&[delivery("m1", "01:00")]).await;
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_logs"#).await, 1);
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events"#).await, 1);
 }
 
 #[tokio::test]

@@ -31,10 +31,18 @@ async fn filled() -> Fixture {
             SELECT md5('mail' || n)::uuid, 'to' || n || '@example.com', true, now() FROM generate_series(1, {MAILS}) AS n;
             INSERT INTO "prefix".aftersend_ids
             SELECT 'alias' || n, md5('mail' || n)::uuid, 'alias' FROM generate_series(1, {MAILS}) AS n;
+            INSERT INTO "prefix".aftersend_ids
+            SELECT 'made' || n, md5('mail' || n)::uuid, 'created' FROM generate_series(1, {MAILS}) AS n;
+            INSERT INTO "prefix".phoenix_kit_email_orphaned_events
+                (uuid, aws_message_id, event_type, received_at, inserted_at, updated_at, aftersend_fingerprint)
+            SELECT md5('parked' || n)::uuid, 'parked' || n / 3, 'send', now() - n * interval '1 s', now(), now(),
+                   md5('parked' || n)::uuid
+            FROM generate_series(1, {MAILS}) AS n;
             INSERT INTO "prefix".phoenix_kit_email_blocklist (email, reason)
             SELECT 'to' || n || '@example.com', 'hard_bounce' FROM generate_series(1, {MAILS}) AS n;
             ANALYZE "prefix".phoenix_kit_email_logs, "prefix".phoenix_kit_email_events,
-                "prefix".aftersend_folded_events, "prefix".aftersend_recipients, "prefix".aftersend_ids, "prefix".phoenix_kit_email_blocklist
+                "prefix".aftersend_folded_events, "prefix".aftersend_recipients, "prefix".aftersend_ids,
+                "prefix".phoenix_kit_email_blocklist, "prefix".phoenix_kit_email_orphaned_events
             "#
         ))
         .await;
@@ -82,7 +90,9 @@ async fn check_planned(
             fixture.store.sql(statement)
         );
         fixture.client.batch_execute(&sql).await.unwrap();
-        let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE question({})", arguments.join(", "));
+        let arguments =
+            if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+        let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE question{arguments}");
         let rows = fixture.client.simple_query(&explain).await.unwrap_or_else(|e| panic!("{e:?}\n{explain}"));
         let text: String = rows
             .iter()
@@ -239,4 +249,67 @@ async fn the_quarantine_is_read_by_index() {
     check_planned(&fixture, custom, Statement::DropQuarantined, std::slice::from_ref(&uuids), by_both).await;
     let refused = [uuids, array("'reason'", "text")];
     check_planned(&fixture, custom, Statement::RefuseAgain, &refused, by_both).await;
+}
+
+/// What parking asks and does, also where as much is parked as there are mails.
+#[tokio::test]
+async fn every_look_up_of_parking_goes_by_index() {
+    let fixture = filled().await;
+    let by_column = "phoenix_kit_email_logs_aws_message_id_";
+    let by_own_id = "phoenix_kit_email_logs_message_id";
+    let (ids, parked) = ("aftersend_ids_pkey", "phoenix_kit_email_orphaned_events_pkey");
+    let unknown = array("'new{n}'", "text");
+    let mails = mail_uuids();
+    let gone = [array("'alias{n}'", "text"), mails.clone()];
+    check(&fixture, Statement::ForgetIds, &gone, &[ids]).await;
+    check(&fixture, Statement::AliasLoggedMails, std::slice::from_ref(&unknown), &[by_own_id]).await;
+    check(&fixture, Statement::ClaimIds, &[unknown.clone(), mails.clone()], &[]).await;
+    check(&fixture, Statement::RememberIds, &[unknown, mails.clone()], &[]).await;
+    let counted = [array("md5('parked{n}')::uuid", "uuid"), array("'made{n}'", "text"), mails];
+    check(&fixture, Statement::FindCounted, &counted, &[parked, "aftersend_ids_"]).await;
+    let record = [
+        array("md5('new{n}')::uuid", "uuid"),
+        array("'new{n}'", "text"),
+        array("'open'", "text"),
+        array("'{}'", "text"),
+    ];
+    check(&fixture, Statement::ParkOccurrences, &record, &[]).await;
+    let spelled = [&[array("md5('spelled{n}')::uuid", "uuid")], &record[..]].concat();
+    check(&fixture, Statement::ParkSpellings, &spelled, &[parked]).await;
+
+    let page = |after: &str| vec![format!("'{after}'"), "50".to_owned()];
+    let by_id = "phoenix_kit_orphaned_events_aws_id_idx";
+    let joinable = [page("parked4"), vec!["3600".to_owned()]].concat();
+    check(&fixture, Statement::FindJoinable, &joinable, &[by_id, by_column, by_own_id, ids]).await;
+    let taken = [array("'parked{n}'", "text"), "md5('')::uuid".to_owned(), "200".to_owned()];
+    // Planned for these very ids, as in operation.
+    check_planned(&fixture, &["force_custom_plan"], Statement::TakeParked, &taken, &[by_id]).await;
+    check(&fixture, Statement::Unpark, &[array("md5('parked{n}')::uuid", "uuid")], &[parked]).await;
+    let created = "aftersend_ids_created_idx";
+    check(&fixture, Statement::FindMergeable, &page("made4"), &[created, by_column, by_own_id]).await;
+    let one = ["'m7'".to_owned(), "md5('mail7')::uuid".to_owned()];
+    check(&fixture, Statement::FindLoggedMail, &one, &[by_column, by_own_id]).await;
+    let part = ["md5('mail7')::uuid".to_owned(), "500".to_owned()];
+    let by_mail = ["phoenix_kit_email_events_"];
+    check(&fixture, Statement::TakeEventsOfMail, &part, &by_mail).await;
+    check(&fixture, Statement::TakeFoldedOfMail, &part, &["aftersend_folded_events_pkey"]).await;
+    check(
+        &fixture,
+        Statement::PassOnIds,
+        &[part[0].clone(), one[1].clone()],
+        &["aftersend_ids_email_log_uuid_idx"],
+    )
+    .await;
+    check(&fixture, Statement::RemoveEmptiedMail, &part[..1], &["phoenix_kit_email_logs_"]).await;
+    // Among as many rows of somebody's that are none of ours.
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_orphaned_events
+                   (uuid, aws_message_id, event_type, event_data, inserted_at, updated_at)
+               SELECT gen_random_uuid(), 'x' || n, 'send', jsonb_build_object('x', repeat(md5(n::text), 40)), now(), now()
+               FROM generate_series(1, 60000) AS n"#,
+        )
+        .await;
+    fixture.run(r#"VACUUM ANALYZE "prefix".phoenix_kit_email_orphaned_events"#).await;
+    check(&fixture, Statement::CountParked, &[], &["aftersend_parked_received_at_idx"]).await;
 }

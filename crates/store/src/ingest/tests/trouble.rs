@@ -19,14 +19,14 @@ async fn assert_empty(fixture: &Fixture) {
 }
 
 /// Runs a statement in a transaction of another session, which stays open.
-async fn hold(fixture: &Fixture, statement: &str) -> aftersend_testkit::database::Client {
+pub(super) async fn hold(fixture: &Fixture, statement: &str) -> aftersend_testkit::database::Client {
     let other = fixture.schema.client().await;
     other.batch_execute(&format!("BEGIN; {}", fixture.sql(statement))).await.unwrap();
     other
 }
 
 /// Waits until a session of the store waits for a lock, or the batch is done.
-async fn until_blocked<T>(fixture: &Fixture, batch: &tokio::task::JoinHandle<T>) {
+pub(super) async fn until_blocked<T>(fixture: &Fixture, batch: &tokio::task::JoinHandle<T>) {
     let blocked = "SELECT count(*) FROM pg_stat_activity \
                    WHERE application_name = $1 AND wait_event_type = 'Lock'";
     let began = Instant::now();

@@ -8,6 +8,9 @@ use crate::{IngestError, Store, sql::Statement};
 /// it sends it, or within seconds.
 pub const PARK_FOR_DEFAULT: Duration = Duration::from_hours(1);
 
+/// As long as anybody may wait: PostgreSQL can't count back much further.
+const PARK_FOR_MAX: Duration = Duration::from_hours(24 * 365 * 100);
+
 /// What to do with events of mails that nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownMails {
@@ -61,9 +64,11 @@ impl UnknownMails {
         let create = if made_by_us { Treatment::InColumn } else { Treatment::Beside };
         match self {
             Self::Park { park_for } => {
+                let park_for = park_for.min(PARK_FOR_MAX);
                 Policy { arriving: Treatment::Leave, waited: Treatment::Beside, park_for }
             }
             Self::Auto { park_for } if !made_by_us => {
+                let park_for = park_for.min(PARK_FOR_MAX);
                 Policy { arriving: Treatment::Leave, waited: Treatment::Beside, park_for }
             }
             // What another policy parked has waited for long enough.

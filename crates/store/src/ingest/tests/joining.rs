@@ -69,8 +69,10 @@ async fn what_was_parked_counts_once_also_if_it_is_stored_before_it_joins() {
 
 #[tokio::test]
 async fn a_mail_that_nobody_logs_is_made_once_its_events_have_waited() {
-    let mut fixture = Fixture::adopted(HOUR).await;
+    let mut fixture = Fixture::adopted(Duration::MAX).await;
     fixture.ingest(&[delivery("m1", "01:00"), send("m2")]).await;
+    assert_eq!(fixture.join().await.joined, 0);
+    fixture.wait_for(HOUR);
     fixture
         .run(
             r#"UPDATE "prefix".phoenix_kit_email_orphaned_events SET received_at = now() - interval '61 min'
@@ -89,6 +91,7 @@ async fn a_mail_that_nobody_logs_is_made_once_its_events_have_waited() {
     assert_eq!(fixture.ingest(&[open("m1", "02:00", None)]).await, report(1, 0, 0));
     let story = fixture.store.find_story("m1").await.unwrap().unwrap();
     assert_eq!((story.occurrences.len(), &*story.mail.summary.status), (2, "opened"));
+    assert_eq!(story.mail.summary.aws_message_id.as_deref(), Some("m1"));
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_orphaned_events"#).await, 1);
     fixture.wait_for(Duration::ZERO);
     assert_eq!(fixture.join().await.joined, 1);

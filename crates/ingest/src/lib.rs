@@ -4,6 +4,7 @@ mod feed;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod joining;
 mod observe;
 mod pump;
 mod replay;
@@ -13,6 +14,7 @@ mod sqs;
 
 pub use feed::{Feed, FeedError, Received};
 pub use file::FileFeed;
+pub use joining::{join_continually, join_through};
 pub use observe::{Commit, Committed, Condition, Observer, Refused};
 pub use pump::{Patience, Pump, PumpError, Storage, Tally};
 pub use replay::replay;

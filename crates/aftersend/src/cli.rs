@@ -6,10 +6,10 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use aftersend_event::Status;
 use aftersend_ingest::{POLLERS_DEFAULT, POLLERS_MAX};
 use aftersend_store::{
-    Prefix,
+    Prefix, UnknownMails,
     schema::{Limits, Step, Target},
 };
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod quarantine;
 pub(crate) use quarantine::{QuarantineCommand, QuarantineSelection};
@@ -57,8 +57,8 @@ pub(crate) enum Command {
     /// Stream made-up SES traffic through the real pipeline, check the result, and show it
     Demo(DemoArgs),
     /// Serve the site on this machine
-    Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1, a2, a3
+    Serve(ServeCommandArgs),
+    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
@@ -91,6 +91,36 @@ pub(crate) struct DemoArgs {
     pub(crate) serve: ServeArgs,
 }
 
+/// What becomes of events whose mail nobody knows.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct UnknownMailsArgs {
+    /// What to do with events of mails that nobody knows: `create` makes the mail, `park` keeps them until an
+    /// application logs it, `auto` parks in tables that an application made and creates in those of Aftersend's own
+    #[arg(long, env = "AFTERSEND_UNKNOWN_MAILS", default_value = "auto", value_name = "RULE")]
+    unknown_mails: UnknownMailsRule,
+    /// How long parked events wait before their mail is made after all: 90s, 30m, 1h, 2d
+    #[arg(long, env = "AFTERSEND_PARK_FOR", default_value = "1h", value_name = "TIME", value_parser = duration)]
+    park_for: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum UnknownMailsRule {
+    Auto,
+    Create,
+    Park,
+}
+
+impl From<UnknownMailsArgs> for UnknownMails {
+    fn from(arguments: UnknownMailsArgs) -> Self {
+        let park_for = arguments.park_for;
+        match arguments.unknown_mails {
+            UnknownMailsRule::Auto => Self::Auto { park_for },
+            UnknownMailsRule::Create => Self::Create,
+            UnknownMailsRule::Park => Self::Park { park_for },
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// The address to listen on, on this machine only
@@ -98,11 +128,20 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: SocketAddr,
 }
 
+/// The site, and what it looks after beside.
+#[derive(Debug, Args)]
+pub(crate) struct ServeCommandArgs {
+    #[command(flatten)]
+    pub(crate) site: ServeArgs,
+    #[command(flatten)]
+    pub(crate) unknown_mails: UnknownMailsArgs,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137, a1, a2 or a3
+        /// The last step to take: 136, 137, a1, a2, a3 or a4
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -128,7 +167,7 @@ pub(crate) enum MigrateCommand {
     },
     /// Take the schema down, by one step unless told otherwise
     Down {
-        /// The step to come down to, which stays: a1, 137, 136, or 0 for none
+        /// The step to come down to, which stays: a2, a1, 137, 136, or 0 for none
         #[arg(long, value_name = "STEP", value_parser = target)]
         to: Option<Target>,
         /// Lose rows that only Aftersend's own tables hold
@@ -181,6 +220,8 @@ pub(crate) enum IngestCommand {
         /// Exit with 1 when a message went into quarantine
         #[arg(long)]
         strict: bool,
+        #[command(flatten)]
+        unknown_mails: UnknownMailsArgs,
     },
     /// From an SQS queue
     Sqs {
@@ -206,6 +247,8 @@ pub(crate) enum IngestCommand {
         /// Exit with 1 when a message went into quarantine
         #[arg(long)]
         strict: bool,
+        #[command(flatten)]
+        unknown_mails: UnknownMailsArgs,
     },
 }
 
@@ -248,6 +291,23 @@ fn target(text: &str) -> Result<Target, String> {
     text.parse().map(Target::Step).map_err(|_| format!("the steps are {}, or 0 for none", Step::names()))
 }
 
+/// A time in whole seconds, minutes, hours or days.
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit_s = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ if text == "0" => return Ok(Duration::ZERO),
+        _ => 0,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
+    match number {
+        Some(number) if unit_s > 0 => Ok(Duration::from_secs(u64::from(number) * unit_s)),
+        _ => Err("a time looks like 90s, 30m, 1h or 2d".to_owned()),
+    }
+}
+
 fn status(text: &str) -> Result<Status, String> {
     Status::from_name(text).ok_or_else(|| {
         let names: Vec<&str> = Status::ALL.into_iter().map(Status::name).collect();
@@ -286,6 +346,33 @@ mod tests {
             assert_eq!(cli.global.prefix.raw(), "own");
         }
         assert!(Cli::parse_from(["aftersend", "serve", "--version"]).global.version);
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        for (text, seconds) in
+            [("90s", 90), ("30m", 1_800), ("1h", 3_600), ("2d", 172_800), ("0", 0), ("0s", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "h", "1", "-1s", "1.5h", "1w", "4294967296d", "ü"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        let parked = Cli::parse_from([
+            "aftersend",
+            "ingest",
+            "file",
+            "-",
+            "--unknown-mails",
+            "park",
+            "--park-for",
+            "2h",
+        ]);
+        let Some(Command::Ingest(IngestCommand::File { unknown_mails, .. })) = parked.command else {
+            panic!("{parked:?}")
+        };
+        let park_for = Duration::from_hours(2);
+        assert_eq!(UnknownMails::from(unknown_mails), UnknownMails::Park { park_for });
     }
 
     #[test]

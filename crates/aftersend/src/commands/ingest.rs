@@ -3,8 +3,11 @@
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use aftersend_ingest::{
+use aftersend_ingest::{
     FileFeed, Observer, Patience, Pump, PumpError, QueueOptions, Refused, Shutdown, SqsFeed, Tally,
+    join_continually, join_through,
 };
+use aftersend_store::UnknownMails;
 use anyhow::Context;
 
 use super::signals;
@@ -15,7 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(command: &IngestCommand, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     match command {
-        IngestCommand::File { path, strict } => from_file(path, *strict, place, output).await,
+        IngestCommand::File { path, strict, unknown_mails } => {
+            from_file(path, *strict, (*unknown_mails).into(), place, output).await
+        }
         IngestCommand::Sqs {
             queue_url,
             endpoint_url,
@@ -24,6 +29,7 @@ pub(crate) async fn run(command: &IngestCommand, place: &Place, output: Output) 
             visibility_timeout,
             drain,
             strict,
+            unknown_mails,
         } => {
             let options = QueueOptions {
                 queue_url: queue_url.clone(),
@@ -33,32 +39,42 @@ pub(crate) async fn run(command: &IngestCommand, place: &Place, output: Output) 
                 drain: *drain,
             };
             // The SDK's futures are large.
-            Box::pin(from_queue(&options, *pollers, *strict, place, output)).await
+            Box::pin(from_queue(&options, *pollers, *strict, (*unknown_mails).into(), place, output)).await
         }
     }
 }
 
-async fn from_file(path: &Path, strict: bool, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+async fn from_file(
+    path: &Path,
+    strict: bool,
+    unknown_mails: UnknownMails,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     // Before the database: a wrong name is told at once.
     let mut feed = FileFeed::open(path).with_context(|| name.clone())?;
-    let store = place.store().await?;
+    let store = place.store().await?.with_unknown_mails(unknown_mails);
     // Nobody voices it: Ctrl-C ends a file's run at once, and what was not committed is not stored.
     let (_sender, shutdown) = Shutdown::channel();
-    let pump = Pump::new(store, shutdown, Arc::new(Terminal));
+    let pump = Pump::new(store.clone(), shutdown, Arc::new(Terminal));
     let (tally, result) = pump.run(&name, &mut feed, Patience::Limited(PATIENCE)).await;
-    ended(&name, &tally, result, strict, output)
+    let outcome = ended(&name, &tally, result, strict, output)?;
+    // Also what earlier runs have parked.
+    join_through(&store, PATIENCE).await.context("the events that wait for their mail")?;
+    Ok(outcome)
 }
 
 async fn from_queue(
     options: &QueueOptions,
     pollers: NonZeroUsize,
     strict: bool,
+    unknown_mails: UnknownMails,
     place: &Place,
     output: Output,
 ) -> anyhow::Result<Outcome> {
     let feeds = SqsFeed::open_pollers(options, pollers).await?;
-    let store = place.store().await?;
+    let store = place.store().await?.with_unknown_mails(unknown_mails);
     let patience = if options.drain { Patience::Limited(PATIENCE) } else { Patience::Endless };
     let (sender, shutdown) = Shutdown::channel();
     output.progress(format!(
@@ -67,19 +83,29 @@ async fn from_queue(
         if options.drain { " until two long polls bring nothing" } else { " (Ctrl-C ends it)" }
     ))?;
     let name = "queue";
-    let pump = Pump::new(store, shutdown, Arc::new(Terminal));
-    let pumping = pump.run_pollers(name, feeds, patience);
-    tokio::pin!(pumping);
-    let (tally, result) = tokio::select! {
-        outcome = &mut pumping => outcome,
-        requested = signals::requested() => {
-            requested?;
-            // What is being committed is finished, and what was received and not stored is handed back.
-            sender.send_replace(true);
-            pumping.await
-        }
+    let pump = Pump::new(store.clone(), shutdown.clone(), Arc::new(Terminal));
+    let pumping = async {
+        let pumping = pump.run_pollers(name, feeds, patience);
+        tokio::pin!(pumping);
+        let outcome = tokio::select! {
+            outcome = &mut pumping => Ok(outcome),
+            requested = signals::requested() => {
+                // What is being committed is finished, and what was received and not stored is handed back.
+                sender.send_replace(true);
+                let outcome = pumping.await;
+                requested.map(|()| outcome)
+            }
+        };
+        sender.send_replace(true);
+        outcome
     };
-    ended(name, &tally, result, strict, output)
+    let (pumped, ()) = tokio::join!(pumping, join_continually(&store, shutdown.clone()));
+    let (tally, result) = pumped?;
+    let outcome = ended(name, &tally, result, strict, output)?;
+    if options.drain {
+        join_through(&store, PATIENCE).await.context("the events that wait for their mail")?;
+    }
+    Ok(outcome)
 }
 
 /// Names what goes into the quarantine, on standard error.

@@ -2,18 +2,27 @@
 
 use std::net::SocketAddr;
 
+use aftersend_ingest::{Shutdown, join_continually};
 use aftersend_store::Store;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::signals;
-use crate::{Outcome, cli::ServeArgs, database::Place, output::Output};
+use crate::{Outcome, cli::ServeCommandArgs, database::Place, output::Output};
 
-pub(crate) async fn run(args: &ServeArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
-    let store = place.store().await?;
-    let listener = listen(args.listen).await?;
+pub(crate) async fn run(args: &ServeCommandArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+    let store = place.store().await?.with_unknown_mails(args.unknown_mails.into());
+    let listener = listen(args.site.listen).await?;
     announce(&listener, output)?;
-    until_stopped(listener, store).await?;
+    let (stop, shutdown) = Shutdown::channel();
+    let serving = async {
+        let served = until_stopped(listener, store.clone()).await;
+        stop.send_replace(true);
+        served
+    };
+    // What an ingest elsewhere has parked must find its mail also when that one does not run.
+    let (served, ()) = tokio::join!(serving, join_continually(&store, shutdown));
+    served?;
     Ok(Outcome::Done)
 }
 

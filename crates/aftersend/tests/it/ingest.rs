@@ -123,3 +123,40 @@ async fn a_mail_is_shown_with_what_became_of_it_for_each_recipient() {
     assert_eq!(shown["recipients"][1], joe);
     assert_eq!(shown["recipient_counts"], serde_json::json!({ "delivered": 1, "sent": 1 }));
 }
+
+/// What the application has not logged yet waits for it, from one run to the next.
+#[tokio::test]
+async fn events_of_unknown_mails_wait_where_they_are_to_be_parked() {
+    let setup = Setup::migrated().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (events, nothing) = (folder.path().join("events.json"), folder.path().join("empty.json"));
+    let send = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T10:00:00.000Z","messageId":"one","destination":["jane@example.com"]},"send":{}}"#;
+    fs::write(&events, send).unwrap();
+    fs::write(&nothing, "").unwrap();
+    let (events, nothing) = (events.to_str().unwrap(), nothing.to_str().unwrap());
+
+    let park = ["--unknown-mails", "park", "--json"];
+    let tally = setup.run(&[&["ingest", "file", events], &park[..]].concat()).json();
+    assert_eq!((&tally["parked"], &tally["stored"]), (&1.into(), &0.into()));
+    let tally = setup.run(&[&["ingest", "file", events], &park[..]].concat()).json();
+    assert_eq!((&tally["parked"], &tally["repeated"]), (&0.into(), &1.into()));
+    assert_eq!(setup.run(&["search", "--json"]).ok(), "");
+
+    let prefix = setup.schema.prefix();
+    let log = format!(
+        r#"INSERT INTO "{prefix}".phoenix_kit_email_logs
+               (message_id, aws_message_id, "to", "from", subject, inserted_at, updated_at)
+           VALUES ('pk_1', 'one', 'jane@example.com', 'app@example.com', 'Hello', now(), now())"#
+    );
+    setup.client().await.batch_execute(&log).await.unwrap();
+    setup.run(&[&["ingest", "file", nothing], &park[..]].concat()).json();
+    let story = setup.run(&["show", "pk_1", "--json"]).json();
+    assert_eq!(story["occurrences"][0]["event_type"], "send");
+
+    // Without patience the mail is made at once.
+    fs::write(events, send.replace("one", "two")).unwrap();
+    let made = ["ingest", "file", events, "--unknown-mails", "park", "--park-for", "0", "--json"];
+    assert_eq!(setup.run(&made).json()["parked"], 1);
+    assert_eq!(setup.run(&["show", "two", "--json"]).json()["aws_message_id"], "two");
+    assert!(setup.run(&["ingest", "file", events, "--park-for", "1 hour"]).fails(2).contains("90s, 30m"));
+}

@@ -3,7 +3,6 @@
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use aftersend_ingest::{
-use aftersend_ingest::{
     FileFeed, Observer, Patience, Pump, PumpError, QueueOptions, Refused, Shutdown, SqsFeed, Tally,
     join_continually, join_through,
 };

@@ -107,7 +107,8 @@ impl Store {
         if messages > BATCH_MESSAGES_MAX {
             return Err(IngestError::TooLarge(messages));
         }
-        let outcome = self.ingest_merged(batch).await;
+        // The states of a transaction are many: kept on the heap, those of its callers stay small.
+        let outcome = Box::pin(self.ingest_merged(batch)).await;
         if let Err(IngestError::Away(_) | IngestError::Blocked(_) | IngestError::Schema(_)) = &outcome {
             // A session keeps what it was told when it began: that the database is read-only, what tables look like,
             // which server it is on. Whoever tries again after it was mended would not notice.

@@ -73,7 +73,7 @@ pub async fn join_through(store: &Store, patience: Duration) -> Result<JoinRepor
                     tokio::time::sleep(THROUGH_PAUSE).await;
                 }
             }
-            Err(IngestError::Repeat(reason)) if began.elapsed() < patience => {
+            Err(IngestError::Repeat(reason) | IngestError::Away(reason)) if began.elapsed() < patience => {
                 tracing::debug!(reason, "parked events are looked after again");
                 tokio::time::sleep(THROUGH_PAUSE).await;
             }

@@ -86,6 +86,12 @@ impl Joiner {
     ///
     /// When the database can't be asked what there is to do. What merely stands in the way of some mails is put off.
     pub async fn round(&mut self) -> Result<JoinReport, IngestError> {
+        let report = self.join_and_merge().await;
+        self.store.renew_writers_after(&report);
+        report
+    }
+
+    async fn join_and_merge(&mut self) -> Result<JoinReport, IngestError> {
         let policy = self.store.policy().await?;
         let mut report = self.join_parked(policy).await?;
         self.merge_created(&mut report).await?;

@@ -109,12 +109,16 @@ impl Store {
         }
         // The states of a transaction are many: kept on the heap, those of its callers stay small.
         let outcome = Box::pin(self.ingest_merged(batch)).await;
-        if let Err(IngestError::Away(_) | IngestError::Blocked(_) | IngestError::Schema(_)) = &outcome {
-            // A session keeps what it was told when it began: that the database is read-only, what tables look like,
-            // which server it is on. Whoever tries again after it was mended would not notice.
+        self.renew_writers_after(&outcome);
+        outcome
+    }
+
+    /// A session keeps what it was told when it began: that the database is read-only, what tables look like, which
+    /// server it is on. Whoever tries again after it was mended would not notice.
+    fn renew_writers_after<T>(&self, outcome: &Result<T, IngestError>) {
+        if let Err(IngestError::Away(_) | IngestError::Blocked(_) | IngestError::Schema(_)) = outcome {
             self.renew_writers();
         }
-        outcome
     }
 
     /// Stores a batch, after mails that were made from its events and have been logged since are merged.

@@ -20,6 +20,7 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
+use super::set_semantics::recipients;
 use crate::{
     BatchReport, IngestError, Joiner, Store, Story,
     sql::render,
@@ -401,6 +402,9 @@ async fn compare(store: &Store, traffic: &Traffic, mail: &OwnMail, when: &str) {
         story.mail.times.iter().map(|(status, at)| (status.name(), *at)).collect();
     assert_eq!(times, expected_times(&truths), "{when}");
 
+    if let [truth] = truths[..] {
+        assert_eq!(recipients(&story), truth.recipients, "{when}");
+    }
     let mut happened_here: Vec<Happened> = story
         .occurrences
         .iter()

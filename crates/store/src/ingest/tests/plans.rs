@@ -293,6 +293,8 @@ async fn every_look_up_of_parking_goes_by_index() {
     let by_mail = ["phoenix_kit_email_events_"];
     check(&fixture, Statement::TakeEventsOfMail, &part, &by_mail).await;
     check(&fixture, Statement::TakeFoldedOfMail, &part, &["aftersend_folded_events_pkey"]).await;
+    let mails = [part[0].clone(), "md5('mail8')::uuid".to_owned()];
+    check(&fixture, Statement::PassOnRecipients, &mails, &["aftersend_recipients_pkey"]).await;
     check(
         &fixture,
         Statement::PassOnIds,

@@ -185,7 +185,7 @@ async fn compare_with_truth(store: &Store, traffic: &Traffic, seed: u64) {
     }
 }
 
-fn recipients(story: &Story) -> BTreeMap<String, TrueRecipient> {
+pub(super) fn recipients(story: &Story) -> BTreeMap<String, TrueRecipient> {
     let recipient = |found: &crate::Recipient| {
         let times = found.times.iter().copied().collect();
         (found.address.clone(), TrueRecipient { listed: found.listed, times })

@@ -167,6 +167,36 @@ async fn rows_that_only_our_tables_hold() {
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events"#).await, 2);
 }
 
+/// Somebody uses the table of orphaned events after all: their rows stay as they are, whichever way the step goes.
+#[tokio::test]
+async fn parked_events_and_those_of_somebody_else() {
+    let fixture = Fixture::empty().await;
+    let mut migrator = fixture.migrator().await;
+    migrator.up(Step::A3).await.unwrap();
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_orphaned_events
+                   (aws_message_id, event_type, inserted_at, updated_at)
+               VALUES ('m1', 'send', now(), now())"#,
+        )
+        .await;
+    let before = catalog(&fixture).await;
+    migrator.up(Step::A4).await.unwrap();
+    let parking = crate::UnknownMails::Park { park_for: Duration::from_hours(1) };
+    let store = fixture.store.clone().with_unknown_mails(parking);
+    let bodies = [send("m1").to_string()];
+    let parked =
+        crate::testing::ingest_bodies(&store, bodies.iter().map(String::as_bytes)).await.unwrap().parked;
+    assert_eq!((parked, store.parked().await.unwrap().events), (1, 1));
+
+    let refused = migrator.down(Target::Step(Step::A3), DownOptions::default()).await;
+    assert_says(refused, &["step a4", "1 parked events", "--discard-own-data"]);
+    let discard = DownOptions { discard_own_data: true, ..DownOptions::default() };
+    migrator.down(Target::Step(Step::A3), discard).await.unwrap();
+    assert_same_catalog(&catalog(&fixture).await, &before);
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_orphaned_events"#).await, 1);
+}
+
 #[tokio::test]
 async fn a_user_who_may_only_read() {
     let fixture = Fixture::empty().await;

@@ -19,4 +19,7 @@ pub use observe::{Commit, Committed, Condition, Observer, Refused};
 pub use pump::{Patience, Pump, PumpError, Storage, Tally};
 pub use replay::replay;
 pub use shutdown::Shutdown;
-pub use sqs::{POLLERS_DEFAULT, POLLERS_MAX, QueueOptions, QueueOptionsError, SqsFeed, SqsReceipt};
+pub use sqs::{
+    POLLERS_DEFAULT, POLLERS_MAX, QueueOptions, QueueOptionsError, SqsFeed, SqsReceipt,
+    VISIBILITY_TIMEOUT_S_MAX,
+};

@@ -12,8 +12,11 @@ use std::{
 
 use aftersend_event::limits::MESSAGE_BYTES_MAX;
 use aws_config::{
-    BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
-    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
+    BehaviorVersion, Region,
+    environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
 };
 use aws_sdk_sqs::{Client, config::Credentials};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
@@ -22,7 +25,9 @@ use tokio::{sync::OnceCell, time::Instant};
 use crate::{Feed, FeedError, Received};
 use failure::Failure;
 use origin::Origin;
-use queue::{CALL_MESSAGES_MAX, CALLS_MAX, Queue, Undeleted, VISIBILITY_TIMEOUT_S_MAX, Wait};
+use queue::{CALL_MESSAGES_MAX, CALLS_MAX, Queue, Undeleted, Wait};
+
+pub use queue::VISIBILITY_TIMEOUT_S_MAX;
 
 /// Pollers of a queue unless told otherwise. A poller spends about as much time with receiving and deleting as with
 /// storing, so that two keep one connection of the database busy; the third makes up for batches that differ, and a
@@ -70,6 +75,10 @@ pub struct QueueOptions {
     pub endpoint_url: Option<String>,
     /// The region, where it is not the one in the queue's URL.
     pub region: Option<String>,
+    /// The profile of AWS's shared files that has the credentials, and the region where nothing else tells it. It goes
+    /// before credentials in the environment, which are taken where no profile is given.
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
+    pub profile: Option<String>,
     /// For how many seconds a message is hidden from other pollers when it was received, and again each time that it
     /// is kept: from 1 to 43,200. The queue's own visibility timeout if nothing is said, or 30 where that can't be read
     /// for lack of `sqs:GetQueueAttributes`. So long it takes until messages of a poller that was killed come back.
@@ -254,49 +263,102 @@ impl SqsFeed {
     }
 }
 
-impl Queue {
-    async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
-        let origin = Origin::of(&options.queue_url)
-            .ok_or_else(|| QueueOptionsError::QueueUrl(options.queue_url.clone()))?;
-        let endpoint = match &options.endpoint_url {
+/// Where a queue is, and where its calls go if not to AWS's usual place.
+struct Origins {
+    queue: Origin,
+    endpoint: Option<Origin>,
+}
+
+impl QueueOptions {
+    /// Looks at the options without asking anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueOptionsError`] for what is no URL, or can't be meant.
+    pub fn check(&self) -> Result<(), QueueOptionsError> {
+        self.origins().map(drop)
+    }
+
+    /// Whether a text is the URL of an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueOptionsError::EndpointUrl`] if it is not.
+    pub fn check_endpoint_url(text: &str) -> Result<(), QueueOptionsError> {
+        Origin::of(text).map(drop).ok_or_else(|| QueueOptionsError::EndpointUrl(text.to_owned()))
+    }
+
+    fn origins(&self) -> Result<Origins, QueueOptionsError> {
+        let queue =
+            Origin::of(&self.queue_url).ok_or_else(|| QueueOptionsError::QueueUrl(self.queue_url.clone()))?;
+        let endpoint = match &self.endpoint_url {
             Some(url) => Some(Origin::of(url).ok_or_else(|| QueueOptionsError::EndpointUrl(url.clone()))?),
-            None => origin.is_endpoint().then(|| origin.clone()),
+            None => queue.is_endpoint().then(|| queue.clone()),
         };
-        if let (Some(of_url), Some(given), None) = (origin.region(), &options.region, &options.endpoint_url)
+        if let (Some(of_url), Some(given), None) = (queue.region(), &self.region, &self.endpoint_url)
             && of_url != *given
         {
             // The SDK would ask the given region, where there is no such queue, or another one of that name.
-            let (queue_url, given) = (options.queue_url.clone(), given.clone());
+            let (queue_url, given) = (self.queue_url.clone(), given.clone());
             return Err(QueueOptionsError::Region { queue_url, of_url, given });
         }
-        if let Some(timeout_s) = options.visibility_timeout_s
+        if let Some(timeout_s) = self.visibility_timeout_s
             && !(1..=VISIBILITY_TIMEOUT_S_MAX).contains(&timeout_s)
         {
             return Err(QueueOptionsError::VisibilityTimeout(timeout_s));
         }
-        let region = RegionProviderChain::first_try(options.region.clone().map(Region::new))
-            .or_else(origin.region().map(Region::new))
-            .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::new());
+        Ok(Origins { queue, endpoint })
+    }
+}
+
+/// The region as somebody has said it, the nearest first.
+fn region(options: &QueueOptions, queue: &Origin) -> RegionProviderChain {
+    let said = RegionProviderChain::first_try(options.region.clone().map(Region::new))
+        .or_else(queue.region().map(Region::new));
+    match &options.profile {
+        Some(profile) => said
+            .or_else(ProfileFileRegionProvider::builder().profile_name(profile).build())
+            .or_else(EnvironmentVariableRegionProvider::new()),
+        None => {
+            said.or_else(EnvironmentVariableRegionProvider::new()).or_else(ProfileFileRegionProvider::new())
+        }
+    }
+}
+
+impl Queue {
+    async fn open(options: &QueueOptions) -> Result<Self, QueueOptionsError> {
+        let Origins { queue, endpoint } = options.origins()?;
+        let region = region(options, &queue);
         let region = match &endpoint {
             // A server that is not AWS does not care which, and is no reason to ask this machine's cloud.
             Some(endpoint) if !endpoint.is_aws() => region.or_else(Region::new("us-east-1")),
             _ => region.or_default_provider(),
         };
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
+        let region = region.region().await;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region.clone());
         if let Some(endpoint) = &endpoint {
             loader = loader.endpoint_url(&endpoint.url);
-            if endpoint.is_loopback() && !has_credentials() {
-                tracing::info!("no AWS credentials are set; a server on this machine gets made-up ones");
-                loader =
-                    loader.credentials_provider(Credentials::new("local", "local", None, None, "aftersend"));
-            }
+        }
+        if let Some(profile) = &options.profile {
+            // The SDK's own search would look into the environment first, also for a profile that was chosen.
+            let surroundings = ProviderConfig::without_region()
+                .with_behavior_version(Some(BehaviorVersion::latest()))
+                .with_region(region);
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&surroundings)
+                .profile_name(profile)
+                .build();
+            loader = loader.profile_name(profile).credentials_provider(credentials);
+        } else if endpoint.is_some_and(|endpoint| endpoint.is_loopback()) && !has_credentials() {
+            tracing::info!("no AWS credentials are set; a server on this machine gets made-up ones");
+            loader = loader.credentials_provider(Credentials::new("local", "local", None, None, "aftersend"));
         }
         let config = loader.load().await;
         Ok(Self {
             client: Client::new(&config),
             url: options.queue_url.clone(),
             credentials: config.credentials_provider(),
+            profile: options.profile.clone(),
             visibility_timeout_s: options.visibility_timeout_s,
             lease_s: OnceCell::new(),
             told_unkept: AtomicBool::new(false),

@@ -45,13 +45,15 @@ const VISIBILITY_TIMEOUT_S: u32 = 30;
 
 /// SQS hides a message for so long at most, counted from when it was received.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
-pub(super) const VISIBILITY_TIMEOUT_S_MAX: u32 = 12 * 60 * 60;
+pub const VISIBILITY_TIMEOUT_S_MAX: u32 = 12 * 60 * 60;
 
 /// A queue, as all its pollers share it.
 pub(super) struct Queue {
     pub(super) client: Client,
     pub(super) url: String,
     pub(super) credentials: Option<SharedCredentialsProvider>,
+    /// The profile that they are to come from, if not from wherever there are some.
+    pub(super) profile: Option<String>,
     /// What the visibility timeout was set to for this program.
     pub(super) visibility_timeout_s: Option<u32>,
     /// The visibility timeout that all receives ask for, in seconds, once credentials were seen to come.
@@ -132,14 +134,16 @@ impl Queue {
             }
             Err(_) => format!("none within {} s", CREDENTIALS_TIMEOUT.as_secs()),
         };
-        Err(Failure {
-            sentence: format!(
-                "the queue {}: there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, or give this machine a role ({reason})",
-                self.url
+        let missing = match &self.profile {
+            Some(profile) => format!(
+                "the profile {profile} gives no AWS credentials; correct it in ~/.aws/config or ~/.aws/credentials, or \
+                 name another"
             ),
-            lasting: true,
-        })
+            None => "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+                     or give this machine a role"
+                .to_owned(),
+        };
+        Err(Failure { sentence: format!("the queue {}: {missing} ({reason})", self.url), lasting: true })
     }
 
     /// The visibility timeout that receives ask for.

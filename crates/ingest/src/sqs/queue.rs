@@ -290,7 +290,8 @@ impl Queue {
         let calls = in_calls(receipts.into_iter().map(|receipt| (receipt.handle, 0)));
         let failures = stream::iter(calls.into_iter().map(|call| self.change_visibility(call)))
             .buffer_unordered(CALLS_MAX)
-            .filter_map(async |failure| failure)
+            // Not an async closure: with one, rustc 1.95 fails when it compiles incrementally.
+            .filter_map(std::future::ready)
             .collect::<Vec<_>>()
             .await;
         if let Some(failure) = failures.first() {

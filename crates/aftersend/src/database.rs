@@ -4,17 +4,19 @@ use std::path::PathBuf;
 
 use aftersend_embedded as embedded;
 use aftersend_store::{
-    DatabaseAddress, Prefix, Store, TagNames,
+    DatabaseAddress, Prefix, Store, TagNames, UnknownMails,
     schema::{MigrateError, Migrator, Step},
 };
 use anyhow::{Context, bail};
 
-use crate::cli::{Command, Global};
+use crate::config::{Database, Settings};
 
 /// Where the database is, and the embedded server if it is that one.
 pub(crate) struct Place {
     pub(crate) address: DatabaseAddress,
     pub(crate) prefix: Prefix,
+    tag_names: TagNames,
+    unknown_mails: UnknownMails,
     server: Option<embedded::Server>,
     /// The folder of the embedded server.
     pub(crate) data_dir: Option<PathBuf>,
@@ -22,30 +24,35 @@ pub(crate) struct Place {
     flag: Option<&'static str>,
 }
 
-/// Flags that name no database, or two.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DatabaseFlags {
-    #[error("--database-url and --data-dir name two databases; give one of them")]
-    Two,
-    /// As a shell makes it of a variable that is not set.
-    #[error("--database-url is empty; give the URL, or leave the flag out for the embedded database")]
-    Empty,
-}
-
 impl Place {
-    /// Finds the database, starting or joining the embedded server if none is given. Blocks meanwhile.
-    pub(crate) fn open(global: &Global, command: &Command) -> anyhow::Result<Self> {
-        let prefix = global.prefix.clone();
-        let (url, flag) = database_url(global, command)?;
-        if let Some(url) = url {
-            return Ok(Self { address: url.parse()?, prefix, server: None, data_dir: None, flag });
-        }
-        let mut data_dir = match &global.data_dir {
+    /// Reaches for the database, starting or joining the embedded server if none is given. Blocks meanwhile.
+    pub(crate) fn open(settings: &Settings, is_demo: bool) -> anyhow::Result<Self> {
+        let prefix = settings.prefix.clone();
+        // A demo's mail names its template and its campaign in its own way.
+        let tag_names = if is_demo { TagNames::default() } else { settings.tag_names.clone() };
+        let unknown_mails = if is_demo { UnknownMails::default() } else { settings.unknown_mails };
+        let flag = settings.database_flag;
+        let folder = match &settings.database {
+            Database::Given(address) => {
+                let address = (**address).clone();
+                return Ok(Self {
+                    address,
+                    prefix,
+                    tag_names,
+                    unknown_mails,
+                    server: None,
+                    data_dir: None,
+                    flag,
+                });
+            }
+            Database::Embedded(folder) => folder,
+        };
+        let mut data_dir = match folder {
             Some(folder) => std::path::absolute(folder)?,
             None => embedded::Options::default_data_dir()?,
         };
         // Made-up mail must never stand among real mail.
-        if matches!(command, Command::Demo(_)) {
+        if is_demo {
             data_dir.push("demo");
         }
         let server =
@@ -57,7 +64,15 @@ impl Place {
             connection.user,
             connection.database,
         );
-        Ok(Self { address, prefix, server: Some(server), data_dir: Some(data_dir), flag })
+        Ok(Self {
+            address,
+            prefix,
+            tag_names,
+            unknown_mails,
+            server: Some(server),
+            data_dir: Some(data_dir),
+            flag,
+        })
     }
 
     /// Whether the database is the embedded one, whose schema is ours to change.
@@ -72,7 +87,8 @@ impl Place {
 
     /// Opens the store. The embedded database is brought up to date; one given by URL must be.
     pub(crate) async fn store(&self) -> anyhow::Result<Store> {
-        let store = Store::open(&self.address, self.prefix.clone(), TagNames::default()).await?;
+        let store = Store::open(&self.address, self.prefix.clone(), self.tag_names.clone()).await?;
+        let store = store.with_unknown_mails(self.unknown_mails);
         match store.require_schema().await {
             Ok(()) => {}
             Err(MigrateError::Behind { .. }) if self.is_embedded() => {
@@ -107,41 +123,4 @@ impl Place {
             None => Ok(()),
         }
     }
-}
-
-/// The database's URL, if it is not the embedded one, and the flag that named either. Flags come before variables of
-/// our own, and those before the one that many programs share.
-fn database_url(
-    global: &Global,
-    command: &Command,
-) -> Result<(Option<String>, Option<&'static str>), DatabaseFlags> {
-    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-    if global.database_url.as_deref() == Some("") && std::env::var_os("AFTERSEND_DATABASE_URL").is_none() {
-        return Err(DatabaseFlags::Empty);
-    }
-    let url = global.database_url.clone().filter(|url| !url.is_empty());
-    // The parser has filled in the variables; what differs from them was a flag.
-    let url_by_flag = url.is_some() && url != variable("AFTERSEND_DATABASE_URL");
-    let folder = global.data_dir.as_ref().map(|folder| folder.display().to_string());
-    let folder_by_flag = folder.is_some() && folder != variable("AFTERSEND_DATA_DIR");
-    if url_by_flag && folder_by_flag {
-        return Err(DatabaseFlags::Two);
-    }
-    if url_by_flag {
-        return Ok((url, Some("--database-url")));
-    }
-    // Made-up mail must not land in whatever database the surroundings happen to name.
-    if folder_by_flag || matches!(command, Command::Demo(_)) {
-        return Ok((None, folder_by_flag.then_some("--data-dir")));
-    }
-    if url.is_some() || folder.is_some() {
-        return Ok((url, None));
-    }
-    let shared = variable("DATABASE_URL");
-    if shared.is_some() {
-        eprintln!(
-            "note: using the database in DATABASE_URL; --database-url or AFTERSEND_DATABASE_URL name another"
-        );
-    }
-    Ok((shared, None))
 }

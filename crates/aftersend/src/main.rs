@@ -3,18 +3,18 @@
 
 mod cli;
 mod commands;
+mod config;
 mod database;
 mod output;
 
 use std::{io, process::ExitCode};
 
-use aftersend_ingest::QueueOptionsError;
-use aftersend_store::ConnectError;
 use clap::{CommandFactory, Parser};
 
 use crate::{
     cli::{Cli, Command},
-    database::{DatabaseFlags, Place},
+    config::{ConfigError, Settings},
+    database::Place,
     output::Output,
 };
 
@@ -51,10 +51,18 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, command: &Command) -> anyhow::Result<Outcome> {
     let output = Output::new(cli.global.json);
+    let settings = Settings::load(&cli.flags())?;
+    for note in &settings.notes {
+        eprintln!("{note}");
+    }
+    if let Command::Config(command) = command {
+        return commands::config::run(command, &settings, output);
+    }
+    commands::require(command, &settings)?;
     // Before the runtime: starting the embedded server blocks, and stopping it must come after everything else.
-    let place = Place::open(&cli.global, command)?;
+    let place = Place::open(&settings, matches!(command, Command::Demo(_)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(commands::run(cli, command, &place, output));
+    let outcome = runtime.block_on(commands::run(command, &settings, &place, output));
     drop(runtime);
     let stopped = place.close();
     let outcome = outcome?;
@@ -85,11 +93,9 @@ fn causes(error: &anyhow::Error) -> String {
     text
 }
 
-/// Whether an argument was wrong in itself, as far as only the rooms behind the command line can tell.
+/// Whether what was asked for was wrong in itself.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<QueueOptionsError>().is_some()
-        || error.downcast_ref::<DatabaseFlags>().is_some()
-        || matches!(error.downcast_ref(), Some(ConnectError::Address(_)))
+    error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<commands::NoQueue>().is_some()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -288,6 +288,11 @@ impl QueueOptions {
         Origin::of(text).map(drop).ok_or_else(|| QueueOptionsError::EndpointUrl(text.to_owned()))
     }
 
+    /// The region in the queue's URL, where it has one.
+    pub fn url_region(&self) -> Option<String> {
+        Origin::of(&self.queue_url)?.region()
+    }
+
     fn origins(&self) -> Result<Origins, QueueOptionsError> {
         let queue =
             Origin::of(&self.queue_url).ok_or_else(|| QueueOptionsError::QueueUrl(self.queue_url.clone()))?;

@@ -1,8 +1,10 @@
 //! One module for each command.
 
+pub(crate) mod config;
 mod demo;
 mod ingest;
 mod migrate;
+mod polling;
 mod quarantine;
 mod search;
 mod serve;
@@ -11,25 +13,44 @@ mod signals;
 
 use crate::{
     Outcome,
-    cli::{Cli, Command},
+    cli::{Command, IngestCommand},
+    config::Settings,
     database::Place,
     output::Output,
 };
 
-/// Runs a command to its end.
+/// Nothing says which queue.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "which queue? Give --queue-url URL (or AFTERSEND_QUEUE_URL), or name queues in the configuration file, each in a \
+     [[queue]] with its `url`"
+)]
+pub(crate) struct NoQueue;
+
+/// Whether a command has all it needs, as far as settings tell.
+pub(crate) fn require(command: &Command, settings: &Settings) -> Result<(), NoQueue> {
+    match command {
+        Command::Ingest(IngestCommand::Sqs { .. }) if settings.queues.is_empty() => Err(NoQueue),
+        _ => Ok(()),
+    }
+}
+
+/// Runs a command that needs a database to its end.
 pub(crate) async fn run(
-    cli: &Cli,
     command: &Command,
+    settings: &Settings,
     place: &Place,
     output: Output,
 ) -> anyhow::Result<Outcome> {
     match command {
-        Command::Demo(args) => demo::run(args, place, output).await,
-        Command::Serve(args) => serve::run(args, place, output).await,
+        Command::Demo(args) => demo::run(args, settings, place, output).await,
+        Command::Serve(args) => serve::run(args, settings, place, output).await,
         Command::Migrate(command) => migrate::run(command, place, output).await,
-        Command::Ingest(command) => ingest::run(command, place, output).await,
+        Command::Ingest(command) => ingest::run(command, settings, place, output).await,
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
-        Command::Show(args) => show::run(args, &cli.global, place, output).await,
+        Command::Show(args) => show::run(args, place, output).await,
+        // It says what holds without touching any of it.
+        Command::Config(command) => config::run(command, settings, output),
     }
 }

@@ -1,29 +1,81 @@
 //! `aftersend serve`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use aftersend_ingest::{Shutdown, join_continually};
+use aftersend_ingest::{Pump, Shutdown, join_continually};
 use aftersend_store::Store;
 use anyhow::Context;
-use tokio::net::TcpListener;
+use serde_json::json;
+use tokio::{net::TcpListener, sync::watch};
 
-use super::signals;
-use crate::{Outcome, cli::ServeCommandArgs, database::Place, output::Output};
+use super::{
+    ingest,
+    polling::{self, Failing, Terminal},
+    signals,
+};
+use crate::{
+    Outcome,
+    cli::ServeArgs,
+    config::{Queue, Settings},
+    database::Place,
+    output::Output,
+};
 
-pub(crate) async fn run(args: &ServeCommandArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
-    let store = place.store().await?.with_unknown_mails(args.unknown_mails.into());
-    let listener = listen(args.site.listen).await?;
-    announce(&listener, output)?;
+/// Serves the site and polls the queues until it is told to stop.
+///
+/// A queue that can't be polled does not end it: the site and the other queues are of use without. It is told in the
+/// log, again with each try. When the site ends by itself, everything ends, and the error says why.
+pub(crate) async fn run(
+    args: &ServeArgs,
+    settings: &Settings,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
+    let queues = if args.no_ingest { &[][..] } else { &*settings.queues };
+    let store = place.store().await?;
+    let listener = listen(settings.listen).await?;
+    announce(&listener, queues, output)?;
     let (stop, shutdown) = Shutdown::channel();
-    let serving = async {
-        let served = until_stopped(listener, store.clone()).await;
-        stop.send_replace(true);
-        served
+    let pump = Pump::new(store.clone(), shutdown.clone(), Arc::new(Terminal));
+    let polling = async {
+        let polled = polling::poll(queues, None, Failing::RetryForEver, &pump, &stop, &shutdown).await;
+        if polled.is_err() {
+            stop.send_replace(true);
+        }
+        polled
     };
-    // What an ingest elsewhere has parked must find its mail also when that one does not run.
-    let (served, ()) = tokio::join!(serving, join_continually(&store, shutdown));
-    served?;
+    // What an ingest elsewhere has parked must find its mail also while that one does not run.
+    let joining = async {
+        if !args.no_ingest {
+            join_continually(&store, shutdown.clone()).await;
+        }
+    };
+    let site = site(listener, store.clone(), &stop, &shutdown);
+    // The SDK's futures are large.
+    let (site, polled, ()) = tokio::join!(site, Box::pin(polling), joining);
+    let polled = polled?;
+    if !queues.is_empty() {
+        ingest::report(&polled, output)?;
+    }
+    site?;
     Ok(Outcome::Done)
+}
+
+/// Serves the site until Ctrl-C or SIGTERM comes, or it fails, or somebody else voices the wish; voices it then.
+pub(crate) async fn site(
+    listener: TcpListener,
+    store: Store,
+    stop: &watch::Sender<bool>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
+    let mut wish = shutdown.clone();
+    let serving = async {
+        let ended = aftersend_web::serve(listener, store, async move { wish.requested().await }).await;
+        stop.send_replace(true);
+        ended.context("the site")
+    };
+    let (served, signalled) = tokio::join!(serving, signals::forward(stop, shutdown.clone()));
+    served.and(signalled)
 }
 
 /// Takes the address.
@@ -34,22 +86,16 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Says where the site is.
-pub(crate) fn announce(listener: &TcpListener, output: Output) -> anyhow::Result<()> {
+/// Says where the site is, and where its events come from.
+pub(crate) fn announce(listener: &TcpListener, queues: &[Queue], output: Output) -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     if output.is_json() {
-        output.json(&serde_json::json!({ "listening": url }))
-    } else {
-        Ok(output.text(format!("The site is at {url} (Ctrl-C ends it)"))?)
+        let names: Vec<&str> = queues.iter().map(|queue| &*queue.name).collect();
+        return output.json(&json!({ "listening": url, "queues": names }));
     }
-}
-
-/// Serves until Ctrl-C or SIGTERM.
-pub(crate) async fn until_stopped(listener: TcpListener, store: Store) -> anyhow::Result<()> {
-    let stop = async {
-        if let Err(error) = signals::requested().await {
-            tracing::error!(%error, "signals can't be received, so the site ends");
-        }
-    };
-    aftersend_web::serve(listener, store, stop).await.context("the site")
+    output.text(format!("The site is at {url} (Ctrl-C ends it)"))?;
+    for queue in queues {
+        output.text(format!("Taking events from {} ({})", queue.name, queue.options.queue_url))?;
+    }
+    Ok(())
 }

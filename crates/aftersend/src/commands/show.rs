@@ -9,23 +9,18 @@ use serde_json::{Value, json};
 use super::search::summary;
 use crate::{
     Outcome,
-    cli::{Global, ShowArgs},
+    cli::ShowArgs,
     database::Place,
     output::{Output, plain},
 };
 
-pub(crate) async fn run(
-    args: &ShowArgs,
-    global: &Global,
-    place: &Place,
-    output: Output,
-) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(args: &ShowArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     let store = place.store().await?;
     let Some(story) = store.find_story(&args.id).await? else {
         bail!(
             "no mail has that id in the schema {}. It is our uuid, the application's message id or the SES id; \
              `aftersend search` finds mails by recipient or subject",
-            global.prefix
+            place.prefix
         );
     };
     if output.is_json() {

@@ -155,8 +155,8 @@ async fn events_of_unknown_mails_wait_where_they_are_to_be_parked() {
 
     // Without patience the mail is made at once.
     fs::write(events, send.replace("one", "two")).unwrap();
-    let made = ["ingest", "file", events, "--unknown-mails", "park", "--park-for", "0", "--json"];
+    let made = ["ingest", "file", events, "--unknown-mails", "park", "--park-for", "0s", "--json"];
     assert_eq!(setup.run(&made).json()["parked"], 1);
     assert_eq!(setup.run(&["show", "two", "--json"]).json()["aws_message_id"], "two");
-    assert!(setup.run(&["ingest", "file", events, "--park-for", "1 hour"]).fails(2).contains("90s, 30m"));
+    assert!(setup.run(&["ingest", "file", events, "--park-for", "soon"]).fails(2).contains("30s, 5m"));
 }

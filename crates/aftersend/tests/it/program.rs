@@ -40,15 +40,20 @@ impl Run {
     }
 }
 
-/// The program, without anything of the surroundings that could lead it to another database.
+/// The program, without anything of the surroundings that could lead it to another database or queue.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aftersend"));
-    for variable in
-        ["DATABASE_URL", "AFTERSEND_DATABASE_URL", "AFTERSEND_PREFIX", "AFTERSEND_DATA_DIR", "AFTERSEND_LOG"]
-    {
-        command.env_remove(variable);
+    for (variable, _) in std::env::vars_os() {
+        let is_ours = variable.to_str().is_some_and(|name| {
+            name == "DATABASE_URL" || name.starts_with("AWS_") || name.starts_with("AFTERSEND_")
+        });
+        // Where the embedded server's programs are is no setting of the tests'.
+        if is_ours && variable != "AFTERSEND_POSTGRES_BIN" {
+            command.env_remove(variable);
+        }
     }
-    command.stdin(Stdio::null());
+    // Nor a file that somebody has at home.
+    command.env("AFTERSEND_CONFIG", "/dev/null").stdin(Stdio::null());
     command
 }
 

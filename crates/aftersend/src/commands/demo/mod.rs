@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::serve;
-use crate::{Outcome, cli::DemoArgs, database::Place, output::Output};
+use crate::{Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output};
 use check::Verdict;
 use feed::{Queue, SimulatedFeed};
 
@@ -29,9 +29,14 @@ const POLLERS: usize = 4;
 /// How far back the made-up mail reaches.
 const SPAN: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-pub(crate) async fn run(args: &DemoArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+pub(crate) async fn run(
+    args: &DemoArgs,
+    settings: &Settings,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     // First of all: a demo whose site has no place should not have wiped the one that has it.
-    let listener = if args.once { None } else { Some(serve::listen(args.serve.listen).await?) };
+    let listener = if args.once { None } else { Some(serve::listen(settings.listen).await?) };
     let _alone = alone(place)?;
     let store = empty_store(place).await?;
 
@@ -56,8 +61,9 @@ pub(crate) async fn run(args: &DemoArgs, place: &Place, output: Output) -> anyho
     report(&traffic, &tally, &verdict, output)?;
     if let Some(listener) = listener {
         hints(place, &traffic, output)?;
-        serve::announce(&listener, output)?;
-        serve::until_stopped(listener, store).await?;
+        serve::announce(&listener, &[], output)?;
+        let (stop, shutdown) = Shutdown::channel();
+        serve::site(listener, store, &stop, &shutdown).await?;
     }
     Ok(if verdict.holds() { Outcome::Done } else { Outcome::Failed })
 }

@@ -9,6 +9,7 @@ mod observe;
 mod pump;
 mod replay;
 mod shutdown;
+mod sns;
 mod split;
 mod sqs;
 
@@ -19,6 +20,10 @@ pub use observe::{Commit, Committed, Condition, Observer, Refused};
 pub use pump::{Patience, Pump, PumpError, Storage, Tally};
 pub use replay::replay;
 pub use shutdown::Shutdown;
+pub use sns::{
+    HookCounts, HookReceipt, HookSecret, HookSecretError, HooksOptions, SnsFeed, SnsHooks, TopicArn,
+    TopicArnError,
+};
 pub use sqs::{
     POLLERS_DEFAULT, POLLERS_MAX, QueueOptions, QueueOptionsError, SqsFeed, SqsReceipt,
     VISIBILITY_TIMEOUT_S_MAX,

@@ -50,7 +50,7 @@ const HEADERS_MAX: usize = 64;
 /// How long a listener waits for whom.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waits {
-    /// For a head, from the end of the request before it.
+    /// For a head.
     pub(super) head: Duration,
     /// For a body.
     pub(super) body: Duration,
@@ -166,6 +166,8 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, source)) => return (stream, source, place),
+            // Whoever asked has gone.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!(%error, "the webhook could not take a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -182,6 +184,9 @@ impl Shared {
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
+                // A connection that is closed for being idle, just when a proxy writes to it, costs one of the four
+                // tries that SNS makes unless told otherwise.
+                .keep_alive(false)
                 .header_read_timeout(self.waits.head)
                 .max_buf_size(HEAD_BYTES_MAX)
                 .max_headers(HEADERS_MAX)
@@ -212,7 +217,7 @@ impl Shared {
         let refusal = match answered.await {
             Ok(Ok(())) => return respond(StatusCode::OK),
             Ok(Err(refusal)) => refusal,
-            Err(_) => Reason::NotStored.into(),
+            Err(_) => Refusal::because(Reason::NotStored, "it took too long"),
         };
         let mut response = respond(self.counts.refuse(&refusal));
         if response.status() == StatusCode::UNAUTHORIZED {

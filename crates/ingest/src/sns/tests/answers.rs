@@ -97,13 +97,7 @@ async fn slow_requests_are_cut_off() {
     let waits = Waits { head: SOON, body: SOON, ..PATIENT };
     let (mut world, feed) = World::with_feed(&options(), waits).await;
     world.store(feed);
-    for beginning in [
-        "",
-        "POST /hooks/sns HT",
-        "POST /hooks/sns HTTP/1.1\r\nHost: x\r\n",
-        // After a request, too.
-        "GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST /hooks",
-    ] {
+    for beginning in ["", "POST /hooks/sns HT", "POST /hooks/sns HTTP/1.1\r\nHost: x\r\n"] {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         stream.write_all(beginning.as_bytes()).await.unwrap();
         // Ends, by whatever answer.
@@ -199,18 +193,12 @@ async fn bodies_in_memory_have_a_limit() {
     assert_eq!(posting.await.unwrap(), 200);
 }
 
+/// A proxy that keeps connections must not find one closed under its hands.
 #[tokio::test]
-async fn several_requests_may_share_a_connection() {
+async fn a_connection_carries_one_request_and_says_so() {
     let world = World::new(&options()).await;
     let body = Letter::notification(&delivery("m-1")).signed(&world.signer, "2").json();
-    let head = |more: &str| {
-        format!("POST /hooks/sns HTTP/1.1\r\nHost: x\r\n{more}Content-Length: {}\r\n\r\n", body.len())
-    };
-    let bytes = [head("").as_bytes(), &body, head("Connection: close\r\n").as_bytes(), &body].concat();
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
-    stream.write_all(&bytes).await.unwrap();
-    let mut answer = Vec::new();
-    tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
+    let head = format!("POST /hooks/sns HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let reply = exchange(world.address, &[head.as_bytes(), &body].concat()).await.unwrap();
+    assert_eq!((reply.status, reply.header("Connection")), (200, Some("close")));
 }

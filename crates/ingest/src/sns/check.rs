@@ -36,6 +36,7 @@ const CONFIRMED_MAX: usize = 64;
 
 /// Headers of SNS's requests. <https://docs.aws.amazon.com/sns/latest/dg/http-header.html>
 const RAW: &str = "x-amz-sns-rawdelivery";
+const KIND: &str = "x-amz-sns-message-type";
 const TOPIC: &str = "x-amz-sns-topic-arn";
 const MESSAGE_ID: &str = "x-amz-sns-message-id";
 
@@ -192,8 +193,12 @@ impl Checker {
     }
 }
 
+/// Whether a request says that it is raw delivery. Confirmations have an envelope and a signature all the same.
 fn is_raw(headers: &HeaderMap) -> bool {
-    headers.get_all(RAW).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+    let has = |name: &str, text: &str| {
+        headers.get_all(name).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(text.as_bytes()))
+    };
+    has(RAW, "true") && !has(KIND, "SubscriptionConfirmation") && !has(KIND, "UnsubscribeConfirmation")
 }
 
 /// As the quarantine names a message of SNS.

@@ -206,7 +206,7 @@ impl HookCounts {
         let told = &self.0.told_ms[reason as usize];
         let last_ms = told.load(Ordering::Relaxed);
         let pause_ms = TOLD_EVERY.as_secs() * 1_000;
-        (last_ms == 0 || now_ms - last_ms >= pause_ms)
+        (last_ms == 0 || now_ms.saturating_sub(last_ms) >= pause_ms)
             && told.compare_exchange(last_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }

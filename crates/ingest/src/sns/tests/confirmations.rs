@@ -3,13 +3,9 @@
 use jiff::SignedDuration;
 
 use super::{
-    letter::{CERTIFICATE_PATH, HOST, Letter, OTHER_TOPIC, TOKEN, TOPIC},
+    letter::{CERTIFICATE_PATH, HOST, Letter, OTHER_TOPIC, TOKEN, TOPIC, confirmation_path},
     world::{World, options},
 };
-
-fn path() -> String {
-    format!("/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token={TOKEN}")
-}
 
 fn certificate() -> String {
     format!("{HOST}{CERTIFICATE_PATH}")
@@ -18,12 +14,12 @@ fn certificate() -> String {
 #[tokio::test]
 async fn an_allowed_topic_is_confirmed_once() {
     let world = World::new(&options()).await;
-    world.origin.put(&path(), "<ConfirmSubscriptionResponse/>");
+    world.origin.put(&confirmation_path(), "<ConfirmSubscriptionResponse/>");
     for version in ["1", "2"] {
         let letter = Letter::confirmation().signed(&world.signer, version);
         assert_eq!(world.post(&letter).await.status, 200, "{:?}", world.counts);
     }
-    assert_eq!(world.origin.asked(), [certificate(), format!("{HOST}{}", path())]);
+    assert_eq!(world.origin.asked(), [certificate(), format!("{HOST}{}", confirmation_path())]);
     assert_eq!(world.counts.confirmed(), 2);
     assert_eq!(world.stored(), Vec::<String>::new());
 }
@@ -31,23 +27,23 @@ async fn an_allowed_topic_is_confirmed_once() {
 #[tokio::test]
 async fn an_address_that_sns_escapes_is_the_same() {
     let world = World::new(&options()).await;
-    world.origin.put(&path(), "");
-    let url = format!("https://{HOST}{}", path()).replace(TOPIC, &TOPIC.replace(':', "%3A"));
+    world.origin.put(&confirmation_path(), "");
+    let url = format!("https://{HOST}{}", confirmation_path()).replace(TOPIC, &TOPIC.replace(':', "%3A"));
     let letter = Letter::confirmation().with("SubscribeURL", &url).signed(&world.signer, "2");
     assert_eq!(world.post(&letter).await.status, 200);
-    assert_eq!(world.origin.asked(), [certificate(), format!("{HOST}{}", path())]);
+    assert_eq!(world.origin.asked(), [certificate(), format!("{HOST}{}", confirmation_path())]);
 }
 
 #[tokio::test]
 async fn nothing_else_is_ever_fetched() {
     let world = World::new(&options()).await;
-    let genuine = format!("https://{HOST}{}", path());
+    let genuine = format!("https://{HOST}{}", confirmation_path());
     for url in [
         "http://169.254.169.254/latest/meta-data/iam/security-credentials/".to_owned(),
         "http://localhost:9200/".to_owned(),
         "https://evil.com/".to_owned(),
         "file:///etc/passwd".to_owned(),
-        format!("https://127.0.0.1:{}{}", world.origin.address.port(), path()),
+        format!("https://127.0.0.1:{}{}", world.origin.address.port(), confirmation_path()),
         genuine.replace("https:", "http:"),
         genuine.replace(HOST, &format!("{HOST}.evil.com")),
         genuine.replace(HOST, &format!("{HOST}@evil.com")),
@@ -80,12 +76,12 @@ async fn nothing_else_is_ever_fetched() {
 #[tokio::test]
 async fn a_confirmation_is_checked_like_any_message() {
     let world = World::new(&options()).await;
-    world.origin.put(&path(), "");
+    world.origin.put(&confirmation_path(), "");
     let genuine = Letter::confirmation().signed(&world.signer, "2");
     let foreign = "arn:aws:sns:eu-central-1:210987654321:ses-events";
     let other = Letter::confirmation()
         .with("TopicArn", foreign)
-        .with("SubscribeURL", &format!("https://{HOST}{}", path().replace(TOPIC, foreign)));
+        .with("SubscribeURL", &format!("https://{HOST}{}", confirmation_path().replace(TOPIC, foreign)));
     world.refuses("another topic", &other.signed(&world.signer, "2"), 403, "topic").await;
     world.refuses("forged", &genuine.clone().with("Message", ""), 403, "signature").await;
     let old = Letter::confirmation().sent(SignedDuration::from_hours(-3)).signed(&world.signer, "2");
@@ -102,13 +98,17 @@ async fn sns_shall_ask_again_when_it_could_not_be_told() {
     for status in
         ["400 Bad Request", "403 Forbidden", "404 Not Found", "500 Internal Server Error", "503 Slow Down"]
     {
-        world.origin.put_status(&path(), status, "");
+        world.origin.put_status(&confirmation_path(), status, "");
         world.refuses(status, &letter, 503, "not_confirmed").await;
     }
-    world.origin.put_status(&path(), "302 Found", &format!("Location: https://{HOST}/elsewhere\r\n"));
+    world.origin.put_status(
+        &confirmation_path(),
+        "302 Found",
+        &format!("Location: https://{HOST}/elsewhere\r\n"),
+    );
     world.refuses("redirect", &letter, 503, "not_confirmed").await;
     assert!(world.origin.asked().iter().all(|asked| !asked.contains("elsewhere")));
-    world.origin.put(&path(), "");
+    world.origin.put(&confirmation_path(), "");
     assert_eq!(world.post(&letter).await.status, 200);
     assert_eq!(world.counts.confirmed(), 1);
 }
@@ -116,7 +116,7 @@ async fn sns_shall_ask_again_when_it_could_not_be_told() {
 #[tokio::test]
 async fn the_end_of_a_subscription_is_taken_note_of_and_not_undone() {
     let world = World::new(&options()).await;
-    for url in [format!("https://{HOST}{}", path()), "https://evil.com/".to_owned()] {
+    for url in [format!("https://{HOST}{}", confirmation_path()), "https://evil.com/".to_owned()] {
         let letter = Letter::unsubscribed().with("SubscribeURL", &url).signed(&world.signer, "1");
         assert_eq!(world.post(&letter).await.status, 200);
     }

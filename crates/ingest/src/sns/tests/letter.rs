@@ -12,6 +12,11 @@ pub(super) const HOST: &str = "sns.eu-central-1.amazonaws.com";
 pub(super) const CERTIFICATE_PATH: &str = "/SimpleNotificationService-60eadc530605d63b8e62a523676ef735.pem";
 pub(super) const TOKEN: &str = "2336412f37fb687f5d51e6e2425ba1f259d6d70fa30a972e00e6ad2694676e27";
 
+/// What is asked of SNS's host to confirm the subscription of [`Letter::confirmation`].
+pub(super) fn confirmation_path() -> String {
+    format!("/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token={TOKEN}")
+}
+
 /// The envelope's fields.
 #[derive(Clone)]
 pub(super) struct Letter(pub(super) Map<String, Value>);
@@ -34,7 +39,7 @@ impl Letter {
     }
 
     fn invitation(kind: &str) -> Self {
-        let url = format!("https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token={TOKEN}");
+        let url = format!("https://{HOST}{}", confirmation_path());
         Self::new(kind, "You have chosen …\nTo confirm the subscription, visit the SubscribeURL.")
             .with("Token", TOKEN)
             .with("SubscribeURL", &url)

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
     client::{self, Reply},
-    letter::{Letter, OTHER_TOPIC, TOPIC},
+    letter::{Letter, OTHER_TOPIC, TOPIC, confirmation_path},
     world::{World, options},
 };
 use crate::{fixture::delivery, sns::HooksOptions};
@@ -103,4 +103,26 @@ async fn the_secret_is_asked_of_every_request_where_it_is_set() {
     let forged = letter.with("Message", &delivery("m-2"));
     assert_eq!(client::post(world.address, &headers, &forged.json()).await.status, 403);
     assert_eq!(world.refused("signature"), 1);
+}
+
+/// A subscription with raw delivery is confirmed as any other.
+#[tokio::test]
+async fn confirmations_are_never_raw() {
+    let world = World::new(&with_secret()).await;
+    world.origin.put(&confirmation_path(), "");
+    let right = basic(&format!("aftersend:{SECRET}"));
+    let headers = [
+        ("x-amz-sns-rawdelivery", "true"),
+        ("x-amz-sns-message-type", "SubscriptionConfirmation"),
+        ("Authorization", right.as_str()),
+    ];
+    let letter = Letter::confirmation().signed(&world.signer, "2");
+    assert_eq!(client::post(world.address, &headers, &letter.json()).await.status, 200);
+    assert_eq!(world.counts.confirmed(), 1);
+    // Saying so saves nobody the signature.
+    let event = delivery("m-1");
+    assert_eq!(client::post(world.address, &headers, event.as_bytes()).await.status, 400);
+    let forged = letter.with("Message", "");
+    assert_eq!(client::post(world.address, &headers, &forged.json()).await.status, 403);
+    assert_eq!(world.stored(), Vec::<String>::new());
 }

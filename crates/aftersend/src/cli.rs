@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use aftersend_event::Status;
-use aftersend_ingest::{POLLERS_MAX, QueueOptions, QueueOptionsError, VISIBILITY_TIMEOUT_S_MAX};
+use aftersend_ingest::{POLLERS_MAX, QueueOptions, QueueOptionsError, TopicArn, VISIBILITY_TIMEOUT_S_MAX};
 use aftersend_store::{
     Prefix,
     schema::{Limits, Step, Target},
@@ -111,8 +111,10 @@ pub(crate) struct ServeArgs {
     pub(crate) queues: QueueArgs,
     #[command(flatten)]
     pub(crate) unknown_mails: UnknownMailsArgs,
+    #[command(flatten)]
+    pub(crate) hooks: Box<HooksArgs>,
     /// Only the site: take no events in
-    #[arg(long, conflicts_with_all = ["queue", "queue_url", "endpoint_url", "region", "profile", "pollers", "visibility_timeout"])]
+    #[arg(long, conflicts_with_all = ["queue", "queue_url", "endpoint_url", "region", "profile", "pollers", "visibility_timeout", "hooks_listen"])]
     pub(crate) no_ingest: bool,
 }
 
@@ -183,6 +185,28 @@ impl UnknownMailsRule {
     }
 }
 
+/// The listener that SNS posts to.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Events that SNS posts")]
+pub(crate) struct HooksArgs {
+    /// Take events that SNS posts to /hooks/sns on this address, which may be any: in plain HTTP, for a proxy that has
+    /// the public name's certificate [env: AFTERSEND_HOOKS_LISTEN]
+    #[arg(id = "hooks_listen", long = "hooks-listen", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A topic whose messages are taken, by its full name; once for each topic [env: AFTERSEND_HOOKS_TOPICS]
+    #[arg(id = "hooks_topic", long = "hooks-topic", value_name = "ARN")]
+    pub(crate) topics: Vec<TopicArn>,
+    /// The password that the subscription's address carries, asked of every request; raw delivery needs one. Better
+    /// by the variable, since other users can see a program's arguments [env: AFTERSEND_HOOKS_SECRET]
+    #[arg(id = "hooks_secret", long = "hooks-secret", value_name = "SECRET")]
+    // Not parsed here: a wrong value would be shown.
+    pub(crate) secret: Option<String>,
+    /// Take signatures of version 2 (SHA-256) alone, and none of version 1 (SHA-1) [default: false]
+    /// [env: AFTERSEND_HOOKS_SIGNATURE_2_ONLY]
+    #[arg(id = "hooks_signature_2_only", long = "hooks-signature-2-only")]
+    pub(crate) signature_2_only: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print every setting with its value and where that came from, secrets masked
@@ -193,6 +217,8 @@ pub(crate) enum ConfigCommand {
         queues: QueueArgs,
         #[command(flatten)]
         unknown_mails: UnknownMailsArgs,
+        #[command(flatten)]
+        hooks: Box<HooksArgs>,
     },
     /// Say whether everything in the configuration can be used, and exit with 2 where it can't
     Check,
@@ -402,10 +428,11 @@ impl Cli {
                 site.add_to(&mut flags);
             }
             Some(
-                Command::Serve(ServeArgs { site, queues, unknown_mails, .. })
-                | Command::Config(ConfigCommand::Show { site, queues, unknown_mails }),
+                Command::Serve(ServeArgs { site, queues, unknown_mails, hooks, .. })
+                | Command::Config(ConfigCommand::Show { site, queues, unknown_mails, hooks }),
             ) => {
                 site.add_to(&mut flags);
+                hooks.add_to(&mut flags);
                 queues.add_to(&mut flags);
                 unknown_mails.add_to(&mut flags);
             }
@@ -431,6 +458,15 @@ impl SiteArgs {
 impl UnknownMailsArgs {
     fn add_to(&self, flags: &mut Flags) {
         (flags.unknown_mails, flags.park_for) = (self.unknown_mails, self.park_for);
+    }
+}
+
+impl HooksArgs {
+    fn add_to(&self, flags: &mut Flags) {
+        flags.hooks_listen = self.listen;
+        flags.hooks_topics = (!self.topics.is_empty()).then(|| self.topics.clone());
+        flags.hooks_secret.clone_from(&self.secret);
+        flags.hooks_signature_2_only = self.signature_2_only.then_some(true);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod demo;
+mod hooks;
 mod ingest;
 mod migrate;
 mod polling;

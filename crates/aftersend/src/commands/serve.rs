@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
+    hooks::Webhook,
     ingest,
     polling::{self, Failing, Terminal},
     signals,
@@ -21,10 +22,10 @@ use crate::{
     output::Output,
 };
 
-/// Serves the site and polls the queues until it is told to stop.
+/// Serves the site, polls the queues and takes what SNS posts until it is told to stop.
 ///
 /// A queue that can't be polled does not end it: the site and the other queues are of use without. It is told in the
-/// log, again with each try. When the site ends by itself, everything ends, and the error says why.
+/// log, again with each try. When the site or the webhook ends by itself, everything ends, and the error says why.
 pub(crate) async fn run(
     args: &ServeArgs,
     settings: &Settings,
@@ -32,9 +33,13 @@ pub(crate) async fn run(
     output: Output,
 ) -> anyhow::Result<Outcome> {
     let queues = if args.no_ingest { &[][..] } else { &*settings.queues };
+    let webhook = match &settings.hooks {
+        Some(hooks) if !args.no_ingest => Some(Webhook::open(hooks).await?),
+        _ => None,
+    };
     let store = place.store().await?;
     let listener = listen(settings.listen).await?;
-    announce(&listener, queues, output)?;
+    announce(&listener, queues, webhook.as_ref(), output)?;
     let (stop, shutdown) = Shutdown::channel();
     let pump = Pump::new(store.clone(), shutdown.clone(), Arc::new(Terminal));
     let polling = async {
@@ -50,12 +55,21 @@ pub(crate) async fn run(
             join_continually(&store, shutdown.clone()).await;
         }
     };
+    let hooking = async {
+        let Some(webhook) = webhook else { return Ok(None) };
+        let ended = webhook.run(&pump, &shutdown).await;
+        stop.send_replace(true);
+        ended.map(Some)
+    };
     let site = site(listener, store.clone(), &stop, &shutdown);
     // The SDK's futures are large.
-    let (site, polled, ()) = tokio::join!(site, Box::pin(polling), joining);
+    let (site, hooked, polled, ()) = tokio::join!(site, hooking, Box::pin(polling), joining);
     let polled = polled?;
     if !queues.is_empty() {
         ingest::report(&polled, output)?;
+    }
+    if let Some(tally) = hooked? {
+        tracing::info!(%tally, "what SNS has posted");
     }
     site?;
     Ok(Outcome::Done)
@@ -87,15 +101,26 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Says where the site is, and where its events come from.
-pub(crate) fn announce(listener: &TcpListener, queues: &[Queue], output: Output) -> anyhow::Result<()> {
+pub(super) fn announce(
+    listener: &TcpListener,
+    queues: &[Queue],
+    webhook: Option<&Webhook>,
+    output: Output,
+) -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
+    let hooks =
+        webhook.map(|webhook| Ok::<_, anyhow::Error>(format!("http://{}/hooks/sns", webhook.address()?)));
+    let hooks = hooks.transpose()?;
     if output.is_json() {
         let names: Vec<&str> = queues.iter().map(|queue| &*queue.name).collect();
-        return output.json(&json!({ "listening": url, "queues": names }));
+        return output.json(&json!({ "listening": url, "queues": names, "hooks": hooks }));
     }
     output.text(format!("The site is at {url} (Ctrl-C ends it)"))?;
     for queue in queues {
         output.text(format!("Taking events from {} ({})", queue.name, queue.options.queue_url))?;
+    }
+    if let Some(url) = hooks {
+        output.text(format!("SNS may post to {url}, through a proxy that speaks TLS"))?;
     }
     Ok(())
 }

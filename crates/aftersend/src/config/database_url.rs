@@ -5,7 +5,7 @@ use std::fmt;
 use aftersend_store::{ConnectError, DatabaseAddress};
 
 /// What stands in place of a secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// Parameters of a URL whose values are no secrets. All others are masked: a driver may learn new ones.
 /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>

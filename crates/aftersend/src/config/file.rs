@@ -279,12 +279,21 @@ fn entry(text: &str, key: &Spanned<impl Sized>, value: &Spanned<DeValue<'_>>) ->
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("a number beyond 64 bits"), Value::Number),
         DeValue::Float(_) => Value::Other("a number with a fraction"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Boolean(truth) => Value::Truth(*truth),
         DeValue::Datetime(_) => Value::Other("a date or time"),
-        DeValue::Array(_) => Value::Other("a list"),
+        DeValue::Array(items) => texts(items.iter().map(Spanned::get_ref)).unwrap_or(Value::Other("a list")),
         DeValue::Table(_) => Value::Other("a table"),
     };
     Entry { value, position: Position::of(text, key.span().start) }
+}
+
+/// A list, if it is one of texts.
+fn texts<'a>(items: impl Iterator<Item = &'a DeValue<'a>>) -> Option<Value> {
+    let texts = items.map(|item| match item {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    });
+    texts.collect::<Option<Vec<String>>>().map(Value::Texts)
 }
 
 /// What to say of a key that nobody knows. The same key in another table is more likely meant than a similar one

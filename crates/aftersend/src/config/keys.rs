@@ -2,12 +2,15 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use aftersend_ingest::POLLERS_MAX;
+use aftersend_ingest::{HookSecret, HookSecretError, POLLERS_MAX, TopicArn, TopicArnError};
 use aftersend_store::{Prefix, PrefixError};
 use clap::ValueEnum as _;
 use jiff::SignedDuration;
 
-use super::{database_url::DatabaseUrl, value::Raw};
+use super::{
+    database_url::{DatabaseUrl, MASK},
+    value::Raw,
+};
 use crate::cli::{self, UnknownMailsRule};
 
 /// What a setting is called, wherever it can be given. `docs/configuration.md` tells people the same, and a test
@@ -227,8 +230,60 @@ pub(super) const QUEUE_VISIBILITY_TIMEOUT: Key<u32> = Key {
     is_secret: |_| false,
 };
 
+pub(super) const HOOKS_LISTEN: Key<SocketAddr> = Key::new(
+    About {
+        name: "hooks.listen",
+        flag: Some("--hooks-listen"),
+        variable: Some("AFTERSEND_HOOKS_LISTEN"),
+        default: Default::Depends("nowhere"),
+    },
+    |raw| {
+        let address = raw.text()?;
+        address
+            .parse()
+            .map_err(|_| format!("`{address}` is no address; one looks like 127.0.0.1:4101 or [::1]:4101"))
+    },
+);
+
+pub(super) const HOOKS_TOPICS: Key<Vec<TopicArn>> = Key {
+    about: About {
+        name: "hooks.topics",
+        flag: Some("--hooks-topic"),
+        variable: Some("AFTERSEND_HOOKS_TOPICS"),
+        default: Default::Depends("none: every message is refused"),
+    },
+    read: |raw| {
+        let topics = raw.texts()?.into_iter().map(str::parse).collect::<Result<_, TopicArnError>>();
+        topics.map_err(|error| error.to_string())
+    },
+    show: |topics| topics.iter().map(TopicArn::as_str).collect::<Vec<_>>().join(", "),
+    is_secret: |_| false,
+};
+
+pub(super) const HOOKS_SECRET: Key<HookSecret> = Key {
+    about: About {
+        name: "hooks.secret",
+        flag: Some("--hooks-secret"),
+        variable: Some("AFTERSEND_HOOKS_SECRET"),
+        default: Default::Depends("none: raw delivery is refused"),
+    },
+    read: |raw| raw.text()?.parse().map_err(|error: HookSecretError| error.to_string()),
+    show: |_| MASK.to_owned(),
+    is_secret: |_| true,
+};
+
+pub(super) const HOOKS_SIGNATURE_2_ONLY: Key<bool> = Key::new(
+    About {
+        name: "hooks.signature_2_only",
+        flag: Some("--hooks-signature-2-only"),
+        variable: Some("AFTERSEND_HOOKS_SIGNATURE_2_ONLY"),
+        default: Default::Fixed("false"),
+    },
+    truth,
+);
+
 /// All of them, in the order in which people are told.
-pub(super) const ALL: [&About; 16] = [
+pub(super) const ALL: [&About; 20] = [
     &DATABASE_URL.about,
     &PREFIX.about,
     &DATA_DIR.about,
@@ -245,7 +300,15 @@ pub(super) const ALL: [&About; 16] = [
     &QUEUE_ENDPOINT_URL.about,
     &QUEUE_POLLERS.about,
     &QUEUE_VISIBILITY_TIMEOUT.about,
+    &HOOKS_LISTEN.about,
+    &HOOKS_TOPICS.about,
+    &HOOKS_SECRET.about,
+    &HOOKS_SIGNATURE_2_ONLY.about,
 ];
+
+fn truth(raw: Raw<'_>) -> Result<bool, String> {
+    raw.truth()
+}
 
 fn pollers(raw: Raw<'_>) -> Result<NonZeroUsize, String> {
     raw.number(NonZeroUsize::MIN.get(), POLLERS_MAX)

@@ -7,6 +7,7 @@
 mod database_url;
 mod fault;
 mod file;
+mod hooks;
 mod keys;
 mod layers;
 mod queues;
@@ -17,6 +18,7 @@ mod value;
 mod tests;
 
 pub(crate) use fault::ConfigError;
+pub(crate) use hooks::Hooks;
 pub(crate) use layers::{Shown, Source};
 pub(crate) use queues::Queue;
 pub(crate) use settings::{Database, Flags, Settings};

@@ -2,12 +2,14 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use aftersend_ingest::TopicArn;
 use aftersend_store::{DatabaseAddress, Prefix, TagNames, UnknownMails};
 
 use super::{
     database_url::DatabaseUrl,
     fault::{ConfigError, Place},
     file::ConfigFile,
+    hooks::{self, Hooks},
     keys,
     layers::{Environment, Layers, Scope, Shown, Source, Taken},
     queues::{self, Queue},
@@ -36,6 +38,11 @@ pub(crate) struct Flags {
     pub(crate) visibility_timeout: Option<u32>,
     pub(crate) unknown_mails: Option<UnknownMailsRule>,
     pub(crate) park_for: Option<Duration>,
+    pub(crate) hooks_listen: Option<SocketAddr>,
+    pub(crate) hooks_topics: Option<Vec<TopicArn>>,
+    /// As it was written, as a database's URL is.
+    pub(crate) hooks_secret: Option<String>,
+    pub(crate) hooks_signature_2_only: Option<bool>,
     /// Only flags may name the database: made-up mail must not land in whatever database the surroundings name.
     pub(crate) database_by_flag_only: bool,
 }
@@ -63,6 +70,7 @@ pub(crate) struct Settings {
     pub(crate) unknown_mails: UnknownMails,
     /// None of them, one, or several.
     pub(crate) queues: Vec<Queue>,
+    pub(crate) hooks: Option<Hooks>,
     /// Each setting, for people who ask.
     pub(crate) shown: Vec<Shown>,
     /// What people should know although everything could be read, a sentence each.
@@ -98,6 +106,7 @@ impl Settings {
         let rule = layers.take(&keys::UNKNOWN_MAILS, &ingest, flags.unknown_mails).value;
         let park_for = layers.take(&keys::PARK_FOR, &ingest, flags.park_for).value;
         let queues = queues::take(&mut layers, file, flags, &pollers);
+        let hooks = hooks::take(&mut layers, file, flags);
 
         let Layers { shown, mut faults, has_secret_in_file, .. } = layers;
         let unknown_mails = rule.zip(park_for).map(|(rule, park_for)| match rule {
@@ -132,6 +141,7 @@ impl Settings {
             tag_names: TagNames { template, campaign },
             unknown_mails,
             queues,
+            hooks,
             shown,
             notes,
         })

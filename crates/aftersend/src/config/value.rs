@@ -5,6 +5,9 @@
 pub(super) enum Value {
     Text(String),
     Number(i64),
+    Truth(bool),
+    /// Of texts alone.
+    Texts(Vec<String>),
     /// Anything else; its name with an article, for a sentence.
     Other(&'static str),
 }
@@ -14,6 +17,8 @@ impl Value {
         match self {
             Self::Text(_) => "a text",
             Self::Number(_) => "a number",
+            Self::Truth(_) => "true or false",
+            Self::Texts(_) => "a list",
             Self::Other(kind) => kind,
         }
     }
@@ -40,6 +45,30 @@ impl<'a> Raw<'a> {
             return Err("it is empty; leave the key out instead".to_owned());
         }
         Ok(text)
+    }
+
+    /// A list of texts, of which none is empty: in the file a list or one text, elsewhere with commas between.
+    pub(super) fn texts(self) -> Result<Vec<&'a str>, String> {
+        let texts: Vec<&str> = match self {
+            Self::Text(text) => text.split(',').map(str::trim).collect(),
+            Self::File(Value::Text(text)) => vec![text],
+            Self::File(Value::Texts(texts)) => texts.iter().map(String::as_str).collect(),
+            Self::File(other) => return Err(format!("it should be a list of texts, not {}", other.kind())),
+        };
+        if texts.iter().any(|text| text.trim().is_empty()) {
+            return Err("one of its texts is empty; leave that out instead".to_owned());
+        }
+        Ok(texts)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(self) -> Result<bool, String> {
+        match self {
+            Self::Text("true") | Self::File(Value::Truth(true)) => Ok(true),
+            Self::Text("false") | Self::File(Value::Truth(false)) => Ok(false),
+            Self::Text(text) => Err(format!("it should be true or false, not `{text}`")),
+            Self::File(other) => Err(format!("it should be true or false, not {}", other.kind())),
+        }
     }
 
     /// A whole number within bounds, both of which are possible.

@@ -4,6 +4,7 @@
 
 mod config;
 mod demo;
+mod hooks;
 mod ingest;
 mod migrate;
 mod program;

@@ -61,7 +61,7 @@ pub(crate) async fn run(
     report(&traffic, &tally, &verdict, output)?;
     if let Some(listener) = listener {
         hints(place, &traffic, output)?;
-        serve::announce(&listener, &[], output)?;
+        serve::announce(&listener, &[], None, output)?;
         let (stop, shutdown) = Shutdown::channel();
         serve::site(listener, store, &stop, &shutdown).await?;
     }

@@ -29,7 +29,7 @@ struct Case {
     default: Option<&'static str>,
 }
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 20] = [
     Case {
         name: "database_url",
         shown_as: "database_url",
@@ -153,6 +153,46 @@ const CASES: [Case; 16] = [
         file: ("'1m 30s'", "90s"),
         default: None,
     },
+    Case {
+        name: "hooks.listen",
+        shown_as: "hooks.listen",
+        flag: Some((|flags| flags.hooks_listen = Some(SocketAddr::from(([0, 0, 0, 0], 1))), "0.0.0.0:1")),
+        variable: Some("10.0.0.1:2"),
+        file: ("'[::]:3'", "[::]:3"),
+        default: None,
+    },
+    Case {
+        name: "hooks.topics",
+        shown_as: "hooks.topics",
+        flag: Some((
+            |flags| {
+                flags.hooks_topics = Some(vec!["arn:aws:sns:eu-west-1:123456789012:one".parse().unwrap()]);
+            },
+            "arn:aws:sns:eu-west-1:123456789012:one",
+        )),
+        variable: Some("arn:aws:sns:eu-west-1:123456789012:two"),
+        file: (
+            "['arn:aws:sns:eu-west-1:123456789012:three', 'arn:aws:sns:eu-west-1:123456789012:four']",
+            "arn:aws:sns:eu-west-1:123456789012:three, arn:aws:sns:eu-west-1:123456789012:four",
+        ),
+        default: None,
+    },
+    Case {
+        name: "hooks.secret",
+        shown_as: "hooks.secret",
+        flag: Some((|flags| flags.hooks_secret = Some("one-that-nobody-guesses".to_owned()), "***")),
+        variable: Some("two-that-nobody-guesses"),
+        file: ("'three-that-nobody-guesses'", "***"),
+        default: None,
+    },
+    Case {
+        name: "hooks.signature_2_only",
+        shown_as: "hooks.signature_2_only",
+        flag: Some((|flags| flags.hooks_signature_2_only = Some(true), "true")),
+        variable: Some("false"),
+        file: ("true", "true"),
+        default: Some("false"),
+    },
     // In a flag or a variable it names another queue, and not another URL of the file's.
     Case {
         name: "queue.url",
@@ -196,6 +236,7 @@ fn every_setting_comes_from_the_strongest_layer_that_has_it() {
         if let Some(value) = case.variable {
             let settings = settle(&flags, &variables, Some(&document)).unwrap();
             let source = format!("environment variable {}", about.variable.unwrap());
+            let value = if case.name == "hooks.secret" { "***" } else { value };
             assert_eq!(shown(&settings, case.shown_as), (Some(value.to_owned()), source));
             // A variable that is set to nothing is as good as one that is not set.
             variables = vec![(about.variable.unwrap(), "")];
@@ -422,5 +463,31 @@ fn the_rule_for_unknown_mails_has_its_time() {
     ] {
         let said = settle_file(&format!("[ingest]\n{line}")).unwrap_err();
         assert!(said.contains("line 2, column 1: `ingest.") && said.contains(what), "{said}");
+    }
+}
+
+#[test]
+fn what_sns_posts_is_taken_where_an_address_is_given() {
+    let file = "[hooks]\nlisten = '0.0.0.0:4101'\ntopics = ['arn:aws:sns:eu-west-1:123456789012:ses']";
+    let hooks = settle_file(file).unwrap().hooks.unwrap();
+    assert_eq!(hooks.listen.to_string(), "0.0.0.0:4101");
+    assert_eq!(hooks.options.topics.len(), 1);
+    assert!(hooks.options.secret.is_none() && !hooks.options.signature_2_only);
+    assert!(settle_file("[hooks]\ntopics = []").unwrap().hooks.is_none());
+    let several = "arn:aws:sns:eu-west-1:123456789012:one, arn:aws:sns:eu-west-1:123456789012:two";
+    let settings = settle(&Flags::default(), &[("AFTERSEND_HOOKS_TOPICS", several)], Some(file)).unwrap();
+    assert_eq!(settings.hooks.unwrap().options.topics.len(), 2);
+
+    for (line, what) in [
+        ("topics = 'ses'", "`ses` is no SNS topic"),
+        ("topics = [1]", "it should be a list of texts, not a list"),
+        ("topics = ['']", "one of its texts is empty"),
+        ("listen = '4101'", "`4101` is no address"),
+        ("signature_2_only = 'yes'", "it should be true or false, not a text"),
+        ("secret = 'hunter2'", "20 to 128 characters"),
+    ] {
+        let said = settle_file(&format!("[hooks]\n{line}")).unwrap_err();
+        assert!(said.contains("line 2, column 1: `hooks.") && said.contains(what), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
 }

@@ -17,6 +17,23 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Step 137 on a large database, online and in one transaction, with and without an application that writes
     Migrate(MigrateOptions),
+    /// Storing events beside a million older mails, against the least that the server must do for the same rows, and
+    /// against a row at a time; and taking them from a queue
+    Ingest(IngestOptions),
+}
+
+/// Where the bench works, and what with.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceOptions {
+    /// Where to put the server's data, in a new folder that is removed at the end
+    #[arg(long, default_value_os_t = env::temp_dir(), value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The program to measure, if not the one beside this program
+    #[arg(long, value_name = "PATH")]
+    pub(crate) aftersend: Option<PathBuf>,
+    /// Write the report to a file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -43,15 +60,29 @@ pub(crate) struct MigrateOptions {
     /// 0 leaves that out
     #[arg(long, default_value = "20", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) alone_seconds: Duration,
-    /// Where to put the server's data, in a new folder that is removed at the end
-    #[arg(long, default_value_os_t = env::temp_dir(), value_name = "FOLDER")]
-    pub(crate) folder: PathBuf,
-    /// The program to measure, if not the one beside this program
-    #[arg(long, value_name = "PATH")]
-    pub(crate) aftersend: Option<PathBuf>,
-    /// Write the report to a file, too
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestOptions {
+    /// How many mails the events are about, four events each
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
+    pub(crate) mails: u32,
+    /// How many older mails with some three events each are there before
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=100_000_000))]
+    pub(crate) older_mails: u32,
+    /// How often to run each way; the figures are medians
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) runs: u32,
+    /// About how many of the events to store a row at a time: all those of every so-manieth mail
+    #[arg(long, default_value_t = 40_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=40_000_000))]
+    pub(crate) row_events: u32,
+    /// About how many of the events to put into a queue, in the same way; 0 leaves the queue out, which needs npm
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) messages: u32,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
 }
 
 /// A time at most an hour.

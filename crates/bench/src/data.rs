@@ -5,8 +5,12 @@
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
+use tokio_postgres::types::ToSql;
 
-use crate::{product::Product, progress::say, server::PrivateServer, session::Session};
+use crate::{
+    cli::MigrateOptions, disk::BYTES_OF_SERVER, product::Product, progress::say, server::PrivateServer,
+    session::Session,
+};
 
 const FUNCTIONS: &str = include_str!("sql/functions.sql");
 const MAILS: &str = include_str!("sql/mails.sql");
@@ -17,11 +21,26 @@ const COUNT: &str = include_str!("sql/count.sql");
 /// How many mails a statement makes: small enough to show progress and to be interrupted.
 const CHUNK_MAILS: u32 = 50_000;
 
+/// The generated database, its clone with what a step adds to it (indexes, dead rows), and files of sorts: measured
+/// with a million mails, and rounded up.
+const BYTES_PER_MAIL: u64 = 9_000;
+
+/// One mail's opens likewise, for a template and a clone.
+const BYTES_PER_OPEN: u64 = 2_000;
+
 /// How many more times the first mail was opened in one second.
 const LARGEST_GROUP_MORE: u16 = 396;
 
 /// Checks no foreign keys, which hold by construction and would take as long as all the rest. Of a loading session only.
 const NO_TRIGGERS: &str = "SET session_replication_role = replica";
+
+/// How much room all of it takes.
+pub(crate) fn bytes_needed(options: &MigrateOptions) -> u64 {
+    // Of the two databases of opens the larger has ten times the number, and both stay to the end.
+    u64::from(options.mails) * BYTES_PER_MAIL
+        + u64::from(options.opens) * 11 * BYTES_PER_OPEN
+        + BYTES_OF_SERVER
+}
 
 /// A database at V136 to clone, with what is in it.
 #[derive(Debug, Serialize)]
@@ -44,21 +63,12 @@ pub(crate) async fn generate_mails(
 ) -> anyhow::Result<Template> {
     let name = "mails";
     let session = open_new(server, product, name).await?;
-    let total = i64::from(mails);
-    for first in (1..=mails).step_by(CHUNK_MAILS as usize) {
-        let last = mails.min(first.saturating_add(CHUNK_MAILS - 1));
-        let (from, to) = (i64::from(first), i64::from(last));
-        session.execute(MAILS, &[&from, &to, &total]).await.context("generating mails")?;
-        let more = i32::from(LARGEST_GROUP_MORE);
-        session.execute(EVENTS, &[&from, &to, &total, &more]).await.context("generating events")?;
-        if last == mails || last.is_multiple_of(4 * CHUNK_MAILS) {
-            say(format!("generated {last} of {mails} mails with their events"));
-        }
-    }
+    fill(&session, mails, true).await?;
     let template = finish(session, name).await?;
     let duplicates = i64::from(mails / 10 * 3 + (mails % 10).min(2)) + i64::from(LARGEST_GROUP_MORE);
     ensure!(
-        template.distinct_events == 3 * total && template.events - template.distinct_events == duplicates,
+        template.distinct_events == 3 * i64::from(mails)
+            && template.events - template.distinct_events == duplicates,
         "the generated database is not as meant: {template:?}"
     );
     Ok(template)
@@ -82,7 +92,29 @@ pub(crate) async fn generate_opens(
     Ok(template)
 }
 
-async fn open_new(server: &PrivateServer, product: &Product, name: &str) -> anyhow::Result<Session> {
+/// Fills tables of V136 with that many mails and their events, with or without duplicates of some of these.
+pub(crate) async fn fill(session: &Session, mails: u32, duplicates: bool) -> anyhow::Result<()> {
+    let total = i64::from(mails);
+    let more = i32::from(LARGEST_GROUP_MORE);
+    for first in (1..=mails).step_by(CHUNK_MAILS as usize) {
+        let last = mails.min(first.saturating_add(CHUNK_MAILS - 1));
+        let (from, to) = (i64::from(first), i64::from(last));
+        session.execute(MAILS, &[&from, &to, &total]).await.context("generating mails")?;
+        let events: [&(dyn ToSql + Sync); 5] = [&from, &to, &total, &more, &duplicates];
+        session.execute(EVENTS, &events).await.context("generating events")?;
+        if last == mails || last.is_multiple_of(4 * CHUNK_MAILS) {
+            say(format!("generated {last} of {mails} mails with their events"));
+        }
+    }
+    Ok(())
+}
+
+/// A new database with the tables of V136 and nothing in them, and a session that checks no foreign keys.
+pub(crate) async fn open_new(
+    server: &PrivateServer,
+    product: &Product,
+    name: &str,
+) -> anyhow::Result<Session> {
     let maintenance = Session::open(&server.maintenance_address(), "bench").await?;
     maintenance.batch_execute(&format!("CREATE DATABASE {name}")).await?;
     product.make_schema(&server.address(name)).await.context("making the tables of V136")?;
@@ -93,10 +125,15 @@ async fn open_new(server: &PrivateServer, product: &Product, name: &str) -> anyh
 }
 
 /// Brings the database into the state of one that has run for long, and everything to disk, so that no run pays for
-/// what the generation left to do. Takes the session, since nobody may be connected to a database that is cloned.
-async fn finish(session: Session, name: &str) -> anyhow::Result<Template> {
+/// what the generation left to do.
+pub(crate) async fn settle(session: &Session) -> anyhow::Result<()> {
     session.batch_execute("VACUUM (ANALYZE)").await.context("vacuuming")?;
-    session.batch_execute("CHECKPOINT").await?;
+    Ok(session.batch_execute("CHECKPOINT").await?)
+}
+
+/// Settles the database and counts what is in it. Takes the session, since nobody may be connected to a database that is cloned.
+async fn finish(session: Session, name: &str) -> anyhow::Result<Template> {
+    settle(&session).await?;
     let row = session.query_one(COUNT, &[]).await.context("counting what was generated")?;
     Ok(Template {
         name: name.to_owned(),

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod cli;
+mod clone;
 mod data;
 mod disk;
+mod ingest;
 mod machine;
 mod measure;
 mod product;
@@ -19,29 +21,55 @@ use std::{fs, io, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    cli::{Cli, Command, MigrateOptions},
+    cli::{Cli, Command, PlaceOptions},
     product::Product,
     progress::say,
-    report::Report,
     server::PrivateServer,
 };
 
 /// What shells report for a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
 
+/// What a bench came to.
+struct Measured {
+    /// The report, as one line of JSON.
+    report: String,
+    failed_runs: usize,
+}
+
+impl Measured {
+    fn new(report: &impl Serialize, failed_runs: usize) -> anyhow::Result<Self> {
+        Ok(Self { report: serde_json::to_string(report)?, failed_runs })
+    }
+}
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .with_writer(io::stderr)
         .init();
-    let Cli { command: Command::Migrate(options) } = Cli::parse();
-    match migrate(&options) {
-        Ok(Some(report)) if report.failed_runs() == 0 => ExitCode::SUCCESS,
-        Ok(Some(report)) => {
-            say(format!("error: {} runs failed; each says why in the report", report.failed_runs()));
+    let measured = match Cli::parse().command {
+        Command::Migrate(options) => {
+            run(&options.place, data::bytes_needed(&options), async |product, server| {
+                let report = measure::migrate(&options, product, server).await?;
+                Measured::new(&report, report.failed_runs())
+            })
+        }
+        Command::Ingest(options) => {
+            run(&options.place, ingest::bytes_needed(&options), async |product, server| {
+                let report = ingest::measure(&options, product, server).await?;
+                Measured::new(&report, report.failed_runs())
+            })
+        }
+    };
+    match measured {
+        Ok(Some(Measured { failed_runs: 0, .. })) => ExitCode::SUCCESS,
+        Ok(Some(Measured { failed_runs, .. })) => {
+            say(format!("error: {failed_runs} runs failed; each says why in the report"));
             ExitCode::FAILURE
         }
         Ok(None) => {
@@ -55,10 +83,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// The whole bench, and `None` when it was interrupted. Nothing of it stays on the machine, however it ends.
-fn migrate(options: &MigrateOptions) -> anyhow::Result<Option<Report>> {
-    let product = Product::find(options.aftersend.as_deref())?;
-    disk::require_room(options)?;
+/// A whole bench, and `None` when it was interrupted. Nothing of it stays on the machine, however it ends.
+fn run(
+    place: &PlaceOptions,
+    bytes_needed: u64,
+    measure: impl AsyncFnOnce(&Product, &PrivateServer) -> anyhow::Result<Measured>,
+) -> anyhow::Result<Option<Measured>> {
+    let product = Product::find(place.aftersend.as_deref())?;
+    disk::require_room(&place.folder, bytes_needed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // Before the server, so that from here on a signal ends the bench in order.
     let mut signals = {
@@ -66,25 +98,24 @@ fn migrate(options: &MigrateOptions) -> anyhow::Result<Option<Report>> {
         [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
     };
     // Outside of the runtime: to start and stop the server blocks, and it must outlive whatever uses it.
-    let server = PrivateServer::start(&options.folder)?;
+    let server = PrivateServer::start(&place.folder)?;
     let measured = runtime.block_on(async {
         tokio::select! {
-            measured = measure::migrate(options, &product, &server) => measured.map(Some),
+            measured = measure(&product, &server) => measured.map(Some),
             () = any_of(&mut signals) => Ok(None),
         }
     });
     drop(runtime);
     let stopped = server.stop();
-    let report = measured?;
+    let measured = measured?;
     stopped?;
-    if let Some(report) = &report {
-        let line = serde_json::to_string(report)?;
-        if let Some(path) = &options.output {
-            fs::write(path, format!("{line}\n")).with_context(|| format!("writing {}", path.display()))?;
+    if let Some(Measured { report, .. }) = &measured {
+        if let Some(path) = &place.output {
+            fs::write(path, format!("{report}\n")).with_context(|| format!("writing {}", path.display()))?;
         }
-        println!("{line}");
+        println!("{report}");
     }
-    Ok(report)
+    Ok(measured)
 }
 
 async fn any_of([interrupt, terminate]: &mut [Signal; 2]) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    clone::on_clone,
     data::Template,
     product::{Migration, Product, Way},
     sampler::{Sample, Sampler, Wait},
@@ -21,9 +22,6 @@ const OUTCOME: &str = include_str!("sql/outcome.sql");
 
 /// The indexes that step 137 makes.
 const INDEXES: i64 = 8;
-
-/// The database that a run works on.
-const CLONE: &str = "clone";
 
 /// What is the case during a run.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +92,7 @@ pub(crate) async fn migrate(
     situation: Situation,
     lead: Duration,
 ) -> anyhow::Result<Figures> {
-    on_clone(server, template, async |address| match situation {
+    on_clone(server, &template.name, async |address| match situation {
         Situation::Quiet => migrate_quietly(product, address, template, way).await,
         Situation::Writer(load) => migrate_beside_writer(product, address, template, way, load, lead).await,
     })
@@ -109,7 +107,7 @@ pub(crate) async fn write_alone(
     lead: Duration,
     duration: Duration,
 ) -> anyhow::Result<WriterFigures> {
-    on_clone(server, template, async |address| {
+    on_clone(server, &template.name, async |address| {
         let writer = Writer::start(address, load, template.events).await?;
         let sampler = Sampler::start(address, writer.process_ids()).await?;
         sleep(lead).await;
@@ -154,25 +152,6 @@ async fn migrate_beside_writer(
     check_outcome(address, template.distinct_events + stored).await?;
     let writer = writer_figures(&writes, &samples, migration.began, migration.ended)?;
     Ok(Figures::new(migration, Some(writer)))
-}
-
-/// Works on a clone of the database and drops it afterwards, however that ended.
-async fn on_clone<T>(
-    server: &PrivateServer,
-    template: &Template,
-    work: impl AsyncFnOnce(&str) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let maintenance = Session::open(&server.maintenance_address(), "bench").await?;
-    // As files, and not through the log of changes, whose bulk would be the run's burden. The checkpoint writes to disk
-    // what else is left to write, so that each run begins alike.
-    let clone = format!("CREATE DATABASE {CLONE} TEMPLATE {} STRATEGY file_copy", template.name);
-    maintenance.batch_execute(&clone).await.context("cloning the database")?;
-    maintenance.batch_execute("CHECKPOINT").await?;
-    let worked = work(&server.address(CLONE)).await;
-    let dropped = maintenance.batch_execute(&format!("DROP DATABASE {CLONE} WITH (FORCE)")).await;
-    let worked = worked?;
-    dropped.context("dropping the clone")?;
-    Ok(worked)
 }
 
 /// A step that is quick because it left work undone would win every comparison.

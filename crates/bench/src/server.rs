@@ -32,9 +32,28 @@ impl PrivateServer {
     /// How to connect to a database of it: a list of `key=value`, as this program's driver and the product read it.
     /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
     pub(crate) fn address(&self, database: &str) -> String {
-        let connection = self.server.connection();
-        let host = connection.socket_dir.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
-        format!("host='{host}' port={} user={} dbname={database}", connection.port, connection.user)
+        self.address_at(self.socket_folder(), database)
+    }
+
+    /// The same for something that listens in the server's stead, in another folder.
+    pub(crate) fn address_at(&self, folder: &Path, database: &str) -> String {
+        let host = folder.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
+        format!("host='{host}' port={} user={} dbname={database}", self.port(), self.server.connection().user)
+    }
+
+    /// Where its socket lies.
+    pub(crate) fn socket_folder(&self) -> &Path {
+        &self.server.connection().socket_dir
+    }
+
+    /// The number in its socket's name.
+    pub(crate) fn port(&self) -> u16 {
+        self.server.connection().port
+    }
+
+    /// The folder that goes with the server, for other files that nobody needs afterwards.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where databases are made and dropped from.

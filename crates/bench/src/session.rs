@@ -1,6 +1,6 @@
 //! A connection that goes away with its handle.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
@@ -35,6 +35,13 @@ impl Deref for Session {
 
     fn deref(&self) -> &Client {
         &self.client
+    }
+}
+
+/// For transactions, which take the session for themselves.
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
     }
 }
 

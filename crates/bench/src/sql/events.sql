@@ -1,6 +1,7 @@
 -- Three events for each of the mails number $1 to $2 of $3: sent; delivered or delayed; opened, clicked or bounced.
 -- Three mails in ten have one of them twice, each another one, and the first mail was opened some hundred times in one
--- second. Duplicates come a while after what they repeat, as a queue's redeliveries do.
+-- second: unless $5 is false, which leaves all of those out. Duplicates come a while after what they repeat, as a
+-- queue's redeliveries do.
 INSERT INTO public.phoenix_kit_email_events (
     uuid, email_log_uuid, event_type, event_data, occurred_at, ip_address, user_agent, link_url, bounce_type,
     delay_type, inserted_at, updated_at
@@ -31,7 +32,7 @@ FROM (
     FROM generate_series($1::bigint, $2::bigint) AS number
 ) AS mail
 CROSS JOIN LATERAL generate_series(
-    0, 2 + (mail.number % 10 < 3)::int + CASE WHEN mail.number = 1 THEN $4::integer ELSE 0 END
+    0, 2 + CASE WHEN $5 THEN (mail.number % 10 < 3)::int + CASE WHEN mail.number = 1 THEN $4::integer ELSE 0 END ELSE 0 END
 ) AS copy
 CROSS JOIN LATERAL (
     -- The first three are the mail's own; the fourth repeats one of them, and further ones the open.

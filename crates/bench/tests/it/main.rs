@@ -26,7 +26,7 @@ fn open_folder() -> TempDir {
 /// where it is missing the bench says how to.
 fn bench(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aftersend-bench"));
-    command.arg("migrate").arg("--folder").arg(folder.path()).args(arguments).stdin(Stdio::null());
+    command.args(arguments).arg("--folder").arg(folder.path()).stdin(Stdio::null());
     command
 }
 
@@ -41,14 +41,15 @@ fn expect_positive(report: &Value, pointer: &str) {
 }
 
 #[test]
-fn a_small_bench_gives_every_figure_and_leaves_nothing() {
+fn a_small_bench_of_steps_gives_every_figure_and_leaves_nothing() {
     let (folder, results) = (open_folder(), TempDir::new().unwrap());
     let file = results.path().join("report.json");
-    let output = bench(&folder, &["--mails", "500", "--runs", "1", "--opens", "50", "--lead-seconds", "0"])
-        .args(["--alone-seconds", "0.3", "--duplicates-per-second", "100", "--output"])
-        .arg(&file)
-        .output()
-        .unwrap();
+    let output =
+        bench(&folder, &["migrate", "--mails", "500", "--runs", "1", "--opens", "50", "--lead-seconds", "0"])
+            .args(["--alone-seconds", "0.3", "--duplicates-per-second", "100", "--output"])
+            .arg(&file)
+            .output()
+            .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -88,9 +89,54 @@ fn a_small_bench_gives_every_figure_and_leaves_nothing() {
 }
 
 #[test]
+fn a_small_bench_of_ingest_gives_every_figure_and_leaves_nothing() {
+    let folder = open_folder();
+    let sizes = ["--mails", "300", "--older-mails", "200", "--row-events", "400", "--messages", "120"];
+    let output = bench(&folder, &["ingest", "--runs", "1"]).args(sizes).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let report: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+
+    assert_eq!(report["sizes"]["events"], 1200);
+    assert_eq!(report["sizes"]["older_events"], 600);
+    assert!(report["sizes"]["event_bytes"].as_u64() >= Some(2_000), "{report}");
+    assert_eq!(report["postgres"]["settings"]["fsync"], "on");
+    for (way, events) in [
+        ("aftersend", 1200),
+        ("aftersend_two", 1200),
+        ("floor", 1200),
+        ("row_at_a_time", 400),
+        ("sqs", 120),
+        ("sqs_bare", 120),
+    ] {
+        expect_positive(&report, &format!("/{way}/events_per_second"));
+        assert_eq!(report[way]["events"], events);
+    }
+    for figure in [
+        "aftersend_to_floor",
+        "aftersend_two_to_floor",
+        "aftersend_to_row_at_a_time",
+        "sqs_to_bare",
+        "sqs_to_lower",
+        "round_trips_per_event",
+        "aftersend/peak_memory_bytes",
+    ] {
+        expect_positive(&report, &format!("/{figure}"));
+    }
+    // Both store as many to a transaction, but for how the last one ends; a row at a time is just that.
+    let batch = |way: &str| report[way]["events_per_transaction"].as_f64().unwrap();
+    assert!(batch("aftersend") > 50.0, "{report}");
+    assert!((batch("aftersend") / batch("floor") - 1.0).abs() < 0.2, "{report}");
+    assert_eq!(report["row_at_a_time"]["events_per_transaction"], 1.0);
+    assert!(report["runs"].as_array().unwrap().iter().all(|run| run["error"].is_null()), "{report}");
+    assert_eq!(entries(&folder), 0);
+}
+
+#[test]
 fn an_interrupt_ends_it_and_leaves_nothing() {
     let folder = open_folder();
-    let mut bench = bench(&folder, &["--mails", "500", "--alone-seconds", "3600"])
+    let mut bench = bench(&folder, &["migrate", "--mails", "500", "--alone-seconds", "3600"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();

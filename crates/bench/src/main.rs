@@ -7,6 +7,7 @@ mod disk;
 mod ingest;
 mod machine;
 mod measure;
+mod processor;
 mod product;
 mod progress;
 mod report;

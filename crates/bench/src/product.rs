@@ -16,6 +16,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use crate::processor;
+
 /// How long one call may take before it counts as hanging.
 const CALL_TIME_MAX: Duration = Duration::from_hours(2);
 
@@ -158,9 +160,9 @@ impl Product {
     async fn migrate_up(&self, address: &str, words: &[&str]) -> anyhow::Result<Migration> {
         let mut command = self.on_database(address);
         command.args(["migrate", "up"]).args(words);
-        let (processor_before, began) = (processor_time_of_children(), Instant::now());
+        let (processor_before, began) = (processor::of_ended_children(), Instant::now());
         let output = self.call(&mut command).await?;
-        let (ended, processor_after) = (Instant::now(), processor_time_of_children());
+        let (ended, processor_after) = (Instant::now(), processor::of_ended_children());
         let processor_time = processor_after.and_then(|after| after.checked_sub(processor_before?));
         Ok(Migration { began, ended, processor_time, said: last_line(&output)? })
     }
@@ -218,36 +220,9 @@ const fn peak_memory_bytes_of(_process: u32) -> Option<u64> {
     None
 }
 
-/// The processor time, user's and system's, of all programs that this one has run and waited for: a difference is that
-/// of those that ran meanwhile. <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
-#[cfg(target_os = "linux")]
-pub(crate) fn processor_time_of_children() -> Option<Duration> {
-    const CUTIME: usize = 16;
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is the program's name in brackets and may hold blanks; the third follows the last bracket.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_ascii_whitespace().skip(CUTIME - 3).map(|ticks| ticks.parse::<u64>().ok());
-    let ticks = times.next()?? + times.next()??;
-    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) const fn processor_time_of_children() -> Option<Duration> {
-    None
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_processor_time_of_children_is_counted() {
-        let before = processor_time_of_children().unwrap();
-        // Tenths of a second of a shell's work, where a tick is a hundredth.
-        let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
-        assert!(std::process::Command::new("sh").args(["-c", busy]).status().unwrap().success());
-        assert!(processor_time_of_children().unwrap() > before);
-    }
 
     #[test]
     fn the_memory_of_a_process_is_seen() {

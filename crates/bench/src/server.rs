@@ -1,12 +1,12 @@
 //! The private server that everything is measured on.
 
-use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use aftersend_embedded::{Options, Server};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use crate::progress::say;
+use crate::{processor, progress::say};
 
 /// A new server with its data in a folder of its own. Dropped, it stops, and the folder goes.
 pub(crate) struct PrivateServer {
@@ -49,6 +49,14 @@ impl PrivateServer {
     /// The number in its socket's name.
     pub(crate) fn port(&self) -> u16 {
         self.server.connection().port
+    }
+
+    /// The processor time that it has taken, with all that it runs, as far as this system tells.
+    pub(crate) fn processor_time(&self) -> Option<Duration> {
+        // The first line is the process that all others of the server were started by.
+        // https://www.postgresql.org/docs/current/storage-file-layout.html
+        let lines = fs::read_to_string(self.folder.path().join("data/postgres/postmaster.pid")).ok()?;
+        processor::of_family(lines.lines().next()?.trim().parse().ok()?)
     }
 
     /// The folder that goes with the server, for other files that nobody needs afterwards.

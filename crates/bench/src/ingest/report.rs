@@ -50,6 +50,8 @@ struct Summary {
     events_per_transaction: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     program_processor_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_processor_seconds: Option<f64>,
     /// The most of all runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<f64>,
@@ -181,6 +183,7 @@ impl Summary {
             events: figures().map(|figures| figures.events).next(),
             events_per_transaction: median_of(|figures| figures.events_per_transaction),
             program_processor_seconds: median_of(|figures| figures.program_processor_seconds),
+            server_processor_seconds: median_of(|figures| figures.server_processor_seconds),
             peak_memory_bytes: maximum(figures().filter_map(memory)),
             at_once: None,
         }
@@ -203,6 +206,7 @@ mod tests {
             events_per_transaction: Some(200.0),
             peak_memory_bytes,
             program_processor_seconds: None,
+            server_processor_seconds: None,
             said: Vec::new(),
         };
         let result = events_per_second.map(figures).ok_or_else(|| anyhow::anyhow!("the server said no"));

@@ -1,9 +1,12 @@
 //! A row at a time: each event looked up, inserted and told to its mail in a transaction of its own, as trackers do that
 //! take one message after the other.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use anyhow::ensure;
@@ -34,27 +37,34 @@ struct Arrived {
     json: String,
 }
 
-/// Stores the events of every so-manieth mail, and gives when it began and ended. Each connection takes the next event in
-/// the order of time.
-pub(super) async fn store(address: &str, every: u32) -> anyhow::Result<(Instant, Instant)> {
-    let reader = Session::open(address, "bench").await?;
-    let rows = reader.query(READ, &[&i32::try_from(every)?]).await?;
-    let events: Arc<[Arrived]> = rows.iter().map(arrived).collect::<Result<_, _>>()?;
-    drop((reader, rows));
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut sessions = Vec::new();
-    for _ in 0..CONNECTIONS {
-        sessions.push(Session::open(address, "bench rows").await?);
+/// Events to store.
+pub(super) struct Rows(Arc<[Arrived]>);
+
+impl Rows {
+    /// Reads the events of every so-manieth mail.
+    pub(super) async fn read(address: &str, every: u32) -> anyhow::Result<Self> {
+        let session = Session::open(address, "bench").await?;
+        let rows = session.query(READ, &[&i32::try_from(every)?]).await?;
+        Ok(Self(rows.iter().map(arrived).collect::<Result<_, _>>()?))
     }
-    let began = Instant::now();
-    let mut lanes = JoinSet::new();
-    for session in sessions {
-        lanes.spawn(lane(session, Arc::clone(&events), Arc::clone(&next)));
+
+    /// Stores them, and gives the time that it took. Each connection takes the next event in the order of time.
+    pub(super) async fn store(&self, address: &str) -> anyhow::Result<Duration> {
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut sessions = Vec::new();
+        for _ in 0..CONNECTIONS {
+            sessions.push(Session::open(address, "bench rows").await?);
+        }
+        let began = Instant::now();
+        let mut lanes = JoinSet::new();
+        for session in sessions {
+            lanes.spawn(lane(session, Arc::clone(&self.0), Arc::clone(&next)));
+        }
+        while let Some(lane) = lanes.join_next().await {
+            lane??;
+        }
+        Ok(began.elapsed())
     }
-    while let Some(lane) = lanes.join_next().await {
-        lane??;
-    }
-    Ok((began, Instant::now()))
 }
 
 async fn lane(mut session: Session, events: Arc<[Arrived]>, next: Arc<AtomicUsize>) -> anyhow::Result<()> {

@@ -12,11 +12,12 @@ use super::{
     data::Material,
     queue::Source,
     relay::Relay,
-    rows,
+    rows::Rows,
 };
 use crate::{
     clone::{CLONE, on_clone},
-    product::{Ingestion, Product, processor_time_of_children},
+    processor,
+    product::{Ingestion, Product},
     server::PrivateServer,
     session::Session,
     statistics::rounded,
@@ -67,12 +68,35 @@ pub(super) struct Figures {
     /// Of the program under test; of two, the one that took more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peak_memory_bytes: Option<u64>,
-    /// The processor time of the program under test itself, to hundredths: the rest was the server's.
+    /// The processor time of the program under test, to hundredths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) program_processor_seconds: Option<f64>,
+    /// That of the server, with all that it does beside its clients' sessions. These two hardly depend on what else the
+    /// machine has to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) server_processor_seconds: Option<f64>,
     /// What the program said, in its own words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) said: Vec<Value>,
+}
+
+/// What the processors had done when a run began.
+struct Meter<'a> {
+    server: &'a PrivateServer,
+    server_before: Option<Duration>,
+    programs_before: Option<Duration>,
+}
+
+impl<'a> Meter<'a> {
+    fn start(server: &'a PrivateServer) -> Self {
+        let programs_before = processor::of_ended_children();
+        Self { server, server_before: server.processor_time(), programs_before }
+    }
+}
+
+fn seconds(after: Option<Duration>, before: Option<Duration>) -> Option<f64> {
+    let spent = after?.checked_sub(before?)?;
+    Some(rounded(spent.as_secs_f64()))
 }
 
 /// What runs need, and what one tells the next.
@@ -129,9 +153,10 @@ impl<'a> Bench<'a> {
             return Ok(Figures::new(queue.drain_bare().await?, source.messages()));
         }
         on_clone(self.server, self.material.template, async |address| {
-            let before = processor_time_of_children();
+            let meter = Meter::start(self.server);
             let (took, ingestion) = queue.drain(self.product, address).await?;
-            let figures = Figures::new(took, source.messages()).with_programs(before, vec![ingestion]);
+            let figures =
+                Figures::new(took, source.messages()).with(&meter).with_programs(&meter, vec![ingestion]);
             let transactions = check::stored(address, Expected { every, own_data: true }).await?;
             Ok(figures.with_transactions(transactions))
         })
@@ -155,7 +180,7 @@ impl<'a> Bench<'a> {
 
     /// Runs a program for each file, at once.
     async fn store_files(&self, address: &str, files: &[&Path]) -> anyhow::Result<Figures> {
-        let before = processor_time_of_children();
+        let meter = Meter::start(self.server);
         let began = Instant::now();
         let ingestions = match files {
             [file] => vec![self.store_file(address, file).await?],
@@ -166,7 +191,8 @@ impl<'a> Bench<'a> {
             }
             _ => bail!("one file or two"),
         };
-        let figures = Figures::new(began.elapsed(), self.events()).with_programs(before, ingestions);
+        let figures =
+            Figures::new(began.elapsed(), self.events()).with(&meter).with_programs(&meter, ingestions);
         let transactions = check::stored(address, Expected { every: 1, own_data: true }).await?;
         Ok(figures.with_transactions(transactions))
     }
@@ -183,16 +209,19 @@ impl<'a> Bench<'a> {
         session.batch_execute("SET plan_cache_mode = 'force_custom_plan'").await?;
         session.batch_execute(FLOOR).await?;
         let call = format!("CALL bench.floor(1, {}, {})", self.events(), batch_events.round());
+        let meter = Meter::start(self.server);
         let began = Instant::now();
         session.batch_execute(&call).await?;
-        let figures = Figures::new(began.elapsed(), self.events());
+        let figures = Figures::new(began.elapsed(), self.events()).with(&meter);
         let transactions = check::stored(address, Expected { every: 1, own_data: true }).await?;
         Ok(figures.with_transactions(transactions))
     }
 
     async fn store_rows(&self, address: &str) -> anyhow::Result<Figures> {
-        let (began, ended) = rows::store(address, self.every).await?;
-        let figures = Figures::new(ended - began, self.events_of_part());
+        let rows = Rows::read(address, self.every).await?;
+        let meter = Meter::start(self.server);
+        let took = rows.store(address).await?;
+        let figures = Figures::new(took, self.events_of_part()).with(&meter);
         let transactions = check::stored(address, Expected { every: self.every, own_data: false }).await?;
         Ok(figures.with_transactions(transactions))
     }
@@ -217,13 +246,18 @@ impl Figures {
             events_per_transaction: None,
             peak_memory_bytes: None,
             program_processor_seconds: None,
+            server_processor_seconds: None,
             said: Vec::new(),
         }
     }
 
-    fn with_programs(mut self, processor_before: Option<Duration>, ingestions: Vec<Ingestion>) -> Self {
-        let processor = processor_time_of_children().and_then(|after| after.checked_sub(processor_before?));
-        self.program_processor_seconds = processor.map(|time| rounded(time.as_secs_f64()));
+    fn with(mut self, meter: &Meter<'_>) -> Self {
+        self.server_processor_seconds = seconds(meter.server.processor_time(), meter.server_before);
+        self
+    }
+
+    fn with_programs(mut self, meter: &Meter<'_>, ingestions: Vec<Ingestion>) -> Self {
+        self.program_processor_seconds = seconds(processor::of_ended_children(), meter.programs_before);
         self.peak_memory_bytes = ingestions.iter().filter_map(|ingestion| ingestion.peak_memory_bytes).max();
         self.said = ingestions.into_iter().map(|ingestion| ingestion.said).collect();
         self

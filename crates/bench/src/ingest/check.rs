@@ -28,12 +28,15 @@ pub(super) async fn stored(address: &str, expected: Expected) -> anyhow::Result<
         count("events") == events
             && count("events_right") == events
             && count("json_wrong") == 0
-            && count("mails_right") == mails,
-        "of {events} events, {} are stored, {} of them right and {} with another JSON; of {mails} mails, {} are right",
+            && count("mails_right") == mails
+            && count("recipients_right") == if expected.own_data { mails } else { 0 },
+        "of {events} events, {} are stored, {} of them right and {} with another JSON; of {mails} mails, {} are right, and \
+         {} of their recipients",
         count("events"),
         count("events_right"),
         count("json_wrong"),
-        count("mails_right")
+        count("mails_right"),
+        count("recipients_right")
     );
     Ok(u32::try_from(count("transactions"))?)
 }

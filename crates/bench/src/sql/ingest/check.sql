@@ -1,11 +1,11 @@
 -- Whether the events of every mail number divisible by $1 are in the tables, once each, and their mails tell it. $2: with
--- fingerprints.
+-- fingerprints. Recipients are counted apart.
 WITH staged AS MATERIALIZED (
-    SELECT number, mail, aws_message_id, event_type, occurred_at, fingerprint, ip_address, user_agent, link_url
+    SELECT number, mail, aws_message_id, address, event_type, occurred_at, fingerprint, ip_address, user_agent, link_url
     FROM bench.staging
     WHERE mail % $1 = 0
 ), told AS (
-    SELECT aws_message_id,
+    SELECT aws_message_id, min(address) AS address,
            min(occurred_at) FILTER (WHERE event_type = 'delivery') AS delivered_at,
            min(occurred_at) FILTER (WHERE event_type = 'open') AS opened_at,
            min(occurred_at) FILTER (WHERE event_type = 'click') AS clicked_at
@@ -43,4 +43,10 @@ SELECT
      WHERE mail.status = 'clicked'
        AND (mail.delivered_at, mail.opened_at, mail.clicked_at) = (told.delivered_at, told.opened_at, told.clicked_at))
         AS mails_right,
+    (SELECT count(*)
+     FROM told
+     JOIN public.phoenix_kit_email_logs AS mail USING (aws_message_id)
+     JOIN public.aftersend_recipients AS recipient
+         ON recipient.email_log_uuid = mail.uuid AND recipient.address = told.address
+     WHERE recipient.listed AND recipient.delivered_at = told.delivered_at) AS recipients_right,
     (SELECT count(DISTINCT transaction) FROM stored) AS transactions

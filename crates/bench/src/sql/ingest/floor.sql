@@ -38,21 +38,18 @@ BEGIN
         ) AS told
         WHERE mail.aws_message_id = told.aws_message_id;
 
-        IF to_regclass('public.aftersend_recipients') IS NOT NULL THEN
-            -- Opens and clicks belong to the mail, and come after its sending has made its recipients' rows.
-            INSERT INTO public.aftersend_recipients AS held (email_log_uuid, address, listed, delivered_at)
-            SELECT mail.uuid, staged.address, true,
-                   min(staged.occurred_at) FILTER (WHERE staged.event_type = 'delivery')
-            FROM bench.staging AS staged
-            JOIN public.phoenix_kit_email_logs AS mail ON mail.aws_message_id = staged.aws_message_id
-            WHERE staged.number >= first_event + batch * batch_events
-              AND staged.number < first_event + (batch + 1) * batch_events
-              AND staged.event_type IN ('send', 'delivery')
-            GROUP BY mail.uuid, staged.address
-            ORDER BY mail.uuid, staged.address
-            ON CONFLICT (email_log_uuid, address) DO UPDATE
-            SET delivered_at = least(held.delivered_at, excluded.delivered_at);
-        END IF;
+        -- Opens and clicks belong to the mail, and come after its sending has made its recipients' rows.
+        INSERT INTO public.aftersend_recipients AS held (email_log_uuid, address, listed, delivered_at)
+        SELECT mail.uuid, staged.address, true, min(staged.occurred_at) FILTER (WHERE staged.event_type = 'delivery')
+        FROM bench.staging AS staged
+        JOIN public.phoenix_kit_email_logs AS mail ON mail.aws_message_id = staged.aws_message_id
+        WHERE staged.number >= first_event + batch * batch_events
+          AND staged.number < first_event + (batch + 1) * batch_events
+          AND staged.event_type IN ('send', 'delivery')
+        GROUP BY mail.uuid, staged.address
+        ORDER BY mail.uuid, staged.address
+        ON CONFLICT (email_log_uuid, address) DO UPDATE
+        SET delivered_at = least(held.delivered_at, excluded.delivered_at);
 
         COMMIT;
     END LOOP;

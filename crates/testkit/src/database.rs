@@ -2,6 +2,8 @@
 
 mod client;
 mod name;
+mod private;
+pub mod proxy;
 mod server;
 
 use std::fmt::Write as _;
@@ -11,6 +13,8 @@ use tokio::sync::OnceCell;
 use tokio_postgres::error::SqlState;
 
 pub use client::Client;
+pub use private::{PrivateServer, ServerKiller};
+pub use proxy::DatabaseProxy;
 pub use server::{URL_VARIABLE, start_server};
 
 /// Session-level advisory lock of what is made once per server. Any number that nothing else uses.

@@ -4,6 +4,6 @@ pub mod database;
 pub mod pooler;
 pub mod queue;
 
-pub use database::Database;
+pub use database::{Database, DatabaseProxy, PrivateServer};
 pub use pooler::{PoolMode, Pooler};
-pub use queue::QueueServer;
+pub use queue::{QueueProxy, QueueServer};

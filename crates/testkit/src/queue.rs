@@ -2,6 +2,7 @@
 
 mod http;
 mod install;
+pub mod proxy;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 pub use http::Refusal;
 pub use install::install;
+pub use proxy::QueueProxy;
 
 /// How long the server may take until it says which port it listens on. It needs half a second; a machine
 /// busy with compiling needs more.

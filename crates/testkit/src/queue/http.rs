@@ -1,6 +1,7 @@
 //! As much of HTTP and of AWS's JSON protocol as calls to a server on this machine need.
 
 use std::fmt;
+use std::io;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +26,17 @@ impl std::error::Error for Refusal {}
 
 /// One call over a connection of its own.
 pub(super) async fn call(address: &str, action: &str, request: &Value) -> Result<Value, Refusal> {
+    try_call(address, action, request)
+        .await
+        .unwrap_or_else(|error| panic!("the queue server at {address} can't be reached: {error}"))
+}
+
+/// The same, of a server that may be away.
+pub(super) async fn try_call(
+    address: &str,
+    action: &str,
+    request: &Value,
+) -> io::Result<Result<Value, Refusal>> {
     let body = request.to_string();
     // Nothing checks the signature; the scope's region is where a queue is created.
     let head = format!(
@@ -38,22 +50,21 @@ pub(super) async fn call(address: &str, action: &str, request: &Value) -> Result
          \r\n",
         body.len()
     );
-    let answer = exchange(address, head.as_bytes(), body.as_bytes())
-        .await
-        .unwrap_or_else(|error| panic!("the queue server at {address} can't be reached: {error}"));
-    let (status, body) = split(&answer).unwrap_or_else(|| panic!("no HTTP answer: {answer:?}"));
+    let answer = exchange(address, head.as_bytes(), body.as_bytes()).await?;
+    let (status, body) =
+        split(&answer).ok_or_else(|| io::Error::other(format!("no HTTP answer: {answer:?}")))?;
     if status != 200 {
-        return Err(Refusal { status, body: body.to_owned() });
+        return Ok(Err(Refusal { status, body: body.to_owned() }));
     }
     if body.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Ok(Value::Null));
     }
-    let value = serde_json::from_str(body)
-        .unwrap_or_else(|error| panic!("the queue server's answer is no JSON ({error}): {body}"));
-    Ok(value)
+    serde_json::from_str(body)
+        .map(Ok)
+        .map_err(|error| io::Error::other(format!("the queue server's answer is no JSON ({error}): {body}")))
 }
 
-async fn exchange(address: &str, head: &[u8], body: &[u8]) -> std::io::Result<String> {
+async fn exchange(address: &str, head: &[u8], body: &[u8]) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(head).await?;
     stream.write_all(body).await?;

@@ -33,6 +33,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for a connection of the pool: longer than any statement may take.
 const POOL_WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// When a silent connection is asked for a sign of life, how often, and after how many questions without an answer it
+/// is given up. A server whose machine has vanished says nothing, and the system's own patience is two hours.
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-KEEPALIVES-IDLE>
+const KEEPALIVES_IDLE: Duration = Duration::from_mins(1);
+const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVES_RETRIES: u32 = 3;
+
+/// How long what was sent may stay without the other machine's receipt; the system's own patience is about a quarter of
+/// an hour. <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIMEOUT>
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long storing a batch may take in all. A connection can be dead though the system takes it for alive: a pooler
+/// that hangs, a server that was stopped. Longer than `statement_timeout`, so that a slow server speaks first.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(75);
+
 /// The oldest PostgreSQL that this program works with, as `server_version_num` spells it.
 const SERVER_VERSION_MIN: i32 = 150_000;
 
@@ -41,9 +56,11 @@ const SERVER_VERSION_MIN: i32 = 150_000;
 /// `lock_timeout` below `deadlock_timeout` (1 s): against an application's locks it is ingest that yields.
 /// Times travel in binary, JSON and text do not depend on a session's zone. Statements are planned each time they
 /// run: a plan that was kept from when the tables were empty reads them whole, ever slower as they grow, until
-/// somebody analyses them. Planning costs less than a millisecond.
+/// somebody analyses them. Planning costs less than a millisecond. Between two statements of a batch this program only
+/// computes, for milliseconds: a session that is silent for longer in the middle of it belongs to a program that has
+/// vanished with its machine, and its locks keep others from the same mails.
 const WRITER_SETTINGS: &str = "SET lock_timeout = '500ms'; SET statement_timeout = '60s'; \
-     SET idle_in_transaction_session_timeout = '60s'; SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'";
+     SET idle_in_transaction_session_timeout = '10s'; SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'";
 
 /// What reading connections are set to.
 ///
@@ -68,6 +85,15 @@ impl DatabaseAddress {
     /// Asks the server to break off what a session runs. Whoever opened that session may, whatever role it has now.
     pub(crate) async fn cancel(&self, session: &CancelToken) -> Result<(), tokio_postgres::Error> {
         session.cancel_query(tls::connector(self.config.get_ssl_mode())).await
+    }
+
+    /// How long a login may take. The driver's own limit is for reaching one machine; who answers there may still be
+    /// silent, and there may be several to try.
+    fn login_timeout(&self) -> Duration {
+        let machines = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        let machines = u32::try_from(machines).unwrap_or(u32::MAX);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        each.saturating_mul(machines.saturating_add(1))
     }
 
     /// Where that is, for people, without the password.
@@ -123,7 +149,16 @@ fn with_defaults(mut config: Config) -> Config {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);
     }
-    config.keepalives_idle(Duration::from_mins(1));
+    config.keepalives_idle(KEEPALIVES_IDLE);
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(KEEPALIVES_INTERVAL);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(KEEPALIVES_RETRIES);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(TCP_USER_TIMEOUT);
+    }
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         let port = config.get_ports().first().copied().unwrap_or(PORT_DEFAULT);
         let has_socket = Path::new(SOCKET_FOLDER).join(format!(".s.PGSQL.{port}")).exists();
@@ -215,8 +250,13 @@ impl Connection {
     pub async fn open(address: &DatabaseAddress) -> Result<Self, ConnectError> {
         let place = address.place();
         let tls = tls::connector(address.config.get_ssl_mode());
-        let (client, connection) =
-            address.config.connect(tls).await.map_err(|error| explain(&error, place.clone()))?;
+        let timeout = address.login_timeout();
+        let connected = tokio::time::timeout(timeout, address.config.connect(tls)).await;
+        let Ok(connected) = connected else {
+            let reason = format!("it does not speak within {} s", timeout.as_secs());
+            return Err(ConnectError::Unreachable { place, reason });
+        };
+        let (client, connection) = connected.map_err(|error| explain(&error, place.clone()))?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = sentence(&error), "the connection to the database ended");
@@ -262,6 +302,7 @@ pub struct Store {
     pub(crate) unknown_mails: UnknownMails,
     /// Whether step 136 made the tables, once somebody has asked.
     pub(crate) made_by_us: Arc<OnceCell<bool>>,
+    pub(crate) batch_timeout: Duration,
 }
 
 impl fmt::Debug for Store {
@@ -291,6 +332,7 @@ impl Store {
             tag_names: Arc::new(tag_names),
             unknown_mails: UnknownMails::default(),
             made_by_us: Arc::default(),
+            batch_timeout: BATCH_TIMEOUT,
         })
     }
 
@@ -328,7 +370,7 @@ fn pool(address: &DatabaseAddress, settings: &'static str) -> Pool {
         .max_size(CONNECTIONS_MAX)
         .runtime(deadpool_postgres::Runtime::Tokio1)
         .wait_timeout(Some(POOL_WAIT_TIMEOUT))
-        .create_timeout(Some(CONNECT_TIMEOUT))
+        .create_timeout(Some(address.login_timeout()))
         .post_create(Hook::async_fn(move |client, _| {
             Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
         }))

@@ -36,6 +36,14 @@ async fn a_database_or_a_user_that_is_not_there() {
     assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
 }
 
+/// Somebody listens there, and never says a word.
+#[tokio::test]
+async fn a_server_that_is_silent() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://ann@{}/mail?connect_timeout=1", listener.local_addr().unwrap());
+    assert_says(open(&url).await.map(drop), &["no PostgreSQL server answers", "does not speak within 2 s"]);
+}
+
 #[tokio::test]
 async fn a_server_without_tls_where_it_is_required() {
     // A server says `N` to the question for TLS if it has none.

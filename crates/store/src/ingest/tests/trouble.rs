@@ -1,13 +1,19 @@
 //! What stands in a batch's way, and that nothing of it is stored then.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use aftersend_event::Message;
+use aftersend_testkit::database::{DatabaseProxy, proxy::Passage};
 use serde_json::json;
+use tokio_postgres::error::SqlState;
 
 use crate::{
-    Arrival, Batch, IngestError, Poison,
-    testing::{Fixture, bounce, click, delivery, open, report, send},
+    Arrival, Batch, IngestError, Poison, Store, TagNames,
+    testing::{Fixture, bounce, click, delivery, ingest_bodies, open, report, send},
 };
 
 /// How long to wait for what must come to pass.
@@ -61,6 +67,52 @@ async fn a_value_that_postgresql_cannot_hold_stores_nothing_of_its_batch() {
     let error = fixture.store.ingest(&Batch { arrivals, poisons: Vec::new() }).await.unwrap_err();
     assert!(matches!(&error, IngestError::Data(reason) if !reason.contains("secret")), "{error:?}");
     assert_empty(&fixture).await;
+}
+
+/// What a network does whose cable was pulled: nothing arrives any more, and nobody says so.
+#[tokio::test]
+async fn a_connection_that_falls_silent_is_given_up_for_another() {
+    // Before anything is stored, and when all is stored and nobody knows: then it is a repeat.
+    for (lost, expected) in [("START TRANSACTION", report(1, 0, 0)), ("COMMIT", report(0, 1, 0))] {
+        let fixture = Fixture::new().await;
+        let connections: Arc<Mutex<BTreeSet<usize>>> = Arc::default();
+        let seen = Arc::clone(&connections);
+        let proxy = DatabaseProxy::start(fixture.schema.url(), move |passing| {
+            if passing.done() != Some(lost) {
+                return Passage::Pass;
+            }
+            seen.lock().unwrap().insert(passing.connection);
+            if seen.lock().unwrap().len() == 1 { Passage::Lost } else { Passage::Pass }
+        })
+        .await;
+        let address = proxy.url().parse().unwrap();
+        let mut store = Store::open(&address, fixture.prefix.clone(), TagNames::default()).await.unwrap();
+        store.batch_timeout = Duration::from_secs(2);
+        let body = send("m1").to_string();
+        let ingest = || ingest_bodies(&store, std::iter::once(body.as_bytes()));
+
+        let error = ingest().await.unwrap_err();
+        assert!(matches!(&error, IngestError::Away(_)), "{lost}: {error}");
+        assert!(error.to_string().contains("did not answer within 2 s"), "{lost}: {error}");
+        assert_eq!(ingest().await.unwrap(), expected, "{lost}");
+        assert_eq!(connections.lock().unwrap().len(), 2, "{lost}");
+    }
+}
+
+/// What a poller meets whose network stalled in the middle of a batch: the server has given the session up.
+#[tokio::test]
+async fn a_session_that_was_ended_for_its_silence_repeats_its_batch() {
+    let schema = aftersend_testkit::Database::get().await.fresh_schema();
+    let proxy = DatabaseProxy::start(schema.url(), |passing| match passing.sql() {
+        Some("COMMIT") => Passage::Late(Duration::from_millis(200)),
+        _ => Passage::Pass,
+    })
+    .await;
+    let client = aftersend_testkit::database::Client::connect(proxy.url()).await;
+    client.batch_execute("SET idle_in_transaction_session_timeout = '10ms'; BEGIN").await.unwrap();
+    let error = client.batch_execute("COMMIT").await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT));
+    assert!(matches!(IngestError::from(error), IngestError::Repeat(_)));
 }
 
 #[tokio::test]

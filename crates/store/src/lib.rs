@@ -15,6 +15,8 @@ mod tags;
 #[cfg(test)]
 mod testing;
 mod tls;
+#[cfg(any(test, feature = "truth"))]
+mod truth;
 
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
@@ -33,3 +35,5 @@ pub use quarantine::{
 };
 pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
+#[cfg(any(test, feature = "truth"))]
+pub use truth::Verdict;

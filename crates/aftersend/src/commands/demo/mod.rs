@@ -11,7 +11,7 @@ use std::{
 use aftersend_ingest::{Patience, Pump, Shutdown, Tally};
 use aftersend_simulator::{Plan, Traffic, simulate};
 use aftersend_store::{
-    Store,
+    Store, Verdict,
     schema::{DownOptions, Migrator, Step, Target},
 };
 use anyhow::{Context, bail};
@@ -20,7 +20,6 @@ use serde_json::json;
 
 use super::serve;
 use crate::{Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output};
-use check::Verdict;
 use feed::{Queue, SimulatedFeed};
 
 /// Pollers that race for the made-up messages, as they would for a queue's.

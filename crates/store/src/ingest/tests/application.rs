@@ -20,7 +20,6 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
-use super::set_semantics::recipients;
 use crate::{
     BatchReport, IngestError, Joiner, Store, Story,
     sql::render,
@@ -403,7 +402,7 @@ async fn compare(store: &Store, traffic: &Traffic, mail: &OwnMail, when: &str) {
     assert_eq!(times, expected_times(&truths), "{when}");
 
     if let [truth] = truths[..] {
-        assert_eq!(recipients(&story), truth.recipients, "{when}");
+        assert_eq!(crate::truth::recipients(&story), truth.recipients, "{when}");
     }
     let mut happened_here: Vec<Happened> = story
         .occurrences

@@ -4,6 +4,7 @@
 
 mod config;
 mod demo;
+mod faults;
 mod hooks;
 mod ingest;
 mod migrate;

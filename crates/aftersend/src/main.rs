@@ -73,7 +73,8 @@ fn run(cli: &Cli, command: &Command) -> anyhow::Result<Outcome> {
 /// Warnings and errors by default; `AFTERSEND_LOG=debug` tells more. Never an address, a subject or a body.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AFTERSEND_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        // What the SDK has tried for credentials is in the sentence that says that there are none.
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,aws_config=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

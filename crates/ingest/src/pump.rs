@@ -129,10 +129,12 @@ impl<S: Storage> Pump<S> {
                 Ok((part, Err(error))) => {
                     tally += part;
                     stop.send_replace(true);
-                    if first_error.is_some() {
-                        tracing::error!(feed = name, %error, "a poller ended, too");
+                    match &first_error {
+                        None => first_error = Some(error),
+                        // What a queue refuses one poller it refuses all.
+                        Some(first) if first.to_string() == error.to_string() => {}
+                        Some(_) => tracing::error!(feed = name, %error, "a poller ended, too"),
                     }
-                    first_error.get_or_insert(error);
                 }
                 Err(ended) => {
                     tracing::error!(feed = name, "a poller has panicked; the others are ended");

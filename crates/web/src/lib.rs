@@ -3,6 +3,7 @@
 mod assets;
 mod headers;
 mod json;
+mod operation;
 mod pages;
 mod routes;
 #[cfg(test)]
@@ -13,5 +14,6 @@ mod text;
 mod times;
 mod words;
 
+pub use operation::{FeedCondition, FeedCounts, FeedStatus, Operation, Readings, Site};
 pub use routes::router;
 pub use server::{SHUTDOWN_WAIT_MS_MAX, serve};

@@ -1,5 +1,6 @@
 //! The pages: what a request asks for, as far as it can be asked, and what the answer shows.
 
+mod feeds;
 mod list;
 mod mail;
 mod problem;
@@ -10,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+pub(crate) use feeds::FeedsPage;
 pub(crate) use list::{BadRequest, ListPage, ListRequest, Params};
 pub(crate) use mail::MailPage;
 pub(crate) use problem::Problem;
@@ -20,11 +22,19 @@ use crate::assets;
 pub(crate) struct Frame {
     style_path: String,
     mark_path: String,
+    /// The page's place among those that the head of every page names.
+    here: &'static str,
 }
 
 impl Frame {
+    /// Of a page that stands below one of those in the head, or beside them.
     pub(crate) fn new() -> Self {
-        Self { style_path: assets::style_path(), mark_path: assets::mark_path() }
+        Self::of("")
+    }
+
+    /// Of the page with this path, which the head names.
+    pub(crate) fn of(here: &'static str) -> Self {
+        Self { style_path: assets::style_path(), mark_path: assets::mark_path(), here }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{StatusCode, header},
     middleware,
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -16,25 +16,31 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    assets, headers,
-    pages::{BadRequest, ListPage, ListRequest, MailPage, Params, Problem, answer},
+    Site, assets, headers,
+    pages::{BadRequest, FeedsPage, ListPage, ListRequest, MailPage, Params, Problem, answer},
 };
+
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>
+const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Bytes of an id at most: as much as the widest of the columns that hold one takes, and some.
 const ID_BYTES_MAX: usize = 1_024;
 
-/// The site over `store`, every page and asset of it.
-pub fn router(store: Store) -> Router {
+/// The site, every page and asset of it.
+pub fn router(site: impl Into<Site>) -> Router {
     Router::new()
         .route("/", get(async || Redirect::temporary("/mails")))
         .route("/mails", get(list))
         .route("/mails/{uuid}", get(mail))
         .route("/mails/by-id/{id}", get(mail_by_id))
+        .route("/feeds", get(feeds))
         .route("/assets/{name}", get(assets::serve))
         .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .fallback(async || Problem::no_such_page())
         .method_not_allowed_fallback(async || Problem::read_only())
-        .with_state(store)
+        .with_state(site.into())
         .layer(middleware::from_fn(headers::guard))
 }
 
@@ -80,6 +86,33 @@ async fn mail_by_id(
     }
     let found = find(&store, &id).await?.ok_or_else(Problem::no_such_mail)?;
     Ok(to_mail(&found))
+}
+
+/// `GET /feeds`
+async fn feeds(State(site): State<Site>) -> Response {
+    let (readings, unread) = site.read().await;
+    let (feeds, trouble) = (site.operation().feeds(), site.operation().database_trouble());
+    let page = FeedsPage::new(&feeds, trouble.as_deref(), &readings, unread.as_deref(), Timestamp::now());
+    answer(StatusCode::OK, &page)
+}
+
+/// `GET /readyz`: whether mails can be shown and events be taken in, or why not, a line for each reason.
+async fn ready(State(site): State<Site>) -> (StatusCode, String) {
+    let troubles = site.troubles().await;
+    if troubles.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, troubles.join("\n") + "\n")
+}
+
+/// `GET /metrics`: answered also while the database does not, which is when somebody looks.
+async fn metrics(State(site): State<Site>) -> Response {
+    let (readings, unread) = site.read().await;
+    if let Some(reason) = unread {
+        tracing::warn!(reason, "a scrape of the metrics lacks what the database knows");
+    }
+    let headers = [(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)];
+    (headers, site.operation().metrics(&readings)).into_response()
 }
 
 async fn find(store: &Store, id: &str) -> Result<Option<Story>, Problem> {

@@ -2,10 +2,9 @@
 
 use std::{io, time::Duration};
 
-use aftersend_store::Store;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::router;
+use crate::{Site, router};
 
 /// Milliseconds that requests under way are given to finish once the site is told to stop.
 pub const SHUTDOWN_WAIT_MS_MAX: u64 = 5_000;
@@ -21,11 +20,11 @@ pub const SHUTDOWN_WAIT_MS_MAX: u64 = 5_000;
 /// When the listener fails for good. Connections that fail one by one are no error.
 pub async fn serve(
     listener: TcpListener,
-    store: Store,
+    site: impl Into<Site>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(listener, router(store)).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, router(site)).with_graceful_shutdown(async move {
         shutdown.await;
         // The other side is gone only when the server itself has ended.
         let _ = stopping.send(());

@@ -6,7 +6,7 @@
 use aftersend_event::{RecipientState, Status};
 use aftersend_store::Occurrence;
 
-use crate::text;
+use crate::{operation::FeedCondition, text};
 
 /// What a colour says. Each stands beside a word and a sign, never alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,17 @@ pub(crate) fn recipient_label(state: RecipientState) -> Label {
         RecipientState::Failed => ("Failed", Tone::Bounced, "failure"),
         RecipientState::Rejected => ("Rejected", Tone::Bounced, "reject"),
         RecipientState::Complained => ("Complaint", Tone::Complained, "complaint"),
+    };
+    Label::new(word, tone, sign)
+}
+
+/// The label of a feed's condition.
+pub(crate) fn feed_label(condition: FeedCondition) -> Label {
+    let (word, tone, sign) = match condition {
+        FeedCondition::Running => ("Running", Tone::Delivered, "delivery"),
+        FeedCondition::Paused => ("Paused", Tone::Waiting, "delay"),
+        FeedCondition::Failed => ("Failed", Tone::Bounced, "failure"),
+        FeedCondition::Ended => ("Ended", Tone::Neutral, "other"),
     };
     Label::new(word, tone, sign)
 }

@@ -217,7 +217,7 @@ impl Row {
 impl ListPage {
     pub(crate) fn new(request: &ListRequest, page: &MailPage, now: Timestamp) -> Self {
         Self {
-            frame: Frame::new(),
+            frame: Frame::of("/mails"),
             text: request.text.clone().unwrap_or_default(),
             text_chars_max: SEARCH_TEXT_CHARS_MAX,
             groups: status_groups(request.status),

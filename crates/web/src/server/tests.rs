@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aftersend_store::{DatabaseAddress, Prefix, TagNames};
+use aftersend_store::{DatabaseAddress, Prefix, Store, TagNames};
 use aftersend_testkit::Database;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

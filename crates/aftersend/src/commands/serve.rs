@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use aftersend_ingest::{Pump, Shutdown, join_continually};
-use aftersend_store::Store;
+use aftersend_web::Site;
 use anyhow::Context;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
@@ -20,6 +20,7 @@ use crate::{
     config::{Queue, Settings},
     database::Place,
     output::Output,
+    watch::Watch,
 };
 
 /// Serves the site, polls the queues and takes what SNS posts until it is told to stop.
@@ -41,7 +42,8 @@ pub(crate) async fn run(
     let listener = listen(settings.listen).await?;
     announce(&listener, queues, webhook.as_ref(), output)?;
     let (stop, shutdown) = Shutdown::channel();
-    let pump = Pump::new(store.clone(), shutdown.clone(), Arc::new(Terminal));
+    let watch = Arc::new(Watch::new(Terminal));
+    let pump = Pump::new(store.clone(), shutdown.clone(), watch.clone());
     let polling = async {
         let polled = polling::poll(queues, None, Failing::RetryForEver, &pump, &stop, &shutdown).await;
         if polled.is_err() {
@@ -61,7 +63,7 @@ pub(crate) async fn run(
         stop.send_replace(true);
         ended.map(Some)
     };
-    let site = site(listener, store.clone(), &stop, &shutdown);
+    let site = site(listener, Site::new(store.clone(), watch), &stop, &shutdown);
     // The SDK's futures are large.
     let (site, hooked, polled, ()) = tokio::join!(site, hooking, Box::pin(polling), joining);
     let polled = polled?;
@@ -78,13 +80,13 @@ pub(crate) async fn run(
 /// Serves the site until Ctrl-C or SIGTERM comes, or it fails, or somebody else voices the wish; voices it then.
 pub(crate) async fn site(
     listener: TcpListener,
-    store: Store,
+    site: Site,
     stop: &watch::Sender<bool>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let mut wish = shutdown.clone();
     let serving = async {
-        let ended = aftersend_web::serve(listener, store, async move { wish.requested().await }).await;
+        let ended = aftersend_web::serve(listener, site, async move { wish.requested().await }).await;
         stop.send_replace(true);
         ended.context("the site")
     };

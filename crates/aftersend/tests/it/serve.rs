@@ -90,12 +90,17 @@ async fn it_polls_the_queues_of_the_file_and_one_that_is_missing_stops_neither()
     assert_eq!(said["queues"], serde_json::json!(["there", "late"]));
     queues.send_all(&there, &[event("First-subject")]).await;
     shows(&address, "First-subject").await;
+    let metrics = get(&address, "/metrics");
+    assert!(metrics.contains("aftersend_messages_received_total{feed=\"there\"} 1\n"), "{metrics}");
+    let page = get(&address, "/feeds");
+    assert!(page.contains("<bdi>there</bdi>") && page.contains("Running"), "{page}");
     // The one that is missing is told, with its name and what to do, and taken in as soon as it is there.
     let told = log.recv_timeout(std::time::Duration::from_secs(40)).unwrap();
     assert!(
         told.contains("ERROR") && told.contains("late") && told.contains("there is no such queue"),
         "{told}"
     );
+    assert!(get(&address, "/feeds").contains("<bdi>late</bdi>"));
     assert_eq!(queues.create_queue("late").await, late);
     queues.send_all(&late, &[event("Second-subject")]).await;
     shows(&address, "Second-subject").await;

@@ -14,12 +14,13 @@ use aftersend_store::{
     Store, Verdict,
     schema::{DownOptions, Migrator, Step, Target},
 };
+use aftersend_web::Site;
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::serve;
-use crate::{Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output};
+use crate::{Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output, watch::Watch};
 use feed::{Queue, SimulatedFeed};
 
 /// Pollers that race for the made-up messages, as they would for a queue's.
@@ -49,7 +50,8 @@ pub(crate) async fn run(
         truth.malformed,
         truth.controls
     ))?;
-    let tally = stream(&store, &traffic).await?;
+    let watch = Arc::new(Watch::new(()));
+    let tally = stream(&store, &traffic, watch.clone()).await?;
     print_tally(&tally, output)?;
 
     if args.breaking {
@@ -62,7 +64,7 @@ pub(crate) async fn run(
         hints(place, &traffic, output)?;
         serve::announce(&listener, &[], None, output)?;
         let (stop, shutdown) = Shutdown::channel();
-        serve::site(listener, store, &stop, &shutdown).await?;
+        serve::site(listener, Site::new(store, watch), &stop, &shutdown).await?;
     }
     Ok(if verdict.holds() { Outcome::Done } else { Outcome::Failed })
 }
@@ -114,13 +116,13 @@ async fn empty_store(place: &Place) -> anyhow::Result<Store> {
 }
 
 /// Has several pollers race for the messages.
-async fn stream(store: &Store, traffic: &Traffic) -> anyhow::Result<Tally> {
+async fn stream(store: &Store, traffic: &Traffic, watch: Arc<Watch>) -> anyhow::Result<Tally> {
     let queue = Queue::new(&traffic.messages);
     let feeds = (0..POLLERS).map(|place| SimulatedFeed::new(queue.clone(), place)).collect();
     // Nobody voices it: Ctrl-C ends a demo at once.
     let (_sender, shutdown) = Shutdown::channel();
     let patience = Patience::Limited(std::time::Duration::from_mins(1));
-    let pump = Pump::new(store.clone(), shutdown, Arc::new(()));
+    let pump = Pump::new(store.clone(), shutdown, watch);
     let (tally, result) = pump.run_pollers("simulator", feeds, patience).await;
     result?;
     Ok(tally)

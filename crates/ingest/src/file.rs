@@ -13,12 +13,17 @@ use crate::{
 /// Bytes asked for at once.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 
+/// Reads that fill a batch from a file on disk at most: as much of it is in memory at once.
+const BATCH_READS_MAX: usize = 8;
+
 /// A file, or standard input: one JSON document or many, in any wrapping that `aftersend-event` reads.
 ///
-/// Reads block, so this feed is for a program that does nothing else meanwhile. What a read brings is stored
-/// before the next one: behind a pipe that has gone quiet nothing waits.
+/// Reads block, so this feed is for a program that does nothing else meanwhile. A file on disk fills whole batches; of
+/// anything else, what a read brings is stored before the next one: behind a pipe that has gone quiet nothing waits.
 pub struct FileFeed {
     reader: Box<dyn Read + Send>,
+    /// Whether reading on never waits for anybody.
+    is_on_disk: bool,
     splitter: Splitter,
     buffer: Vec<u8>,
     waiting: std::collections::VecDeque<Cut>,
@@ -37,16 +42,18 @@ impl FileFeed {
         }
         let file = std::fs::File::open(path)?;
         // A folder opens, and fails only when it is read.
-        if file.metadata()?.is_dir() {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"));
         }
-        Ok(Self::new(Box::new(file)))
+        Ok(Self { is_on_disk: metadata.is_file(), ..Self::new(Box::new(file)) })
     }
 
     /// Reads from anything.
     pub fn new(reader: Box<dyn Read + Send>) -> Self {
         Self {
             reader,
+            is_on_disk: false,
             splitter: Splitter::default(),
             buffer: vec![0; READ_BYTES_MAX],
             waiting: std::collections::VecDeque::new(),
@@ -66,6 +73,16 @@ impl FileFeed {
         }
         Ok(())
     }
+
+    /// Reads on for a full batch.
+    fn fill(&mut self, messages_max: usize) {
+        for _ in 0..BATCH_READS_MAX {
+            // What can't be read is told when what came before it is stored: the next read fails, too.
+            if self.ended || self.waiting.len() >= messages_max || self.read().is_err() {
+                return;
+            }
+        }
+    }
 }
 
 impl Feed for FileFeed {
@@ -76,6 +93,9 @@ impl Feed for FileFeed {
     async fn receive(&mut self, messages_max: usize) -> Result<Option<Vec<Received<()>>>, FeedError> {
         while self.waiting.is_empty() && !self.ended {
             self.read()?;
+        }
+        if self.is_on_disk {
+            self.fill(messages_max);
         }
         if self.waiting.is_empty() {
             return Ok(None);

@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, fmt::Write as _, sync::mpsc};
+use std::{collections::BTreeSet, fmt::Write as _, io::Write as _, sync::mpsc};
 
 use aftersend_simulator::{Plan, TOPIC_VALIDATED, Wrapping, simulate, wrap};
 
@@ -156,6 +156,31 @@ impl Read for Pipe {
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())
     }
+}
+
+/// Large messages, so that a read brings a few of them.
+#[tokio::test]
+async fn a_file_on_disk_fills_whole_batches() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for number in 0..1_200 {
+        writeln!(file, "{{\"number\":{number},\"text\":\"{}\"}}", "x".repeat(8_000)).unwrap();
+    }
+    let mut feed = FileFeed::open(file.path()).unwrap();
+    let mut sizes = Vec::new();
+    let mut numbers = Vec::new();
+    while let Some(messages) = feed.receive(500).await.unwrap() {
+        sizes.push(messages.len());
+        for message in messages {
+            let value: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+            numbers.push(value["number"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(sizes, [500, 500, 200]);
+    assert!(numbers.into_iter().eq(0..1_200));
+    // Anything else is stored as it comes.
+    let mut pipe = FileFeed::new(Box::new(std::fs::File::open(file.path()).unwrap()));
+    let first = pipe.receive(500).await.unwrap().unwrap();
+    assert!(first.len() < 200, "{}", first.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

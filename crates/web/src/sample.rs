@@ -6,6 +6,13 @@ use aftersend_event::{RecipientState, Status};
 use aftersend_store::{Mail, MailSummary, Occurrence, Recipient, Story};
 use uuid::Uuid;
 
+use crate::clock::Clock;
+
+/// A viewer in UTC, ten years after the mail.
+pub(crate) fn clock() -> Clock {
+    Clock::utc("2026-10-19T23:30:00Z".parse().unwrap())
+}
+
 pub(crate) fn summary(status: &str, sent_at: &str) -> MailSummary {
     MailSummary {
         uuid: Uuid::from_u128(0x0192_9f3a_7c00_7000_8000_0000_0000_0001),

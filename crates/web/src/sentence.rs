@@ -5,6 +5,7 @@ use aftersend_store::{Occurrence, Story};
 use jiff::Timestamp;
 
 use crate::{
+    clock::Clock,
     text, times,
     words::{automated, counted, listed, never_tried, reason, times_over},
 };
@@ -13,8 +14,8 @@ use crate::{
 const SAID_CHARS_MAX: usize = 160;
 
 /// The story in one to three sentences: first what the mail's state says, then what else happened.
-pub(crate) fn sentence(story: &Story) -> String {
-    let teller = Teller { story };
+pub(crate) fn sentence(story: &Story, clock: &Clock) -> String {
+    let teller = Teller { story, clock };
     let status = Status::from_name(&story.mail.summary.status);
     let mut sentences = Vec::new();
     match status {
@@ -45,6 +46,7 @@ pub(crate) fn sentence(story: &Story) -> String {
 
 struct Teller<'a> {
     story: &'a Story,
+    clock: &'a Clock,
 }
 
 impl<'a> Teller<'a> {
@@ -102,14 +104,14 @@ impl<'a> Teller<'a> {
                 let whom = self.whom(&deliveries);
                 format!(
                     "Delivered to {whom}{comma}{last} on {}{}",
-                    times::spoken(time),
+                    self.clock.spoken(time),
                     self.after_sending(time)
                 )
             }
             None => format!(
                 "Sent to {} on {}; no delivery was reported, yet it arrived",
                 self.whom(&[]),
-                times::spoken(self.sent_at())
+                self.clock.spoken(self.sent_at())
             ),
         };
         let delays = self.of_type("delivery_delay").count();
@@ -171,7 +173,7 @@ impl<'a> Teller<'a> {
             Status::Queued => format!(
                 "Queued for {} on {} and not handed to SES yet",
                 self.whom(&[]),
-                times::spoken(self.sent_at())
+                self.clock.spoken(self.sent_at())
             ),
             Status::Delayed => self.delay().unwrap_or_else(|| self.noted("Put off", status)),
             Status::Complaint => self.complaint().unwrap_or_else(|| self.noted("Reported as spam", status)),
@@ -184,7 +186,7 @@ impl<'a> Teller<'a> {
             Status::Sent | Status::Delivered | Status::Opened | Status::Clicked => format!(
                 "Accepted by SES for {} on {}; no delivery has been reported yet",
                 self.whom(&[]),
-                times::spoken(self.sent_at())
+                self.clock.spoken(self.sent_at())
             ),
         };
         vec![told]
@@ -195,7 +197,7 @@ impl<'a> Teller<'a> {
         let time = self.time_of(status).unwrap_or(self.sent_at());
         let why = self.story.mail.error_message.as_deref();
         let why = why.map_or_else(String::new, |why| format!(": {}", text::clipped(why, SAID_CHARS_MAX)));
-        format!("{verb}: the mail to {} on {}{why}", self.whom(&[]), times::spoken(time))
+        format!("{verb}: the mail to {} on {}{why}", self.whom(&[]), self.clock.spoken(time))
     }
 
     fn refusal(&self, verb: &str, without_event: &str, event_type: &'a str, status: Status) -> String {
@@ -204,7 +206,7 @@ impl<'a> Teller<'a> {
         };
         let why = reason(refused)
             .map_or_else(String::new, |why| format!(": {}", text::clipped(&why, SAID_CHARS_MAX)));
-        format!("{verb} {}, on {}{why}", self.whom(&[refused]), times::spoken(refused.occurred_at))
+        format!("{verb} {}, on {}{why}", self.whom(&[refused]), self.clock.spoken(refused.occurred_at))
     }
 
     /// The bounces, a sentence for those that SES tried and one for those that it did not.
@@ -232,7 +234,7 @@ impl<'a> Teller<'a> {
         Some(format!(
             "Returned{kind} for {} on {}{}{}",
             self.whom(&as_grave),
-            times::spoken(worst.occurred_at),
+            self.clock.spoken(worst.occurred_at),
             self.after_sending(worst.occurred_at),
             because(worst)
         ))
@@ -243,7 +245,7 @@ impl<'a> Teller<'a> {
         Some(format!(
             "Not sent to {}, by SES’s decision on {}{}",
             self.whom(bounces),
-            times::spoken(first.occurred_at),
+            self.clock.spoken(first.occurred_at),
             because(first)
         ))
     }
@@ -251,7 +253,7 @@ impl<'a> Teller<'a> {
     fn delay(&self) -> Option<String> {
         let delays: Vec<_> = self.of_type("delivery_delay").collect();
         let last = delays.last()?;
-        let time = times::spoken(last.occurred_at);
+        let time = self.clock.spoken(last.occurred_at);
         let often =
             if delays.len() > 1 { format!("{}, last ", times_over(delays.len())) } else { String::new() };
         Some(format!(
@@ -276,7 +278,7 @@ impl<'a> Teller<'a> {
         let why = kind.and_then(|_| reason(complaint)).map_or_else(String::new, |why| format!(": {why}"));
         Some(format!(
             "Reported as spam by {whom} on {}{}{why}",
-            times::spoken(time),
+            self.clock.spoken(time),
             self.after_sending(time)
         ))
     }

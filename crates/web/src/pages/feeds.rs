@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::Frame;
 use crate::{
+    clock::{Clock, Moment},
     operation::{FeedCondition, FeedCounts, FeedStatus, Readings},
-    text, times,
+    text,
     words::{Label, feed_label},
 };
 
@@ -46,40 +47,27 @@ struct Count {
     count: String,
 }
 
-/// A time as a page shows it.
-struct Moment {
-    ago: String,
-    exact: String,
-    machine: String,
-}
-
-impl Moment {
-    fn new(time: Timestamp, now: Timestamp) -> Self {
-        Self { ago: times::ago(time, now), exact: times::exact(time), machine: times::machine(time) }
-    }
-}
-
 impl Waiting {
-    fn new(count: u64, oldest: Option<Timestamp>, now: Timestamp) -> Self {
+    fn new(count: u64, oldest: Option<Timestamp>, clock: &Clock) -> Self {
         Self {
             count: grouped(count),
             is_empty: count == 0,
-            oldest: oldest.map(|oldest| Moment::new(oldest, now)),
+            oldest: oldest.map(|oldest| clock.moment(oldest)),
         }
     }
 }
 
 impl Feed {
-    fn new(feed: &FeedStatus, now: Timestamp) -> Self {
+    fn new(feed: &FeedStatus, clock: &Clock) -> Self {
         // What went wrong before it ended in order is in the log.
         let error = feed.last_error.as_ref().filter(|_| feed.condition != FeedCondition::Ended);
         Self {
             name: text::value(&feed.name),
             label: feed_label(feed.condition),
-            since: Moment::new(feed.since, now),
-            last_message: feed.last_message_at.map(|at| Moment::new(at, now)),
+            since: clock.moment(feed.since),
+            last_message: feed.last_message_at.map(|at| clock.moment(at)),
             counts: counts(&feed.counts),
-            error: error.map(|(error, at)| (text::value(error), Moment::new(*at, now))),
+            error: error.map(|(error, at)| (text::value(error), clock.moment(*at))),
         }
     }
 }
@@ -90,20 +78,20 @@ impl FeedsPage {
         trouble: Option<&str>,
         readings: &Readings,
         unread: Option<&str>,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Self {
         let parked =
-            readings.parked.map(|parked| Waiting::new(parked.events, parked.oldest_received_at, now));
+            readings.parked.map(|parked| Waiting::new(parked.events, parked.oldest_received_at, clock));
         let quarantined =
-            readings.quarantined.map(|(size, _)| Waiting::new(size.messages, size.oldest_received_at, now));
+            readings.quarantined.map(|(size, _)| Waiting::new(size.messages, size.oldest_received_at, clock));
         Self {
-            frame: Frame::of("/feeds"),
-            now: times::exact(now),
+            frame: Frame::of("/feeds", clock),
+            now: clock.exact(clock.now()),
             trouble: trouble.map(text::value),
             unread: unread.map(text::value),
             parked,
             quarantined,
-            feeds: feeds.iter().map(|feed| Feed::new(feed, now)).collect(),
+            feeds: feeds.iter().map(|feed| Feed::new(feed, clock)).collect(),
         }
     }
 }

@@ -5,12 +5,12 @@ use std::fmt;
 use aftersend_event::Status;
 use aftersend_store::{Cursor, MailPage, MailQuery, MailSummary, PageStart, SEARCH_TEXT_CHARS_MAX};
 use askama::Template;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Frame;
 use crate::{
-    text, times,
+    clock::{Clock, Moment},
+    text,
     words::{Label, status_label, status_word},
 };
 
@@ -191,13 +191,11 @@ struct Row {
     subject: Option<String>,
     template: Option<String>,
     campaign: Option<String>,
-    sent_ago: String,
-    sent_exact: String,
-    sent_machine: String,
+    sent: Moment,
 }
 
 impl Row {
-    fn new(mail: &MailSummary, now: Timestamp) -> Self {
+    fn new(mail: &MailSummary, clock: &Clock) -> Self {
         let given =
             |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(text::value);
         Self {
@@ -207,31 +205,29 @@ impl Row {
             subject: given(&mail.subject),
             template: given(&mail.template_name),
             campaign: given(&mail.campaign_id),
-            sent_ago: times::ago(mail.sent_at, now),
-            sent_exact: times::exact(mail.sent_at),
-            sent_machine: times::machine(mail.sent_at),
+            sent: clock.moment(mail.sent_at),
         }
     }
 }
 
 impl ListPage {
-    pub(crate) fn new(request: &ListRequest, page: &MailPage, now: Timestamp) -> Self {
+    pub(crate) fn new(request: &ListRequest, page: &MailPage, clock: &Clock) -> Self {
         Self {
-            frame: Frame::of("/mails"),
+            frame: Frame::of("/mails", clock),
             text: request.text.clone().unwrap_or_default(),
             text_chars_max: SEARCH_TEXT_CHARS_MAX,
             groups: status_groups(request.status),
-            now: times::exact(now),
+            now: clock.exact(clock.now()),
             is_filtered: request.is_filtered(),
-            content: content(request, page, now),
+            content: content(request, page, clock),
         }
     }
 }
 
-fn content(request: &ListRequest, page: &MailPage, now: Timestamp) -> Content {
+fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
     if !page.mails.is_empty() {
         return Content::Mails {
-            rows: page.mails.iter().map(|mail| Row::new(mail, now)).collect(),
+            rows: page.mails.iter().map(|mail| Row::new(mail, clock)).collect(),
             newest: page.newer.map(|_| request.page_path(PageStart::Newest)),
             newer: page.newer.map(|cursor| request.page_path(PageStart::NewerThan(cursor))),
             older: page.older.map(|cursor| request.page_path(PageStart::OlderThan(cursor))),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Frame, list::search_path};
 use crate::{
+    clock::{self, Clock},
     json, sentence, text,
     times::{self, Gap},
     words::{self, Label, automated, event_label, reason, recipient_label, status_label},
@@ -27,6 +28,7 @@ const RECIPIENTS_MAX: usize = 50;
 #[template(path = "mail.html")]
 pub(crate) struct MailPage {
     frame: Frame,
+    zone: String,
     title: String,
     subject: Option<String>,
     status: Label,
@@ -135,24 +137,25 @@ enum RawJson {
 }
 
 impl MailPage {
-    pub(crate) fn new(story: &Story) -> Self {
+    pub(crate) fn new(story: &Story, clock: &Clock) -> Self {
         let mail = &story.mail;
         let summary = &mail.summary;
         let subject = given(summary.subject.as_deref());
         Self {
-            frame: Frame::new(),
+            frame: Frame::below("/mails", clock),
+            zone: clock.zone_name().to_owned(),
             title: subject.clone().unwrap_or_else(|| text::value(&summary.to)),
             subject,
             status: status_label(&summary.status),
-            sentence: sentence::sentence(story),
+            sentence: sentence::sentence(story, clock),
             to: text::value(&summary.to),
             from: text::value(&summary.from),
-            recipients: Recipients::new(story),
-            facts: facts(mail),
+            recipients: Recipients::new(story, clock),
+            facts: facts(mail, clock),
             tags: tags(mail),
             body_preview: given(mail.body_preview.as_deref()),
             error_message: given(mail.error_message.as_deref()),
-            days: days(&story.occurrences),
+            days: days(&story.occurrences, clock),
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
@@ -162,7 +165,7 @@ impl MailPage {
 
 impl Recipients {
     /// Nothing for a mail to one, of whom the page's head says it all.
-    fn new(story: &Story) -> Option<Self> {
+    fn new(story: &Story, clock: &Clock) -> Option<Self> {
         let all = &story.recipients;
         let to = aftersend_event::normalise_address(&story.mail.summary.to);
         if all.is_empty() || (all.len() == 1 && all[0].address == to) {
@@ -179,16 +182,16 @@ impl Recipients {
                 .iter()
                 .any(|recipient| recipient.state() == RecipientState::PossiblyComplained),
             any_unlisted: shown.iter().any(|recipient| !recipient.listed),
-            shown: shown.into_iter().map(ShownRecipient::new).collect(),
+            shown: shown.into_iter().map(|recipient| ShownRecipient::new(recipient, clock)).collect(),
         })
     }
 }
 
 impl ShownRecipient {
-    fn new(recipient: &Recipient) -> Self {
+    fn new(recipient: &Recipient, clock: &Clock) -> Self {
         let since = recipient
             .since()
-            .map(|since| ShownTime { text: times::to_the_second(since), machine: times::machine(since) });
+            .map(|since| ShownTime { text: clock.to_the_second(since), machine: clock::machine(since) });
         Self {
             address: text::value(&recipient.address),
             label: recipient_label(recipient.state()),
@@ -203,7 +206,7 @@ fn given(value: Option<&str>) -> Option<String> {
     value.filter(|value| !value.trim().is_empty()).map(text::value)
 }
 
-fn facts(mail: &Mail) -> Vec<Fact> {
+fn facts(mail: &Mail, clock: &Clock) -> Vec<Fact> {
     let summary = &mail.summary;
     let search = |name, value: &str| Fact {
         name,
@@ -216,8 +219,8 @@ fn facts(mail: &Mail) -> Vec<Fact> {
     let mut facts = vec![search("To", &summary.to), plain("From", &summary.from)];
     let time = |name, time: Timestamp| Fact {
         name,
-        value: times::to_the_second(time),
-        kind: FactKind::Time { machine: times::machine(time) },
+        value: clock.to_the_second(time),
+        kind: FactKind::Time { machine: clock::machine(time) },
     };
     facts.push(time("Sent", summary.sent_at));
     let others = mail.times.iter().filter(|(status, _)| *status != Status::Sent);
@@ -259,7 +262,7 @@ fn tags(mail: &Mail) -> Vec<Tag> {
     mail.tags.iter().map(tag).collect()
 }
 
-fn days(occurrences: &[Occurrence]) -> Vec<Day> {
+fn days(occurrences: &[Occurrence], clock: &Clock) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     let mut before: Option<Timestamp> = None;
     let mut json_bytes_left = PAGE_JSON_BYTES_MAX;
@@ -270,9 +273,9 @@ fn days(occurrences: &[Occurrence]) -> Vec<Day> {
             Some(Gap::Step(text)) => (Some(text), None),
             Some(Gap::Pause(text)) => (None, Some(text)),
         };
-        let moment = Moment::new(occurrence, step, &mut json_bytes_left);
+        let moment = Moment::new(occurrence, step, &mut json_bytes_left, clock);
         before = Some(time);
-        let date = times::day(time);
+        let date = clock.day(time);
         match days.last_mut() {
             Some(day) if day.date == date => day.moments.push(moment),
             _ => days.push(Day { date, pause, moments: vec![moment] }),
@@ -282,15 +285,20 @@ fn days(occurrences: &[Occurrence]) -> Vec<Day> {
 }
 
 impl Moment {
-    fn new(occurrence: &Occurrence, step: Option<String>, json_bytes_left: &mut usize) -> Self {
+    fn new(
+        occurrence: &Occurrence,
+        step: Option<String>,
+        json_bytes_left: &mut usize,
+        clock: &Clock,
+    ) -> Self {
         let time = occurrence.occurred_at;
         let whom = occurrence.recipients.iter().take(RECIPIENTS_MAX);
         Self {
             label: event_label(occurrence),
             step,
-            clock: times::clock(time),
-            exact: times::exact(time),
-            machine: times::machine(time),
+            clock: clock.of_day(time),
+            exact: clock.exact(time),
+            machine: clock::machine(time),
             automated: automated(occurrence),
             folded: occurrence.folded,
             whom: whom.map(|recipient| text::value(recipient)).collect(),

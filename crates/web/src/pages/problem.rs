@@ -8,6 +8,7 @@ use axum::{
 };
 
 use super::{Frame, answer, list::BadRequest};
+use crate::clock::NoSuchZone;
 
 /// Something that can't be shown.
 pub(crate) struct Problem {
@@ -69,12 +70,46 @@ impl Problem {
         }
     }
 
-    /// 405 for anything but reading.
-    pub(crate) fn read_only() -> Self {
+    /// 400 for a form that is not one of this site's.
+    pub(crate) fn unreadable_form() -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "The form can’t be read",
+            sentences: vec!["Something of it is missing, or it is too long. Nothing was changed.".to_owned()],
+            way_out: TO_LIST,
+        }
+    }
+
+    /// 400 for a time zone that there is not.
+    pub(crate) fn no_such_zone(error: NoSuchZone) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "There is no such time zone",
+            sentences: vec![error.to_string()],
+            way_out: Some(WayOut { path: "/zone", text: "To the choice of zones" }),
+        }
+    }
+
+    /// 405 for a method that the path does not know.
+    pub(crate) fn wrong_method() -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            title: "These pages can only be read",
-            sentences: vec!["Only GET and HEAD are answered here.".to_owned()],
+            title: "This can’t be done here",
+            sentences: vec!["The page at this address does not take requests of this kind.".to_owned()],
+            way_out: TO_LIST,
+        }
+    }
+
+    /// 403 for a change that a page elsewhere asks for.
+    pub(crate) fn foreign_origin() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            title: "Only this site’s own pages change something",
+            sentences: vec![
+                "The request does not say that it comes from a page of this site, so nothing was changed. Open the \
+                 page here and try again; scripts use the commands of aftersend."
+                    .to_owned(),
+            ],
             way_out: TO_LIST,
         }
     }
@@ -119,6 +154,6 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        answer(self.status, &ProblemPage { frame: Frame::new(), problem: &self })
+        answer(self.status, &ProblemPage { frame: Frame::timeless(), problem: &self })
     }
 }

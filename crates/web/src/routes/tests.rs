@@ -264,9 +264,11 @@ async fn what_is_not_there_has_a_page_that_helps() {
         assert!(answer.body.contains("href=\"/mails\""), "{query}");
     }
     assert_eq!(site.get("/mails?q=a%00b%07").await.status, StatusCode::OK);
-    let answer = site.ask(request(Method::POST, "/mails", "localhost")).await;
+    let mut post = request(Method::POST, "/mails", "localhost");
+    post.headers_mut().insert(header::ORIGIN, "http://localhost".parse().unwrap());
+    let answer = site.ask(post).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert!(answer.body.contains("can only be read"), "{}", answer.body);
+    assert!(answer.body.contains("can’t be done here"), "{}", answer.body);
 }
 
 #[tokio::test]
@@ -287,17 +289,20 @@ async fn every_answer_carries_the_headers_that_guard_it() {
             let headers = site.ask(request(Method::GET, path, host)).await.headers;
             assert_eq!(
                 headers[header::CONTENT_SECURITY_POLICY],
-                "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-                 frame-ancestors 'none'",
+                "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
+                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "{path}"
             );
             assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
-            assert_eq!(headers[header::REFERRER_POLICY], "no-referrer", "{path}");
+            assert_eq!(headers[header::REFERRER_POLICY], "same-origin", "{path}");
             assert_eq!(headers[header::CACHE_CONTROL], "no-store", "{path}");
         }
     }
     let page = site.get("/mails").await.body;
-    for forbidden in ["<script", " style=", "<style", " onclick", "http://", "href=\"//"] {
+    // Scripts are files of this site's own, never text in a page.
+    assert_eq!(page.matches("<script").count(), page.matches("<script src=\"/assets/").count());
+    assert_eq!(page.matches("</script>").count(), page.matches("defer></script>").count());
+    for forbidden in [" style=", "<style", " onclick", "http://", "href=\"//"] {
         assert!(!page.contains(forbidden), "the page holds {forbidden}");
     }
 }
@@ -332,8 +337,11 @@ async fn pages_name_assets_that_are_there_and_may_be_kept() {
         let answer = site.get(&format!("/assets/{name}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{name}");
         assert_eq!(answer.headers[header::CACHE_CONTROL], "public, max-age=31536000, immutable", "{name}");
-        let content_type =
-            if name.starts_with("site.") { "text/css; charset=utf-8" } else { "image/svg+xml" };
+        let content_type = match name.rsplit_once('.') {
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            _ => "image/svg+xml",
+        };
         assert_eq!(answer.headers[header::CONTENT_TYPE], content_type, "{name}");
     }
     assert_eq!(site.get("/healthz").await.status, StatusCode::OK);
@@ -444,4 +452,65 @@ async fn the_page_of_feeds_answers_also_without_tables() {
     let page = site.get("/feeds").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("ses-events") && page.body.contains("migrate status"), "{}", page.body);
+}
+
+fn chosen_zone(zone: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri("/zone")
+        .header(header::HOST, "127.0.0.1:4100")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from(format!("zone={}", crate::text::url_encoded(zone)))).unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_changed_for_a_page_elsewhere() {
+    let site = TestSite::without_tables().await;
+    let forged: [&[(&str, &str)]; 9] = [
+        &[],
+        &[("origin", "null")],
+        &[("origin", "https://example.com")],
+        &[("origin", "http://127.0.0.1:4101")],
+        &[("origin", "http://127.0.0.1:4100.example.com")],
+        &[("origin", "http://user@127.0.0.1:4100")],
+        &[("origin", "127.0.0.1:4100")],
+        &[("origin", "http://127.0.0.1:4100"), ("origin", "https://example.com")],
+        &[("origin", "http://127.0.0.1:4100"), ("sec-fetch-site", "cross-site")],
+    ];
+    for headers in forged {
+        let answer = site.ask(chosen_zone("Europe/Berlin", headers)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
+        assert!(!answer.headers.contains_key(header::SET_COOKIE), "{headers:?}");
+    }
+    let own: [&[(&str, &str)]; 2] = [
+        &[("origin", "http://127.0.0.1:4100")],
+        &[("origin", "http://127.0.0.1:4100"), ("sec-fetch-site", "same-origin")],
+    ];
+    for headers in own {
+        let answer = site.ask(chosen_zone("Europe/Berlin", headers)).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{headers:?}");
+        let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.starts_with("zone=Europe/Berlin; Path=/; "), "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn a_chosen_zone_is_the_one_that_pages_tell_times_in() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("id-of-a-mail-0000", "jane@example.com", "Hello", 0)]).await;
+    let path = site.redirected("/mails/by-id/id-of-a-mail-0000").await;
+    let mut request = request(Method::GET, &path, "127.0.0.1:4100");
+    request.headers_mut().insert(header::COOKIE, "zone=Asia/Kolkata".parse().unwrap());
+    let page = site.ask(request).await.body;
+    assert!(page.contains("10 March 2026 at 17:30:00 IST"), "{page}");
+    assert!(page.contains("Times are those of Asia/Kolkata."), "{page}");
+
+    let own = [("origin", "http://127.0.0.1:4100")];
+    for nonsense in ["", "Mars/Olympus", "../../etc/passwd", "Europe/Berlin\r\nset-cookie: a=b"] {
+        let answer = site.ask(chosen_zone(nonsense, &own)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{nonsense}");
+    }
 }

@@ -1,11 +1,11 @@
 use super::*;
-use crate::sample::{bounce, concerning, occurrence, story};
+use crate::sample::{bounce, clock, concerning, occurrence, story};
 
 const JANE: [&str; 1] = ["jane@example.com"];
 
 /// The sentence, its unbreakable spaces made plain.
 fn told(status: &str, occurrences: Vec<Occurrence>) -> String {
-    sentence(&story(status, occurrences)).replace('\u{a0}', " ")
+    sentence(&story(status, occurrences), &clock()).replace('\u{a0}', " ")
 }
 
 fn opened(verdict: Option<&str>, occurred_at: &str) -> Occurrence {
@@ -157,15 +157,17 @@ fn a_state_without_its_event_is_told_from_the_mails_row() {
     known.mail.times.push((Status::Bounced, "2016-10-19T23:25:00Z".parse().unwrap()));
     known.mail.error_message = Some("550 no such user".into());
     assert_eq!(
-        sentence(&known),
+        sentence(&known, &clock()),
         "Returned to sender: the mail to jane@example.com on 19 October 2016 at 23:25:00 UTC: 550 no such user."
     );
     known.mail.summary.status = "failed".into();
-    assert!(sentence(&known).starts_with("Failed: the mail to jane@example.com on 19 October 2016"));
+    assert!(
+        sentence(&known, &clock()).starts_with("Failed: the mail to jane@example.com on 19 October 2016")
+    );
     let mut known = story("opened", vec![]);
     known.mail.times.push((Status::Opened, "2016-10-20T00:00:55Z".parse().unwrap()));
     assert_eq!(
-        sentence(&known),
+        sentence(&known, &clock()),
         "Sent to jane@example.com on 19 October 2016 at 23:20:52 UTC; no delivery was reported, yet it arrived; \
          opened after 40 minutes."
     );

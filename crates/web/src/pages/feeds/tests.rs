@@ -36,7 +36,7 @@ fn rendered(
     readings: &Readings,
     unread: Option<&str>,
 ) -> String {
-    FeedsPage::new(feeds, trouble, readings, unread, at(NOW)).render().unwrap()
+    FeedsPage::new(feeds, trouble, readings, unread, &Clock::utc(at(NOW))).render().unwrap()
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! The zone that a viewer reads times in.
+
+use axum::{
+    Form,
+    extract::rejection::FormRejection,
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    clock::{Clock, ZONE_COOKIE, zone_named},
+    pages::{Problem, ZonePage, answer},
+};
+
+/// A year: the choice is asked for again by nobody meanwhile.
+const COOKIE_AGE_S: u32 = 365 * 24 * 60 * 60;
+
+#[derive(Deserialize)]
+pub(super) struct Choice {
+    zone: String,
+}
+
+/// `GET /zone`
+pub(super) async fn choose(clock: Clock) -> Response {
+    answer(StatusCode::OK, &ZonePage::new(&clock))
+}
+
+/// `POST /zone`: keeps the choice in a cookie, and nowhere else.
+pub(super) async fn set(choice: Result<Form<Choice>, FormRejection>) -> Result<Response, Problem> {
+    let Form(choice) = choice.map_err(|_| Problem::unreadable_form())?;
+    let zone = zone_named(choice.zone.trim()).map_err(Problem::no_such_zone)?;
+    // The database's own spelling of the name, so that nothing of the request stands in the header.
+    let name = zone.iana_name().unwrap_or("UTC");
+    let cookie = format!("{ZONE_COOKIE}={name}; Path=/; Max-Age={COOKIE_AGE_S}; SameSite=Lax");
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/mails")).into_response())
+}

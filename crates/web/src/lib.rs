@@ -11,6 +11,7 @@ mod routes;
 mod sample;
 mod sentence;
 mod server;
+mod smtp;
 mod text;
 mod times;
 mod words;

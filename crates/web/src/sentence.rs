@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     clock::Clock,
-    text, times,
+    smtp, text, times,
     words::{automated, counted, listed, never_tried, reason, times_over},
 };
 
@@ -98,6 +98,12 @@ impl<'a> Teller<'a> {
         let deliveries: Vec<_> = self.of_type("delivery").collect();
         let time = deliveries.last().map(|delivery| delivery.occurred_at).or(self.time_of(Status::Delivered));
         let mut told = match time {
+            Some(time) if let Some(provider) = self.taker(&deliveries) => format!(
+                "{provider} took the mail for {} on {}{}",
+                self.whom(&deliveries),
+                self.clock.spoken(time),
+                self.after_sending(time)
+            ),
             Some(time) => {
                 let last = if deliveries.len() > 1 { " the last of them" } else { "" };
                 let comma = if last.is_empty() { "" } else { "," };
@@ -121,6 +127,13 @@ impl<'a> Teller<'a> {
             told.push_str(&clause);
         }
         told
+    }
+
+    /// The provider that took the mail, where it went to one address and that provider is known.
+    fn taker(&self, deliveries: &[&Occurrence]) -> Option<&'static str> {
+        let [delivery] = deliveries else { return None };
+        let [recipient] = &*delivery.recipients else { return None };
+        smtp::provider(delivery.diagnostics.first().map(String::as_str), recipient)
     }
 
     /// Opens and clicks; those of machines apart, and never among the others.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Frame, list::search_path};
 use crate::{
     clock::{self, Clock},
-    json, sentence, text,
+    json, sentence, smtp, text,
     times::{self, Gap},
     words::{self, Label, automated, event_label, reason, recipient_label, status_label},
 };
@@ -105,6 +105,8 @@ struct Moment {
     label: Label,
     /// The time since the moment before, where that is less than a day.
     step: Option<String>,
+    /// How far the next moment of the day is below this one: 0 to [`DISTANCE_MAX`].
+    distance: usize,
     clock: String,
     exact: String,
     machine: String,
@@ -113,10 +115,18 @@ struct Moment {
     whom: Vec<String>,
     whom_more: usize,
     reason: Option<String>,
-    said: Vec<String>,
+    said: Vec<Said>,
     link: Option<Link>,
     details: Vec<Detail>,
     json: Option<RawJson>,
+}
+
+/// What a server said.
+#[derive(PartialEq)]
+struct Said {
+    text: String,
+    /// The status code in it, and what that means.
+    explained: Option<(String, &'static str)>,
 }
 
 /// A link that was followed.
@@ -274,12 +284,17 @@ fn days(occurrences: &[Occurrence], clock: &Clock) -> Vec<Day> {
             Some(Gap::Pause(text)) => (None, Some(text)),
         };
         let moment = Moment::new(occurrence, step, &mut json_bytes_left, clock);
-        before = Some(time);
         let date = clock.day(time);
         match days.last_mut() {
-            Some(day) if day.date == date => day.moments.push(moment),
+            Some(day) if day.date == date => {
+                if let (Some(last), Some(before)) = (day.moments.last_mut(), before) {
+                    last.distance = distance(before, time);
+                }
+                day.moments.push(moment);
+            }
             _ => days.push(Day { date, pause, moments: vec![moment] }),
         }
+        before = Some(time);
     }
     days
 }
@@ -296,6 +311,7 @@ impl Moment {
         Self {
             label: event_label(occurrence),
             step,
+            distance: 0,
             clock: clock.of_day(time),
             exact: clock.exact(time),
             machine: clock::machine(time),
@@ -312,11 +328,23 @@ impl Moment {
     }
 }
 
+/// The largest distance between two moments.
+const DISTANCE_MAX: usize = 6;
+
+/// How far two moments stand apart on the page. Each step is some six to ten times as long as the one before: a mail's
+/// moments are milliseconds and hours apart, and both must be seen.
+fn distance(from: Timestamp, to: Timestamp) -> usize {
+    const STEPS_MS: [i64; DISTANCE_MAX] = [1_000, 10_000, 60_000, 600_000, 3_600_000, 21_600_000];
+    let ms = to.as_millisecond() - from.as_millisecond();
+    STEPS_MS.iter().take_while(|step| ms >= **step).count()
+}
+
 /// What servers said, each answer once: several recipients often share one.
-fn said(occurrence: &Occurrence) -> Vec<String> {
-    let mut answers: Vec<String> = Vec::new();
+fn said(occurrence: &Occurrence) -> Vec<Said> {
+    let mut answers: Vec<Said> = Vec::new();
     for answer in occurrence.diagnostics.iter().take(RECIPIENTS_MAX) {
-        let answer = text::value(answer);
+        let explained = smtp::explained(answer).map(|(code, meaning)| (code.to_owned(), meaning));
+        let answer = Said { text: text::value(answer), explained };
         if !answers.contains(&answer) {
             answers.push(answer);
         }

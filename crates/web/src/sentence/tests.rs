@@ -35,6 +35,17 @@ fn a_delivery_and_what_followed() {
 }
 
 #[test]
+fn a_provider_that_is_known_is_named() {
+    let delivery = concerning("delivery", "2016-10-19T23:21:04.133Z", &["jane@gmail.com"]);
+    assert_eq!(
+        told("delivered", vec![delivery.clone()]),
+        "Gmail took the mail for jane@gmail.com on 19 October 2016 at 23:21:04 UTC, 11.9 s after it was sent."
+    );
+    let other = concerning("delivery", "2016-10-19T23:21:05Z", &JANE);
+    assert!(told("delivered", vec![delivery, other]).starts_with("Delivered to jane@gmail.com and jane@"));
+}
+
+#[test]
 fn machines_are_never_counted_among_people() {
     let delivery = concerning("delivery", "2016-10-19T23:21:04.133Z", &JANE);
     let by_machine = opened(Some("Likely"), "2016-10-19T23:21:35Z");

@@ -33,6 +33,28 @@ fn the_timeline_has_days_steps_and_pauses() {
 }
 
 #[test]
+fn moments_stand_apart_as_their_times_do() {
+    let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+    let start = at("2026-03-10T12:00:00Z");
+    let mut before = 0;
+    for end in ["12:00:00.5Z", "12:00:05Z", "12:00:30Z", "12:05:00Z", "12:30:00Z", "13:30:00Z", "20:00:00Z"] {
+        let apart = distance(start, at(&format!("2026-03-10T{end}")));
+        assert!(apart == 0 || apart == before + 1, "{end}: {apart}");
+        before = apart;
+    }
+    assert_eq!(before, DISTANCE_MAX);
+    let css = include_str!("../../../assets/site.css");
+    assert!((0..=DISTANCE_MAX).all(|apart| css.contains(&format!(".distance-{apart} {{"))));
+
+    let mut hard = bounce("hard", "General", "2016-10-19T23:30:00Z", &["jane@example.com"]);
+    hard.diagnostics = vec!["smtp; 550 5.2.1 no".into()];
+    let html = rendered(&story("hard_bounced", vec![occurrence("send", "2016-10-19T23:20:52Z"), hard]));
+    assert!(html.contains("<li class=\"moment distance-3 tone-neutral"), "{html}");
+    let meaning = "<code>5.2.1</code> means that the mailbox is switched off and takes no mail.";
+    assert!(html.contains(meaning), "{html}");
+}
+
+#[test]
 fn folded_and_automated_occurrences_are_marked_and_explained() {
     let plain = rendered(&story("opened", vec![occurrence("open", "2016-10-19T23:30:00Z")]));
     assert!(!plain.contains(">folded<") && !plain.contains(">automated<"), "{plain}");
@@ -43,7 +65,7 @@ fn folded_and_automated_occurrences_are_marked_and_explained() {
     open.bot_verdict = Some("Likely".into());
     let html = rendered(&story("hard_bounced", vec![hard, open]));
     assert!(html.contains("<abbr class=\"mark mark-folded\" title=\"Another event of this mail"), "{html}");
-    assert!(html.contains("moment tone-opened automated"), "{html}");
+    assert!(html.contains("moment distance-0 tone-opened automated"), "{html}");
     assert_eq!(html.matches("class=\"footnote\"").count(), 2);
     assert!(html.contains("The mailbox does not exist") && html.contains("<bdi>NoEmail</bdi>"), "{html}");
 }

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod database;
 mod output;
+mod rereading;
 mod watch;
 
 use std::{io, process::ExitCode};

@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod ingest;
 mod mails;
+mod parked;
 mod prefix;
 mod quarantine;
 mod recipients;
@@ -28,6 +29,7 @@ pub use ingest::{
 pub use mails::{
     BadCursor, Cursor, MailPage, MailQuery, MailSummary, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX,
 };
+pub use parked::{PARKED_PAGE_MAX, ParkedCursor, ParkedEvent, ParkedFilter, ParkedPage};
 pub use prefix::{Prefix, PrefixError};
 pub use quarantine::{
     BadQuarantineId, QUARANTINE_PAGE_MAX, QUARANTINE_READ_BYTES_MAX, QuarantineFilter, QuarantineId,

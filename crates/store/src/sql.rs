@@ -88,6 +88,10 @@ statements! {
     Unpark = "unpark.sql",
     /// How many events are parked, and since when.
     CountParked = "count_parked.sql",
+    /// A page of the parked events.
+    ListParked = "list_parked.sql",
+    /// Takes what waits for one mail out of the parking.
+    DropParked = "drop_parked.sql",
     /// Mails made from events that an application has logged after all.
     FindMergeable = "find_mergeable.sql",
     /// The mail that an application logged under an SES id.

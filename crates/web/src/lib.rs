@@ -6,6 +6,7 @@ mod headers;
 mod json;
 mod operation;
 mod pages;
+mod rereading;
 mod routes;
 #[cfg(test)]
 mod sample;
@@ -17,5 +18,6 @@ mod times;
 mod words;
 
 pub use operation::{FeedCondition, FeedCounts, FeedStatus, Operation, Readings, Site};
+pub use rereading::{Reread, Rereading};
 pub use routes::router;
 pub use server::{SHUTDOWN_WAIT_MS_MAX, serve};

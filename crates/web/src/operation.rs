@@ -6,6 +6,8 @@ use aftersend_store::{Parked, QuarantineFilter, QuarantineSize, QueryError, Stor
 use axum::extract::FromRef;
 use jiff::Timestamp;
 
+use crate::Rereading;
+
 /// How long a probe or a scrape waits for the database. Below the ten seconds that Prometheus gives a scrape.
 /// <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
 const ANSWER_WAIT_MS_MAX: u64 = 5_000;
@@ -105,12 +107,23 @@ pub struct Readings {
 pub struct Site {
     store: Store,
     operation: Arc<dyn Operation>,
+    rereading: Arc<dyn Rereading>,
 }
 
 impl Site {
     /// A site over a store, in a program that runs feeds.
     pub fn new(store: Store, operation: Arc<dyn Operation>) -> Self {
-        Self { store, operation }
+        Self { store, operation, rereading: Arc::new(()) }
+    }
+
+    /// The same site, on which messages of the quarantine can be read anew.
+    #[must_use]
+    pub fn with_rereading(self, rereading: Arc<dyn Rereading>) -> Self {
+        Self { rereading, ..self }
+    }
+
+    pub(crate) fn rereading(&self) -> &dyn Rereading {
+        &*self.rereading
     }
 
     pub(crate) fn operation(&self) -> &dyn Operation {

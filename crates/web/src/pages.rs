@@ -3,7 +3,9 @@
 mod feeds;
 mod list;
 mod mail;
+mod parked;
 mod problem;
+mod quarantine;
 mod zone;
 
 use askama::Template;
@@ -15,7 +17,9 @@ use axum::{
 pub(crate) use feeds::FeedsPage;
 pub(crate) use list::{BadRequest, ListPage, ListRequest, Params};
 pub(crate) use mail::MailPage;
+pub(crate) use parked::{PAGE_EVENTS as PARKED_PAGE_EVENTS, ParkedListPage, cursor as parked_cursor};
 pub(crate) use problem::Problem;
+pub(crate) use quarantine::{PAGE_MESSAGES as QUARANTINE_PAGE_MESSAGES, QuarantineListPage, QuarantinedPage};
 pub(crate) use zone::ZonePage;
 
 use crate::{assets, clock::Clock};
@@ -67,6 +71,22 @@ impl Frame {
         PLACES.into_iter().map(|(path, name)| {
             (path, name, (self.here == path).then_some(if self.is_there { "page" } else { "true" }))
         })
+    }
+}
+
+/// What a page says first: what became of the change that led to it.
+pub(crate) struct Notice {
+    tone: &'static str,
+    sentence: &'static str,
+}
+
+impl Notice {
+    pub(crate) fn good(sentence: &'static str) -> Self {
+        Self { tone: "tone-delivered", sentence }
+    }
+
+    pub(crate) fn bad(sentence: &'static str) -> Self {
+        Self { tone: "tone-waiting", sentence }
     }
 }
 

@@ -2,9 +2,14 @@
 
 mod mails;
 mod operation;
+mod waiting;
 mod zone;
 
-use axum::{Router, middleware, response::Redirect, routing::get};
+use axum::{
+    Router, middleware,
+    response::Redirect,
+    routing::{get, post},
+};
 
 use crate::{Site, assets, headers, pages::Problem};
 
@@ -16,6 +21,12 @@ pub fn router(site: impl Into<Site>) -> Router {
         .route("/mails/{uuid}", get(mails::mail))
         .route("/mails/by-id/{id}", get(mails::mail_by_id))
         .route("/feeds", get(operation::feeds))
+        .route("/quarantine", get(waiting::quarantine))
+        .route("/quarantine/{uuid}", get(waiting::quarantined))
+        .route("/quarantine/{uuid}/reread", post(waiting::reread))
+        .route("/quarantine/{uuid}/drop", post(waiting::drop_quarantined))
+        .route("/parked", get(waiting::parked))
+        .route("/parked/drop", post(waiting::drop_parked))
         .route("/zone", get(zone::choose).post(zone::set))
         .route("/assets/{name}", get(assets::serve))
         .route("/healthz", get(async || "ok\n"))

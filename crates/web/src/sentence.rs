@@ -98,7 +98,7 @@ impl<'a> Teller<'a> {
         let deliveries: Vec<_> = self.of_type("delivery").collect();
         let time = deliveries.last().map(|delivery| delivery.occurred_at).or(self.time_of(Status::Delivered));
         let mut told = match time {
-            Some(time) if let Some(provider) = self.taker(&deliveries) => format!(
+            Some(time) if let Some(provider) = taker(&deliveries) => format!(
                 "{provider} took the mail for {} on {}{}",
                 self.whom(&deliveries),
                 self.clock.spoken(time),
@@ -127,13 +127,6 @@ impl<'a> Teller<'a> {
             told.push_str(&clause);
         }
         told
-    }
-
-    /// The provider that took the mail, where it went to one address and that provider is known.
-    fn taker(&self, deliveries: &[&Occurrence]) -> Option<&'static str> {
-        let [delivery] = deliveries else { return None };
-        let [recipient] = &*delivery.recipients else { return None };
-        smtp::provider(delivery.diagnostics.first().map(String::as_str), recipient)
     }
 
     /// Opens and clicks; those of machines apart, and never among the others.
@@ -295,6 +288,13 @@ impl<'a> Teller<'a> {
             self.after_sending(time)
         ))
     }
+}
+
+/// The provider that took the mail, where it went to one address and that provider is known.
+fn taker(deliveries: &[&Occurrence]) -> Option<&'static str> {
+    let [delivery] = deliveries else { return None };
+    let [recipient] = &*delivery.recipients else { return None };
+    smtp::provider(delivery.diagnostics.first().map(String::as_str), recipient)
 }
 
 /// `: the mailbox is full (“smtp; 552 5.2.2 mailbox full”)`

@@ -67,8 +67,7 @@ fn meaning(code: &str) -> Option<&'static str> {
         (7, 28) => "the recipient’s server saw too much mail from this sender",
         (7, 30) => "the server asks for an encrypted connection",
         (7, 509) => "Microsoft refused it: the sender’s domain fails DMARC",
-        (7, 511) => "Microsoft blocks the sending IP address",
-        (7, 606) => "Microsoft blocks the sending IP address",
+        (7, 511 | 606) => "Microsoft blocks the sending IP address",
         _ => return None,
     };
     Some(meaning)

@@ -20,6 +20,7 @@ use crate::{
     config::{Queue, Settings},
     database::Place,
     output::Output,
+    rereading::Replaying,
     watch::Watch,
 };
 
@@ -63,7 +64,8 @@ pub(crate) async fn run(
         stop.send_replace(true);
         ended.map(Some)
     };
-    let site = site(listener, Site::new(store.clone(), watch), &stop, &shutdown);
+    let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
+    let site = site(listener, Site::new(store.clone(), watch).with_rereading(rereading), &stop, &shutdown);
     // The SDK's futures are large.
     let (site, hooked, polled, ()) = tokio::join!(site, hooking, Box::pin(polling), joining);
     let polled = polled?;

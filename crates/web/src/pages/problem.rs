@@ -80,6 +80,33 @@ impl Problem {
         }
     }
 
+    /// 404 for a message that is not in quarantine.
+    pub(crate) fn no_such_message() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            title: "No message in quarantine has this id",
+            sentences: vec![
+                "It may have been read anew meanwhile, and its event be stored; or somebody has dropped it."
+                    .to_owned(),
+            ],
+            way_out: Some(WayOut { path: "/quarantine", text: "To the quarantine" }),
+        }
+    }
+
+    /// 503 for a change that can't be made at the moment. The reason holds no value of any row.
+    pub(crate) fn not_now(reason: &str) -> Self {
+        tracing::error!(reason, "a change that somebody asked for on the site failed");
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "This could not be done",
+            sentences: vec![
+                format!("What happened: {}.", reason.replace('`', "").trim_end_matches('.')),
+                "Nothing was changed. Try again in a moment.".to_owned(),
+            ],
+            way_out: Some(WayOut { path: "/feeds", text: "To the feeds" }),
+        }
+    }
+
     /// 400 for a time zone that there is not.
     pub(crate) fn no_such_zone(error: NoSuchZone) -> Self {
         Self {

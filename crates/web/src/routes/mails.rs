@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Bytes of an id at most: as much as the widest of the columns that hold one takes, and some.
-const ID_BYTES_MAX: usize = 1_024;
+pub(super) const ID_BYTES_MAX: usize = 1_024;
 
 /// `GET /mails?q=…&status=…&older=…`
 pub(super) async fn list(

@@ -20,7 +20,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::serve;
-use crate::{Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output, watch::Watch};
+use crate::{
+    Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output, rereading::Replaying,
+    watch::Watch,
+};
 use feed::{Queue, SimulatedFeed};
 
 /// Pollers that race for the made-up messages, as they would for a queue's.
@@ -64,7 +67,9 @@ pub(crate) async fn run(
         hints(place, &traffic, output)?;
         serve::announce(&listener, &[], None, output)?;
         let (stop, shutdown) = Shutdown::channel();
-        serve::site(listener, Site::new(store, watch), &stop, &shutdown).await?;
+        let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
+        let site = Site::new(store, watch).with_rereading(rereading);
+        serve::site(listener, site, &stop, &shutdown).await?;
     }
     Ok(if verdict.holds() { Outcome::Done } else { Outcome::Failed })
 }

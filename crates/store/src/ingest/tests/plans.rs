@@ -314,4 +314,8 @@ async fn every_look_up_of_parking_goes_by_index() {
         .await;
     fixture.run(r#"VACUUM ANALYZE "prefix".phoenix_kit_email_orphaned_events"#).await;
     check(&fixture, Statement::CountParked, &[], &["aftersend_parked_received_at_idx"]).await;
+    let page = ["now()", "md5('m')::uuid", "NULL", "51"].map(str::to_owned);
+    check(&fixture, Statement::ListParked, &page, &["aftersend_parked_received_at_idx"]).await;
+    let id = ["'p7'".to_owned()];
+    check(&fixture, Statement::DropParked, &id, &["phoenix_kit_"]).await;
 }

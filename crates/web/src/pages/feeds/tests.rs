@@ -80,7 +80,7 @@ fn each_condition_has_a_word_and_the_error_stands_beside() {
 fn what_waits_is_told_with_its_age_and_with_what_to_do() {
     let html = rendered(&[], None, &readings(1_500, 1), None);
     assert!(html.contains("1,500") && html.matches("3 h ago").count() == 2, "{html}");
-    assert!(html.contains("aftersend quarantine list"), "{html}");
+    assert!(html.contains("<a href=\"/quarantine\">Look at them</a>"), "{html}");
     let html = rendered(&[], None, &readings(0, 0), None);
     assert!(!html.contains("ago"), "{html}");
 }

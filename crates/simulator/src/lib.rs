@@ -19,7 +19,7 @@ pub use malformed::TOPIC_VALIDATED;
 pub use plan::Plan;
 pub use scenario::SCENARIOS_REQUIRED;
 pub use shape::SimulatedEvent;
-pub use truth::{TrueMail, TrueOccurrence, TrueRecipient, Truth};
+pub use truth::{TrueDomain, TrueFigures, TrueLink, TrueMail, TrueOccurrence, TrueRecipient, Truth};
 pub use wrap::{Wrapping, wrap};
 
 use world::World;

@@ -1,9 +1,13 @@
 //! What is true of the traffic, worked out from the events themselves: no JSON is read, no SQL is known.
 
+mod figures;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aftersend_event::{BotVerdict, RecipientState, Status};
 use jiff::Timestamp;
+
+pub use figures::{TrueDomain, TrueFigures, TrueLink};
 
 use crate::shape::{
     Happening, Headers, SimulatedAddress, SimulatedBounce, SimulatedComplaint, SimulatedEvent,

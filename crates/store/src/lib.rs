@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod blocklist;
 mod connect;
 mod demo;
 mod error;
@@ -19,6 +20,10 @@ mod tls;
 #[cfg(any(test, feature = "truth"))]
 mod truth;
 
+pub use blocklist::{
+    BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BadBlock, Block, BlockCounts, BlockLineError,
+    BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem, NewBlock, csv_line,
+};
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
 pub use error::{IngestError, QueryError};

@@ -118,6 +118,14 @@ statements! {
     Timeline = "timeline.sql",
     /// A mail's recipients.
     Recipients = "recipients.sql",
+    /// How an address is blocked.
+    FindBlocks = "blocklist/find_blocks.sql",
+    /// A page of the blocklist.
+    ListBlocklist = "blocklist/list.sql",
+    /// Blocks that a person asks for.
+    Block = "blocklist/block.sql",
+    /// Takes an address off the blocklist.
+    Unblock = "blocklist/unblock.sql",
     /// How many rows of each kind the store holds.
     CountAll = "count_all.sql",
     /// The blocked addresses.

@@ -15,10 +15,10 @@ use super::{Arrival, facts::cut_for_column, record::as_uuid, transaction::Writer
 use crate::{IngestError, QueryError, Store, sql::Statement};
 
 /// What became of events of unknown mails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct ParkedNow {
-    /// Occurrences that were not parked before.
-    pub(super) new: usize,
+    /// Occurrences that were not parked before, by their fingerprints.
+    pub(super) new: HashSet<Uuid>,
     pub(super) repeated: usize,
 }
 
@@ -100,7 +100,8 @@ impl Writer<'_> {
             let reason = "a mail became known while events of it were parked";
             return Err(IngestError::Repeat(reason.to_owned()));
         }
-        Ok(ParkedNow { new: new.len(), repeated: records.len() - new.len() })
+        let repeated = records.len() - new.len();
+        Ok(ParkedNow { new, repeated })
     }
 
     /// Says which of them were not parked before.

@@ -64,8 +64,9 @@ const WRITER_SETTINGS: &str = "SET lock_timeout = '500ms'; SET statement_timeout
 
 /// What reading connections are set to.
 ///
-/// Filters that are absent come as NULL; only a plan made for these very values leaves them out.
-const READER_SETTINGS: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'; \
+/// Filters that are absent come as NULL; only a plan made for these very values leaves them out. Compiling a plan takes
+/// longer than it saves: figures of 11,000 mails took 0.22 s without, and 0.7 s with it.
+const READER_SETTINGS: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'; SET jit = off; \
      SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'";
 
 /// Where the database is and how to log in there.

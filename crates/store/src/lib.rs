@@ -12,6 +12,7 @@ mod quarantine;
 mod recipients;
 pub mod schema;
 mod sql;
+mod statistics;
 mod story;
 mod tags;
 #[cfg(test)]
@@ -41,6 +42,14 @@ pub use quarantine::{
     QuarantineMatch, QuarantinePage, QuarantineSize, Quarantined, QuarantinedMessage,
 };
 pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
+pub use statistics::{
+    ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, AddressTotals, Alarm,
+    BOUNCE_WARNING_PERCENT, BUCKETS_MAX, BadPeriod, BadTimeZone, BlockCause, BounceReason, Bucket,
+    BucketWidth, COMPLAINT_WARNING_PERCENT, DomainFigures, Figures, FiguresError, LinkFigures, Overview,
+    PERIOD_DAYS_MAX, Period, QUARANTINE_WARNING_AGE, RELATED_DAYS, RELATED_MAILS_MAX, Rate, Rates,
+    RelatedMails, SEEN_MAILS_MIN, SILENCE_WARNING_AGE, Seen, SeenTypes, Signals, Silence, TEMPLATES_MAX,
+    TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery, TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
+};
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
 #[cfg(any(test, feature = "truth"))]
 pub use truth::Verdict;

@@ -19,7 +19,7 @@ const MAILS_BY_RECIPIENT_MAX: i64 = 1_000;
 
 /// The earliest `timestamptz`, 24 November 4714 BC, in microseconds since 1970.
 /// <https://www.postgresql.org/docs/current/datatype-datetime.html>
-const TIMESTAMPTZ_MIN_MICROS: i64 = -210_866_803_200_000_000;
+pub(crate) const TIMESTAMPTZ_MIN_MICROS: i64 = -210_866_803_200_000_000;
 
 /// Which mails to list, and which page of them.
 #[derive(Clone, Debug)]
@@ -60,6 +60,13 @@ pub enum PageStart {
 pub struct Cursor {
     sent_at: Timestamp,
     uuid: Uuid,
+}
+
+impl Cursor {
+    /// The place itself.
+    pub(crate) fn place(self) -> (Timestamp, Uuid) {
+        (self.sent_at, self.uuid)
+    }
 }
 
 impl fmt::Display for Cursor {

@@ -50,7 +50,7 @@ impl Recipient {
         self.times.iter().find(|(of, _)| *of == state).map(|(_, at)| *at)
     }
 
-    fn from_row(row: &tokio_postgres::Row) -> Result<Self, tokio_postgres::Error> {
+    pub(crate) fn from_row(row: &tokio_postgres::Row) -> Result<Self, tokio_postgres::Error> {
         let mut times = Vec::new();
         for state in TIMED {
             if let Some(at) = row.try_get::<_, Option<Timestamp>>(&*format!("{state}_at"))? {

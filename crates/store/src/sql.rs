@@ -118,6 +118,34 @@ statements! {
     Timeline = "timeline.sql",
     /// A mail's recipients.
     Recipients = "recipients.sql",
+    /// What became of the mails that were sent in each of several buckets.
+    Recount = "statistics/recount.sql",
+    /// Where the hours or days of a period begin.
+    BucketStarts = "statistics/bucket_starts.sql",
+    /// When events of some types happened first and last.
+    SeenTypes = "statistics/seen_types.sql",
+    /// Since when nothing is heard of what became of mails, and how many were sent since.
+    Silence = "statistics/silence.sql",
+    /// A period's figures by the recipients' domains.
+    Domains = "statistics/domains.sql",
+    /// Why mails of a period bounced.
+    BounceReasons = "statistics/bounce_reasons.sql",
+    /// Which links of a period's mails were followed.
+    Links = "statistics/links.sql",
+    /// When mails of some templates were last opened and clicked.
+    LastVisits = "statistics/last_visits.sql",
+    /// How often each thing befell an address.
+    AddressTotals = "statistics/address_totals.sql",
+    /// A page of the mails to an address.
+    MailsToAddress = "statistics/mails_to_address.sql",
+    /// The event that an address is blocked by.
+    BlockCause = "statistics/block_cause.sql",
+    /// Other mails to a mail's recipients.
+    RelatedByRecipient = "statistics/related_by_recipient.sql",
+    /// Other mails of a mail's template.
+    RelatedByTemplate = "statistics/related_by_template.sql",
+    /// Other mails of a mail's campaign.
+    RelatedByCampaign = "statistics/related_by_campaign.sql",
     /// How an address is blocked.
     FindBlocks = "blocklist/find_blocks.sql",
     /// A page of the blocklist.

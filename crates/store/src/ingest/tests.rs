@@ -13,3 +13,7 @@ mod plans;
 mod recipients;
 mod set_semantics;
 mod trouble;
+
+// Figures are tried on the same data.
+pub(crate) use plans::{check_planned, filled};
+pub(crate) use set_semantics::{is_event, store_at_random};

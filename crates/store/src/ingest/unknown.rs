@@ -60,6 +60,15 @@ pub(super) struct Policy {
 }
 
 impl UnknownMails {
+    /// How long events wait for their mail at most, where any do.
+    pub(crate) fn park_for(self) -> Duration {
+        match self {
+            Self::Auto { park_for } | Self::Park { park_for } => park_for,
+            // None is parked; what was, before that was chosen, is made at once.
+            Self::Create => Duration::ZERO,
+        }
+    }
+
     fn policy(self, made_by_us: bool) -> Policy {
         let create = if made_by_us { Treatment::InColumn } else { Treatment::Beside };
         match self {

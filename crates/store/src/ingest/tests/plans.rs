@@ -9,7 +9,7 @@ use crate::{sql::Statement, testing::Fixture};
 const MAILS: usize = 6_000;
 const BATCH_ROWS: usize = 5;
 
-async fn filled() -> Fixture {
+pub(crate) async fn filled() -> Fixture {
     let fixture = Fixture::new().await;
     fixture
         .run(&format!(
@@ -77,7 +77,7 @@ async fn check(fixture: &Fixture, statement: Statement, arguments: &[String], in
     check_planned(fixture, &["force_custom_plan", "force_generic_plan"], statement, arguments, indexes).await;
 }
 
-async fn check_planned(
+pub(crate) async fn check_planned(
     fixture: &Fixture,
     modes: &[&str],
     statement: Statement,

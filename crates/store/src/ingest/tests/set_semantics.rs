@@ -22,7 +22,7 @@ async fn logical_content(fixture: &Fixture) -> Vec<Value> {
     rows
 }
 
-pub(super) fn is_event(message: &[u8]) -> bool {
+pub(crate) fn is_event(message: &[u8]) -> bool {
     matches!(aftersend_event::read(message), Ok(Message::Event(document)) if document.event().is_ok())
 }
 
@@ -48,7 +48,7 @@ async fn pump(store: Store, queue: Queue) -> BatchReport {
 }
 
 /// Cuts messages into batches of all sizes, and stores them over some connections at once.
-pub(super) async fn store_at_random(fixture: &Fixture, messages: &[Arc<[u8]>], rng: &mut Rng) -> BatchReport {
+pub(crate) async fn store_at_random(fixture: &Fixture, messages: &[Arc<[u8]>], rng: &mut Rng) -> BatchReport {
     let mut messages = messages.to_vec();
     rng.shuffle(&mut messages);
     let size_max = [1, 7, 60, 400][rng.usize(0..4)].max(messages.len() / 80);

@@ -1,0 +1,185 @@
+//! The figures are those of the simulator's truth, which knows no SQL: for any events, in any order.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aftersend_simulator::{Plan, SCENARIOS_REQUIRED, TrueDomain, TrueFigures, TrueLink, Truth, simulate};
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    BucketWidth, Figures, Period, Store, TemplateOrder, TemplateQuery, TimeZoneName,
+    ingest::tests::{is_event, store_at_random},
+    testing::Fixture,
+};
+
+/// What SQL counts, in the terms of the truth. The times to open are compared by their median.
+fn told(figures: &Figures) -> TrueFigures {
+    TrueFigures {
+        mails: figures.mails,
+        sent: figures.sent,
+        delivered: figures.delivered,
+        hard_bounced: figures.hard_bounced,
+        soft_bounced: figures.soft_bounced,
+        undetermined_bounced: figures.undetermined_bounced,
+        not_tried: figures.not_tried,
+        complained: figures.complained,
+        possibly_complained: figures.possibly_complained,
+        delayed: figures.delayed,
+        rejected: figures.rejected,
+        failed: figures.failed,
+        delivered_mails: figures.delivered_mails,
+        opened: figures.opened,
+        machine_opened: figures.machine_opened,
+        clicked: figures.clicked,
+        machine_clicked: figures.machine_clicked,
+        seconds_to_open: Vec::new(),
+    }
+}
+
+fn expected(truth: &Truth, from: Timestamp, to: Timestamp, template: Option<&str>) -> TrueFigures {
+    TrueFigures { seconds_to_open: Vec::new(), ..truth.figures(from, to, template) }
+}
+
+async fn compare(store: &Store, truth: &Truth, period: Period, width: BucketWidth, what: &str) {
+    let (from, to) = (period.from(), period.to());
+    let zone: TimeZoneName = "Europe/Tallinn".parse().unwrap();
+    let overview = store.overview(period, width, &zone, None).await.unwrap();
+    assert_eq!(told(&overview.figures), expected(truth, from, to, None), "{what}");
+    let before = period.before();
+    assert_eq!(told(&overview.before), expected(truth, before.from(), before.to(), None), "{what}, before");
+    assert_eq!(overview.series.first().map(|bucket| bucket.from), Some(from), "{what}");
+    assert_eq!(overview.series.last().map(|bucket| bucket.to), Some(to), "{what}");
+    for bucket in &overview.series {
+        let expected = expected(truth, bucket.from, bucket.to, None);
+        assert_eq!(told(&bucket.figures), expected, "{what}, bucket of {}", bucket.from);
+    }
+    compare_templates(store, truth, period, what).await;
+    compare_lists(store, truth, period, None, what).await;
+}
+
+async fn compare_templates(store: &Store, truth: &Truth, period: Period, what: &str) {
+    let (from, to) = (period.from(), period.to());
+    let mut names: Vec<Option<String>> =
+        truth.mails_sent(from, to, None).map(|mail| mail.template_name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let query = TemplateQuery { period, order: TemplateOrder::Name, skip: 0, templates_max: 100 };
+    let page = store.list_templates(&query).await.unwrap();
+    assert_eq!((page.all, page.truncated), (names.len(), false), "{what}");
+    let found: Vec<Option<String>> = page.templates.iter().map(|template| template.name.clone()).collect();
+    assert_eq!(found, names, "{what}");
+
+    let named: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
+    let utc = TimeZoneName::utc();
+    let trends = store.template_trends(&named, period, BucketWidth::Day, &utc).await.unwrap();
+    for (template, trend) in page.templates.iter().filter(|template| template.name.is_some()).zip(&trends) {
+        let name = template.name.as_deref().unwrap();
+        let of_template = truth.figures(from, to, Some(name));
+        assert_eq!(told(&template.figures), expected(truth, from, to, Some(name)), "{what}, {name}");
+        let medians = (template.median_to_open_s, of_template.median_to_open_s());
+        let close = match medians {
+            (Some(found), Some(expected)) => (found - expected).abs() < 1e-3,
+            (found, expected) => found == expected,
+        };
+        assert!(close, "{what}, {name}: {medians:?}");
+        let last = |time: fn(&aftersend_simulator::TrueMail) -> Option<Timestamp>| {
+            truth
+                .mails
+                .values()
+                .filter(|mail| mail.template_name.as_deref() == Some(name))
+                .filter_map(time)
+                .max()
+        };
+        assert_eq!(template.last_opened_at, last(|mail| mail.opened_at), "{what}, {name}");
+        assert_eq!(template.last_clicked_at, last(|mail| mail.clicked_at), "{what}, {name}");
+
+        let alone = store.find_template(name, period).await.unwrap();
+        assert_eq!(&alone, template, "{what}");
+        assert_eq!(trend.name, name);
+        for bucket in &trend.series {
+            let expected = expected(truth, bucket.from, bucket.to, Some(name));
+            assert_eq!(told(&bucket.figures), expected, "{what}, {name}, bucket of {}", bucket.from);
+        }
+        compare_lists(store, truth, period, Some(name), what).await;
+    }
+}
+
+async fn compare_lists(store: &Store, truth: &Truth, period: Period, template: Option<&str>, what: &str) {
+    let (from, to) = (period.from(), period.to());
+    let domains = store.worst_domains(period, template, usize::MAX).await.unwrap();
+    let ranks: Vec<_> =
+        domains.iter().map(|d| std::cmp::Reverse((d.bounced + d.complained, d.sent))).collect();
+    assert!(ranks.is_sorted(), "{what}: {domains:?}");
+    let found: BTreeMap<String, TrueDomain> = domains
+        .into_iter()
+        .map(|d| {
+            let counts = TrueDomain {
+                sent: d.sent,
+                delivered: d.delivered,
+                bounced: d.bounced,
+                complained: d.complained,
+            };
+            (d.domain, counts)
+        })
+        .collect();
+    assert_eq!(found, truth.domains(from, to, template), "{what}, {template:?}");
+
+    let links = store.links(period, template, usize::MAX).await.unwrap();
+    let found: BTreeMap<Option<String>, TrueLink> = links
+        .into_iter()
+        .map(|link| {
+            let counts =
+                TrueLink { mails: link.mails, clicks: link.clicks, machine_clicks: link.machine_clicks };
+            (link.link, counts)
+        })
+        .collect();
+    assert_eq!(found, truth.links(from, to, template), "{what}, {template:?}");
+
+    let reasons = store.bounce_reasons(period, template, usize::MAX).await.unwrap();
+    let bounces: u64 = reasons.iter().map(|reason| reason.bounces).sum();
+    let expected: usize = truth
+        .mails_sent(from, to, template)
+        .flat_map(|mail| &mail.occurrences)
+        .filter(|occurrence| occurrence.event_type == "bounce")
+        .map(|bounce| bounce.recipients.len().max(1))
+        .sum();
+    assert_eq!(bounces, expected as u64, "{what}, {template:?}: {reasons:?}");
+}
+
+async fn figures_are_those_of_the_truth(seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    let plan = Plan {
+        seed,
+        mails: SCENARIOS_REQUIRED + rng.usize(0..60),
+        malformed: 0,
+        controls: 0,
+        span: SignedDuration::from_hours(24 * rng.i64(1..20)),
+        ..Plan::default()
+    };
+    let traffic = simulate(&plan);
+    let messages: Vec<Arc<[u8]>> =
+        traffic.messages.iter().filter(|message| is_event(message)).map(|m| m.as_slice().into()).collect();
+    let fixture = Fixture::new().await;
+    store_at_random(&fixture, &messages, &mut rng).await;
+
+    let end = plan.start + plan.span;
+    let all = Period::new(plan.start, end).unwrap();
+    compare(&fixture.store, &traffic.truth, all, BucketWidth::Day, &format!("seed {seed}, all")).await;
+    // And any part of it, with what was sent before.
+    let span_ms = i64::try_from(plan.span.as_millis()).unwrap();
+    let middle = plan.start + SignedDuration::from_millis(rng.i64(span_ms / 3..span_ms / 2));
+    let part = Period::new(middle, end).unwrap();
+    compare(&fixture.store, &traffic.truth, part, BucketWidth::Hour, &format!("seed {seed}, part")).await;
+    assert!(traffic.truth.figures(all.from(), all.to(), None).sent > 0, "seed {seed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_are_those_of_the_truth_as_ever() {
+    figures_are_those_of_the_truth(1).await;
+}
+
+/// Another seed each time: what it finds is told by the message.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_are_those_of_the_truth_at_random() {
+    figures_are_those_of_the_truth(fastrand::u64(2..)).await;
+}

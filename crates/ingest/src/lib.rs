@@ -17,7 +17,7 @@ pub use feed::{Feed, FeedError, Received};
 pub use file::FileFeed;
 pub use joining::{join_continually, join_through};
 pub use observe::{Commit, Committed, Condition, Observer, Refused};
-pub use pump::{Patience, Pump, PumpError, Storage, Tally};
+pub use pump::{Intake, Patience, Pump, PumpError, Storage, Tally};
 pub use replay::replay;
 pub use shutdown::Shutdown;
 pub use sns::{

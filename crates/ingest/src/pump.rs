@@ -20,6 +20,7 @@ use health::Health;
 use poller::Poller;
 use storing::Storing;
 
+pub use gate::Intake;
 pub use storage::Storage;
 pub use tally::Tally;
 
@@ -78,6 +79,11 @@ impl<S: Storage> Pump<S> {
     /// database takes nothing, none of them is asked for more.
     pub fn new(storage: S, shutdown: Shutdown, observer: Arc<dyn Observer>) -> Self {
         Self { storage: Arc::new(storage), gate: Arc::new(Gate::new(observer.clone())), shutdown, observer }
+    }
+
+    /// Whether the database takes events, for feeds whose senders wait for an answer.
+    pub fn intake(&self) -> Intake {
+        Intake::of(&self.gate)
     }
 
     /// Pumps until the feed ends or a shutdown is requested; a batch that is being committed is finished and

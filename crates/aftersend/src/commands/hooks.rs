@@ -45,7 +45,7 @@ impl Webhook {
         // Where nothing can be stored any more there is nothing to listen for.
         let (end, ended) = Shutdown::channel();
         let mut wish = shutdown.or(&ended);
-        let listening = server.serve(listener, async move { wish.requested().await });
+        let listening = server.serve(listener, pump.intake(), async move { wish.requested().await });
         let storing = async move {
             // The feed goes with this, which answers whoever still waits.
             let stored = pump.run(NAME, &mut feed, Patience::Endless).await;

@@ -146,6 +146,30 @@ impl Gate {
     }
 }
 
+/// Whether the database takes events, as the pollers of a pump have found. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake(Arc<Gate>);
+
+impl Intake {
+    pub(super) fn of(gate: &Arc<Gate>) -> Self {
+        Self(gate.clone())
+    }
+
+    /// Whether what comes now would only wait: the database takes nothing, and a poller that holds a message is
+    /// finding out when it does again. Where nobody is finding out, whatever comes next does, and so must come.
+    pub fn is_closed(&self) -> bool {
+        matches!(*self.0.state.borrow(), State::Closed { .. })
+    }
+}
+
+#[cfg(test)]
+impl Intake {
+    /// Of a database that takes everything.
+    pub(crate) fn open() -> Self {
+        Self(Arc::new(Gate::new(Arc::new(()))))
+    }
+}
+
 /// One poller's turn to find out whether the gate can be opened. It passes on when this is dropped.
 pub(super) struct Turn {
     gate: Arc<Gate>,

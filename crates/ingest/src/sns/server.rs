@@ -35,6 +35,7 @@ use super::{
     https::Https,
     refusal::{Reason, Refusal},
 };
+use crate::Intake;
 
 /// The only path there is.
 const PATH: &str = "/hooks/sns";
@@ -119,13 +120,21 @@ impl SnsHooks {
 
     /// Serves on `listener` until `shutdown` is ready, then gives the requests under way some seconds.
     ///
+    /// `intake` is that of the pump that stores what comes. While it is closed, events are answered with 503 at once;
+    /// those that wait already stay within their time, since they are stored as soon as the database is back.
+    ///
     /// Whoever pumps the feed should be told to end at the same time, and drop it: requests that wait for the
     /// database are answered with 503 then.
     ///
     /// # Errors
     ///
     /// When the listener itself fails. What fails with one connection is no error.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        intake: Intake,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         // An address that is no longer ours is told at once, and not by silence.
         listener.local_addr()?;
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -141,8 +150,9 @@ impl SnsHooks {
             };
             let (stream, source, place) = accepted;
             let (shared, stopped) = (Arc::clone(&self.shared), stopped.clone());
+            let intake = intake.clone();
             connections.spawn(async move {
-                shared.converse(stream, source, stopped).await;
+                shared.converse(stream, source, &intake, stopped).await;
                 drop(place);
             });
         }
@@ -178,9 +188,16 @@ async fn accept(
 
 impl Shared {
     /// Serves one connection to its end.
-    async fn converse(&self, stream: TcpStream, source: SocketAddr, mut stopped: watch::Receiver<()>) {
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        source: SocketAddr,
+        intake: &Intake,
+        mut stopped: watch::Receiver<()>,
+    ) {
         let source = source_of(source.ip());
-        let service = service_fn(async |request| Ok::<_, Infallible>(self.answer(source, request).await));
+        let service =
+            service_fn(async |request| Ok::<_, Infallible>(self.answer(source, intake, request).await));
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -204,7 +221,12 @@ impl Shared {
         }
     }
 
-    async fn answer(&self, source: IpAddr, request: Request<Incoming>) -> Response<Empty<Bytes>> {
+    async fn answer(
+        &self,
+        source: IpAddr,
+        intake: &Intake,
+        request: Request<Incoming>,
+    ) -> Response<Empty<Bytes>> {
         if request.uri().path() != PATH {
             return respond(StatusCode::NOT_FOUND);
         }
@@ -213,7 +235,7 @@ impl Shared {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return response;
         }
-        let answered = timeout_at(Instant::now() + self.waits.answer, self.take(source, request));
+        let answered = timeout_at(Instant::now() + self.waits.answer, self.take(source, intake, request));
         let refusal = match answered.await {
             Ok(Ok(())) => return respond(StatusCode::OK),
             Ok(Err(refusal)) => refusal,
@@ -228,7 +250,7 @@ impl Shared {
     }
 
     /// Takes a message in: `Ok` when it is stored, or whatever else it asked for is done.
-    async fn take(&self, source: IpAddr, request: Request<Incoming>) -> Result<(), Refusal> {
+    async fn take(&self, source: IpAddr, intake: &Intake, request: Request<Incoming>) -> Result<(), Refusal> {
         let (head, body) = request.into_parts();
         if let Err(reason) = self.admit(source).and_then(|()| self.checker.credentials(&head.headers)) {
             // What is left unread would make the system reset the connection, and the answer might be lost with it.
@@ -238,6 +260,10 @@ impl Shared {
         let (body, room) = self.read(body).await?;
         match self.checker.believe(&head.headers, body).await? {
             Believed::Event { body, origin } => {
+                // Last of all: whoever forges is told so in any case, and subscriptions need no database.
+                if intake.is_closed() {
+                    return Err(Refusal::because(Reason::NotStored, "the database takes no events now"));
+                }
                 self.inbox.post(body, origin, room)?.stored().await?;
                 self.counts.count_stored();
             }

@@ -63,3 +63,21 @@ async fn a_turn_passes_on_and_nothing_is_told_twice() {
     ];
     assert_eq!(told.conditions(), conditions);
 }
+
+/// Who asks whether to come must be let in where nobody is finding out: else nobody would find out ever.
+#[tokio::test(start_paused = true)]
+async fn the_intake_is_closed_while_somebody_finds_out_and_no_longer() {
+    let (gate, _) = gate();
+    let intake = Intake::of(&gate);
+    assert!(!intake.is_closed());
+    let turn = gate.close(away()).unwrap();
+    assert!(intake.is_closed());
+    drop(turn);
+    assert!(!intake.is_closed(), "nobody is finding out");
+    let turn = gate.close(away()).unwrap();
+    assert!(intake.is_closed());
+    gate.open();
+    assert!(!intake.is_closed());
+    drop(turn);
+    assert!(!intake.is_closed());
+}

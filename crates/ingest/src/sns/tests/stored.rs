@@ -1,11 +1,17 @@
 //! A request is answered with 200 when its message is in the database, and not before.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use super::{
-    letter::Letter,
+    letter::{Letter, confirmation_path},
     world::{PATIENT, World, options},
 };
 use crate::{
@@ -73,6 +79,46 @@ async fn without_the_database_sns_is_told_to_try_again() {
     };
     let (tally, ()) = tokio::join!(pump(&ground, feed, shutdown), posting);
     assert_eq!((tally.stored, tally.repeated), (1, 1));
+}
+
+/// While a poller finds out when the database is back, nobody waits for it but who waited before.
+#[tokio::test]
+async fn while_the_database_takes_nothing_sns_is_told_so_at_once() {
+    let ground = Ground::new().await;
+    let (stop, shutdown) = Shutdown::channel();
+    let pump = Pump::new(ground.store.clone(), shutdown, Arc::new(()));
+    let intake = pump.intake();
+    let (world, mut feed) = World::with_intake(intake.clone()).await;
+    world.origin.put(&confirmation_path(), "");
+    ground.execute("ALTER TABLE {p}.phoenix_kit_email_events RENAME TO away").await;
+    let letter = |id: &str| Letter::notification(&delivery(id)).signed(&world.signer, "2");
+    let held = AtomicBool::new(true);
+    let first = async {
+        assert_eq!(world.post(&letter("m-1")).await.status, 200);
+        assert!(!held.load(Ordering::SeqCst), "it is answered when it is stored");
+    };
+    let meanwhile = async {
+        until("the gate is closed", async || intake.is_closed().then_some(())).await;
+        for number in 1..=3 {
+            world.refuses("closed", &letter("m-2"), 503, "not_stored").await;
+            assert_eq!(world.refused("not_stored"), number);
+        }
+        // Forgers learn nothing from it, and subscriptions need no database.
+        world.refuses("forged", &letter("m-2").with("Message", ""), 403, "signature").await;
+        assert_eq!(world.post(&Letter::confirmation().signed(&world.signer, "2")).await.status, 200);
+        held.store(false, Ordering::SeqCst);
+        ground.execute("ALTER TABLE {p}.away RENAME TO phoenix_kit_email_events").await;
+        until("the gate is open", async || (!intake.is_closed()).then_some(())).await;
+        assert_eq!(world.post(&letter("m-2")).await.status, 200);
+    };
+    let posting = async {
+        tokio::join!(first, meanwhile);
+        stop.send_replace(true);
+    };
+    let ((tally, result), ()) = tokio::join!(pump.run("webhook", &mut feed, Patience::Endless), posting);
+    result.unwrap();
+    assert_eq!((tally.stored, tally.repeated), (2, 0));
+    assert_eq!(ground.stored().await.len(), 2);
 }
 
 /// When nobody stores any more, those who wait are told at once.

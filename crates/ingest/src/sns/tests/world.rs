@@ -16,7 +16,7 @@ use super::{
     signer::Signer,
 };
 use crate::{
-    Feed,
+    Feed, Intake,
     sns::{HookCounts, HooksOptions, SnsFeed, SnsHooks, https::Https, server::Waits},
 };
 
@@ -44,6 +44,15 @@ pub(super) fn options() -> HooksOptions {
     }
 }
 
+/// SNS's host, and the key that signs there.
+async fn sns() -> (Origin, Signer) {
+    let signer = Signer::new();
+    let origin = Origin::named(&[HOST]).await;
+    let year = SignedDuration::from_hours(365 * 24);
+    origin.put(CERTIFICATE_PATH, signer.certificate(-year, year));
+    (origin, signer)
+}
+
 impl World {
     /// Everything as it should be, and whatever is posted counts as stored at once.
     pub(super) async fn new(options: &HooksOptions) -> Self {
@@ -52,12 +61,15 @@ impl World {
         world
     }
 
+    /// The same, for the database of this pump, and the feed for it.
+    pub(super) async fn with_intake(intake: Intake) -> (Self, SnsFeed) {
+        let (origin, signer) = sns().await;
+        Self::at(origin, signer, &options(), PATIENT, intake).await
+    }
+
     /// The same, and the feed for whoever is to store.
     pub(super) async fn with_feed(options: &HooksOptions, waits: Waits) -> (Self, SnsFeed) {
-        let signer = Signer::new();
-        let origin = Origin::named(&[HOST]).await;
-        let year = SignedDuration::from_hours(365 * 24);
-        origin.put(CERTIFICATE_PATH, signer.certificate(-year, year));
+        let (origin, signer) = sns().await;
         Self::around(origin, signer, options, waits).await
     }
 
@@ -66,6 +78,16 @@ impl World {
         signer: Signer,
         options: &HooksOptions,
         waits: Waits,
+    ) -> (Self, SnsFeed) {
+        Self::at(origin, signer, options, waits, Intake::open()).await
+    }
+
+    async fn at(
+        origin: Origin,
+        signer: Signer,
+        options: &HooksOptions,
+        waits: Waits,
+        intake: Intake,
     ) -> (Self, SnsFeed) {
         let https = Https::to(origin.address, origin.roots.clone(), waits.answer);
         let (hooks, feed) = SnsHooks::with(options, https, waits);
@@ -79,7 +101,7 @@ impl World {
                 // Dropped at the end of the test.
                 let _ = stopped.await;
             };
-            hooks.serve(listener, stopped).await.unwrap();
+            hooks.serve(listener, intake, stopped).await.unwrap();
         });
         (Self { origin, signer, address, counts, stored: Arc::default(), _stop: stop, tasks }, feed)
     }

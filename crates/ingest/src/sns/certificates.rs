@@ -10,16 +10,17 @@ use std::{
     time::Duration,
 };
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use hyper::StatusCode;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    address::CertificateAddress,
+    address::{CertificateAddress, host_of},
     certificate::{SigningKey, Unusable},
     envelope::Envelope,
     https::Https,
     refusal::{Reason, Refusal},
+    topic::TopicArn,
 };
 
 /// Addresses that are remembered at most, with what was found there. SNS signs with one certificate to a region at a
@@ -35,8 +36,9 @@ const BAD_FOR: Duration = Duration::from_mins(10);
 /// How long an address that did not answer is not asked again.
 const AWAY_FOR: Duration = Duration::from_secs(5);
 
-/// Certificates that are fetched at once, and in a minute. Genuine messages need one in a year; whoever forges
-/// addresses gets no more of our connections than this.
+/// Certificates that are fetched at once, and in a minute for messages of one topic. Genuine messages need one in a
+/// year; whoever forges addresses gets no more of our connections than this, and leaves those of topics that they
+/// can't name alone. There are as many of these budgets as topics are allowed.
 const FETCHES_MAX: usize = 4;
 const FETCHES_PER_MINUTE_MAX: NonZeroU32 = NonZeroU32::new(30).expect("30 is not 0");
 
@@ -45,7 +47,7 @@ pub(super) struct Certificates {
     https: Arc<Https>,
     slots: Mutex<HashMap<CertificateAddress, Arc<Slot>>>,
     uses: AtomicU64,
-    budget: DefaultDirectRateLimiter,
+    budgets: DefaultKeyedRateLimiter<TopicArn>,
     fetches: Semaphore,
 }
 
@@ -79,17 +81,25 @@ impl Certificates {
             https,
             slots: Mutex::default(),
             uses: AtomicU64::new(0),
-            budget: RateLimiter::direct(Quota::per_minute(FETCHES_PER_MINUTE_MAX)),
+            budgets: RateLimiter::keyed(Quota::per_minute(FETCHES_PER_MINUTE_MAX)),
             fetches: Semaphore::new(FETCHES_MAX),
         }
     }
 
-    /// Checks that SNS has signed the envelope.
+    /// Checks that SNS has signed the envelope, whose topic is an allowed one.
     ///
     /// Cancel-safe: a fetch that is given up is made again by who needs it next.
     pub(super) async fn check(&self, envelope: &Envelope) -> Result<(), Refusal> {
+        // A topic's messages are signed where the topic is. So the hosts that can be asked are as few as the regions of
+        // the allowed topics.
+        if envelope.certificate.host != host_of(&envelope.topic) {
+            return Err(Refusal::because(
+                Reason::CertificateAddress,
+                "it is in another region than the topic",
+            ));
+        }
         let slot = self.slot(&envelope.certificate)?;
-        let key = match self.find(&slot, &envelope.certificate).await {
+        let key = match self.find(&slot, envelope).await {
             Finding::Key(key) => key,
             Finding::Bad(unusable) => return Err(Refusal::because(Reason::CertificateUnusable, unusable)),
             Finding::Away(why) => return Err(Refusal::because(Reason::CertificateAway, why)),
@@ -108,14 +118,15 @@ impl Certificates {
         Ok(())
     }
 
-    async fn find(&self, slot: &Slot, address: &CertificateAddress) -> Finding {
+    async fn find(&self, slot: &Slot, envelope: &Envelope) -> Finding {
+        let address = &envelope.certificate;
         let mut known = slot.known.lock().await;
         if let Some(known) = &*known
             && Instant::now() < known.until
         {
             return known.finding.clone();
         }
-        if self.budget.check().is_err() {
+        if self.budgets.check_key(&envelope.topic).is_err() {
             // Not remembered of this address: it was not asked.
             return match &*known {
                 Some(Known { finding: Finding::Key(key), .. }) => Finding::Key(Arc::clone(key)),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -29,10 +29,12 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(2);
 /// How far this machine's clock may be behind SNS's.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
-/// Confirmations that are told to SNS at once, and those that are remembered, so that a repeated message has none
-/// told again.
+/// Confirmations that are told to SNS at once.
 const CONFIRMATIONS_MAX: usize = 2;
-const CONFIRMED_MAX: usize = 64;
+
+/// Tokens that are remembered, so that a message that is repeated, by SNS or by whoever has read it, has nothing told
+/// again.
+const TOKENS_MAX: usize = 64;
 
 /// Headers of SNS's requests. <https://docs.aws.amazon.com/sns/latest/dg/http-header.html>
 const RAW: &str = "x-amz-sns-rawdelivery";
@@ -48,7 +50,34 @@ pub(super) struct Checker {
     certificates: Certificates,
     https: Arc<Https>,
     confirming: Semaphore,
-    confirmed: Mutex<VecDeque<Token>>,
+    confirmed: Tokens,
+    ended: Tokens,
+}
+
+/// The latest tokens of invitations that were dealt with.
+#[derive(Default)]
+struct Tokens(Mutex<VecDeque<Token>>);
+
+impl Tokens {
+    fn hold(&self, token: &Token) -> bool {
+        self.lock().contains(token)
+    }
+
+    /// Returns whether it is new.
+    fn add(&self, token: &Token) -> bool {
+        let mut tokens = self.lock();
+        if tokens.contains(token) {
+            return false;
+        }
+        tokens.truncate(TOKENS_MAX - 1);
+        tokens.push_front(token.clone());
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Token>> {
+        // Whoever panicked has left a list of tokens.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A message that was believed.
@@ -73,7 +102,8 @@ impl Checker {
             certificates: Certificates::new(Arc::clone(&https)),
             https,
             confirming: Semaphore::new(CONFIRMATIONS_MAX),
-            confirmed: Mutex::default(),
+            confirmed: Tokens::default(),
+            ended: Tokens::default(),
         }
     }
 
@@ -136,8 +166,10 @@ impl Checker {
                 Ok(Believed::Confirmed)
             }
             // Its address would subscribe again. Whoever ended the subscription did so on purpose.
-            Kind::UnsubscribeConfirmation(_) => {
-                tracing::warn!(topic = %envelope.topic, "the subscription has ended: no more events come from this topic");
+            Kind::UnsubscribeConfirmation(invitation) => {
+                if self.ended.add(&invitation.token) {
+                    tracing::warn!(topic = %envelope.topic, "the subscription has ended: no more events come from this topic");
+                }
                 Ok(Believed::Unsubscribed)
             }
         }
@@ -172,12 +204,11 @@ impl Checker {
             return Err(Reason::SubscribeUrl.into());
         }
         let failed = |detail: String| Refusal::because(Reason::NotConfirmed, detail);
-        let _place =
-            self.confirming.try_acquire().map_err(|_| failed("others are being confirmed".to_owned()))?;
-        let is_done = || self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_done().contains(&invitation.token) {
+        if self.confirmed.hold(&invitation.token) {
             return Ok(());
         }
+        let _place =
+            self.confirming.try_acquire().map_err(|_| failed("others are being confirmed".to_owned()))?;
         let path = confirmation_path(&envelope.topic, &invitation.token);
         let answer = self.https.get(&host_of(&envelope.topic), &path).await;
         let answer = answer.map_err(|error| failed(error.to_string()))?;
@@ -186,9 +217,7 @@ impl Checker {
             return Err(failed(format!("SNS answered {}", answer.status.as_u16())));
         }
         tracing::info!(topic = %envelope.topic, "the subscription is confirmed");
-        let mut confirmed = is_done();
-        confirmed.truncate(CONFIRMED_MAX - 1);
-        confirmed.push_front(invitation.token.clone());
+        self.confirmed.add(&invitation.token);
         Ok(())
     }
 }
@@ -204,4 +233,22 @@ fn is_raw(headers: &HeaderMap) -> bool {
 /// As the quarantine names a message of SNS.
 fn origin(message_id: Option<Uuid>) -> String {
     message_id.map_or_else(|| "message without an id".to_owned(), |id| format!("message {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_new_once_and_the_latest_are_remembered() {
+        let tokens = Tokens::default();
+        let token = |number: usize| Token::parse(&number.to_string()).unwrap();
+        for number in 0..3 * TOKENS_MAX {
+            assert!(!tokens.hold(&token(number)));
+            assert!(tokens.add(&token(number)));
+            assert!(!tokens.add(&token(number)));
+        }
+        assert_eq!(tokens.lock().len(), TOKENS_MAX);
+        assert!(tokens.hold(&token(2 * TOKENS_MAX)) && !tokens.hold(&token(2 * TOKENS_MAX - 1)));
+    }
 }

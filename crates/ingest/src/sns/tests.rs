@@ -11,4 +11,5 @@ mod origin;
 mod secrets;
 mod signer;
 mod stored;
+mod tricks;
 mod world;

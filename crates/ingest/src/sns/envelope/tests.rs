@@ -103,6 +103,34 @@ fn the_string_to_sign_is_the_documented_one() {
     );
 }
 
+#[test]
+fn a_time_is_in_utc_and_nothing_stands_around_it() {
+    for text in ["2026-11-22T18:30:54.123Z", "2026-11-22T18:30:54Z", "2026-11-22T18:30:54.123456789Z"] {
+        assert!(timestamp(text).is_some(), "{text}");
+    }
+    for text in [
+        "2026-11-22T18:30:54.123",
+        "2026-11-22T18:30:54+00:00",
+        "2026-11-22T18:30:54-00:00",
+        "2026-11-22T18:30:54-00:00Z",
+        "2026-11-22T18:30:54Z[UTC]",
+        "2026-11-22 18:30:54Z",
+        "2026-11-22t18:30:54z",
+        " 2026-11-22T18:30:54Z",
+        "2026-11-22T18:30:54Z\n",
+        "2026-11-22T18:30:54\nZ",
+        "2026-11-22T25:30:54Z",
+        "2026-02-30T18:30:54Z",
+        "12026-11-22T18:30:54Z",
+        "+002026-11-22T18:30:54Z",
+        "1795372254Z",
+        "Z",
+        "",
+    ] {
+        assert!(timestamp(text).is_none(), "{text:?}");
+    }
+}
+
 proptest! {
     /// A signature stands for one meaning: two envelopes with the same string to sign say the same.
     #[test]

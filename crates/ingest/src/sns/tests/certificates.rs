@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use rcgen::KeyPair;
 
 use super::{
-    letter::{CERTIFICATE_PATH, HOST, Letter},
+    letter::{CERTIFICATE_PATH, HOST, Letter, OTHER_TOPIC},
     signer::certificate,
     world::{PATIENT, World, options},
 };
@@ -191,4 +191,36 @@ async fn made_up_addresses_cost_little() {
 
     assert_eq!(world.post(&letter).await.status, 200);
     assert_eq!(world.origin.asked().len(), asked_for, "the genuine one is still at hand");
+}
+
+/// Nor does it matter to other topics than the one that they can name, even if nothing is at hand yet.
+#[tokio::test]
+async fn made_up_addresses_of_one_topic_leave_the_others_alone() {
+    let world = World::new(&options()).await;
+    let letter = Letter::notification(&delivery("m-1")).signed(&world.signer, "2");
+    for number in 0..60 {
+        let address = format!("https://{HOST}/SimpleNotificationService-{number}.pem");
+        world.post(&letter.clone().with("SigningCertURL", &address)).await;
+    }
+    world.refuses("none is left", &letter, 503, "certificate_away").await;
+    let other =
+        Letter::notification(&delivery("m-2")).with("TopicArn", OTHER_TOPIC).signed(&world.signer, "2");
+    assert_eq!(world.post(&other).await.status, 200);
+    // And what it brought is of use to all.
+    assert_eq!(world.post(&letter).await.status, 200);
+    assert_eq!(world.stored().len(), 2);
+}
+
+/// Where the topic is, and nowhere else: whoever can have SNS sign something elsewhere has said nothing here.
+#[tokio::test]
+async fn another_regions_certificates_are_not_asked_for() {
+    let world = World::new(&options()).await;
+    let letter = Letter::notification(&delivery("m-1")).signed(&world.signer, "2");
+    for host in
+        ["sns.us-east-1.amazonaws.com", "sns.eu-central-2.amazonaws.com", "sns.eu-central-1.amazonaws.com.cn"]
+    {
+        let letter = letter.clone().with("SigningCertURL", &format!("https://{host}{CERTIFICATE_PATH}"));
+        world.refuses(host, &letter, 403, "certificate_address").await;
+    }
+    assert_eq!(world.origin.asked(), Vec::<String>::new());
 }

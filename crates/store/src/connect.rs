@@ -1,6 +1,8 @@
 //! Ways to the database: its address, its pools of connections.
 
-use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
+mod reader;
+
+use std::{fmt, future::Future, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use tokio::{sync::OnceCell, task::JoinHandle};
@@ -11,11 +13,12 @@ use tokio_postgres::{
 };
 
 use crate::{
-    Prefix, TagNames, UnknownMails,
+    IngestError, Prefix, QueryError, TagNames, UnknownMails,
     error::sentence,
     sql::{Statement, Statements},
     tls,
 };
+use reader::Reader;
 
 /// Connections for storing, and as many for reading, at most.
 const CONNECTIONS_MAX: usize = 8;
@@ -47,6 +50,10 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long storing a batch may take in all. A connection can be dead though the system takes it for alive: a pooler
 /// that hangs, a server that was stopped. Longer than `statement_timeout`, so that a slow server speaks first.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How long the answer to one question of a reader may take. Longer than the readers' `statement_timeout`, so that a
+/// slow server speaks first.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The oldest PostgreSQL that this program works with, as `server_version_num` spells it.
 const SERVER_VERSION_MIN: i32 = 150_000;
@@ -252,20 +259,22 @@ impl Connection {
         let place = address.place();
         let tls = tls::connector(address.config.get_ssl_mode());
         let timeout = address.login_timeout();
-        let connected = tokio::time::timeout(timeout, address.config.connect(tls)).await;
-        let Ok(connected) = connected else {
-            let reason = format!("it does not speak within {} s", timeout.as_secs());
-            return Err(ConnectError::Unreachable { place, reason });
+        let opening = async {
+            let connected = address.config.connect(tls).await;
+            let (client, connection) = connected.map_err(|error| explain(&error, place.clone()))?;
+            let driver = tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(error = sentence(&error), "the connection to the database ended");
+                }
+            });
+            let connection = Self { client, place: place.clone(), driver };
+            connection.require_version().await?;
+            Ok(connection)
         };
-        let (client, connection) = connected.map_err(|error| explain(&error, place.clone()))?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = sentence(&error), "the connection to the database ended");
-            }
-        });
-        let connection = Self { client, place, driver };
-        connection.require_version().await?;
-        Ok(connection)
+        tokio::time::timeout(timeout, opening).await.unwrap_or_else(|_| {
+            let reason = format!("it does not speak within {} s", timeout.as_secs());
+            Err(ConnectError::Unreachable { place: place.clone(), reason })
+        })
     }
 
     async fn require_version(&self) -> Result<(), ConnectError> {
@@ -303,7 +312,10 @@ pub struct Store {
     pub(crate) unknown_mails: UnknownMails,
     /// Whether step 136 made the tables, once somebody has asked.
     pub(crate) made_by_us: Arc<OnceCell<bool>>,
+    /// For each transaction that stores or joins.
     pub(crate) batch_timeout: Duration,
+    /// For each question of a reader.
+    pub(crate) answer_timeout: Duration,
 }
 
 impl fmt::Debug for Store {
@@ -334,6 +346,7 @@ impl Store {
             unknown_mails: UnknownMails::default(),
             made_by_us: Arc::default(),
             batch_timeout: BATCH_TIMEOUT,
+            answer_timeout: ANSWER_TIMEOUT,
         })
     }
 
@@ -356,12 +369,24 @@ impl Store {
         self.writers.retain(|_, _| false);
     }
 
-    pub(crate) async fn reader(&self) -> Result<Object, PoolError> {
-        self.readers.get().await
+    pub(crate) async fn reader(&self) -> Result<Reader, QueryError> {
+        Reader::of(&self.readers, self.answer_timeout).await
+    }
+
+    /// Gives a transaction that stores, or whatever else a writer does, its time. Cancel-safe if the transaction is.
+    pub(crate) async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, IngestError>>,
+    ) -> Result<T, IngestError> {
+        tokio::time::timeout(self.batch_timeout, work).await.unwrap_or_else(|_| {
+            let seconds = self.batch_timeout.as_secs_f32();
+            Err(IngestError::Away(format!("it did not answer within {seconds} s")))
+        })
     }
 }
 
 fn pool(address: &DatabaseAddress, settings: &'static str) -> Pool {
+    let timeout = address.login_timeout();
     let manager = Manager::from_config(
         address.config.clone(),
         tls::connector(address.config.get_ssl_mode()),
@@ -371,9 +396,15 @@ fn pool(address: &DatabaseAddress, settings: &'static str) -> Pool {
         .max_size(CONNECTIONS_MAX)
         .runtime(deadpool_postgres::Runtime::Tokio1)
         .wait_timeout(Some(POOL_WAIT_TIMEOUT))
-        .create_timeout(Some(address.login_timeout()))
+        .create_timeout(Some(timeout))
         .post_create(Hook::async_fn(move |client, _| {
-            Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
+            Box::pin(async move {
+                // The pool's own limit is over with the login.
+                match tokio::time::timeout(timeout, client.batch_execute(settings)).await {
+                    Ok(set) => set.map_err(HookError::Backend),
+                    Err(_) => Err(HookError::message("it fell silent after the login")),
+                }
+            })
         }))
         .build()
         .expect("a pool with time limits has a runtime")

@@ -247,10 +247,15 @@ impl Store {
     pub async fn refuse_again(&self, refused: &[(Uuid, String)]) -> Result<(), IngestError> {
         let uuids: Vec<Uuid> = refused.iter().map(|(uuid, _)| *uuid).collect();
         let reasons: Vec<String> = refused.iter().map(|(_, reason)| storable(reason)).collect();
-        let client = self.writer().await?;
-        let refuse = client.prepare_cached(self.sql(Statement::RefuseAgain)).await?;
-        client.execute(&refuse, &[&uuids, &reasons]).await?;
-        Ok(())
+        let refusing = async {
+            let client = self.writer().await?;
+            let refuse = client.prepare_cached(self.sql(Statement::RefuseAgain)).await?;
+            client.execute(&refuse, &[&uuids, &reasons]).await?;
+            Ok(())
+        };
+        let outcome = self.in_time(refusing).await;
+        self.renew_writers_after(&outcome);
+        outcome
     }
 
     /// Takes messages out of the quarantine for good, and says how many of them were there.
@@ -259,9 +264,14 @@ impl Store {
     ///
     /// Nothing was dropped then; [`IngestError::Repeat`] asks for the same again.
     pub async fn drop_quarantined(&self, uuids: &[Uuid]) -> Result<u64, IngestError> {
-        let client = self.writer().await?;
-        let statement = client.prepare_cached(self.sql(Statement::DropQuarantined)).await?;
-        Ok(client.execute(&statement, &[&uuids]).await?)
+        let dropping = async {
+            let client = self.writer().await?;
+            let statement = client.prepare_cached(self.sql(Statement::DropQuarantined)).await?;
+            Ok(client.execute(&statement, &[&uuids]).await?)
+        };
+        let outcome = self.in_time(dropping).await;
+        self.renew_writers_after(&outcome);
+        outcome
     }
 }
 

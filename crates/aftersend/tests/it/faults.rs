@@ -9,9 +9,12 @@ mod connections;
 mod crashes;
 mod crew;
 mod kills;
+mod parking;
 mod poller;
+mod postman;
 mod queues;
 mod scene;
+mod serving;
 mod soak;
 mod storm;
 

@@ -10,12 +10,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Setup, run};
 
-const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:ses-events";
+pub(crate) const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:ses-events";
 /// Never asked: wrong words are told before.
 const NOWHERE: &str = "postgres://127.0.0.1:1/none";
-const SECRET: &str = "8d6b1ba19ac1fd5eb4e2b1b4a3d2";
+pub(crate) const SECRET: &str = "8d6b1ba19ac1fd5eb4e2b1b4a3d2";
 /// `aftersend:` and the secret, in base64.
-const CREDENTIALS: &str = "YWZ0ZXJzZW5kOjhkNmIxYmExOWFjMWZkNWViNGUyYjFiNGEzZDI=";
+pub(crate) const CREDENTIALS: &str = "YWZ0ZXJzZW5kOjhkNmIxYmExOWFjMWZkNWViNGUyYjFiNGEzZDI=";
 
 const EVENT: &str = r#"{"eventType":"Send","mail":{"timestamp":"2026-09-01T10:00:00.000Z","messageId":"posted","source":"shop@example.com","destination":["a@example.com"]},"send":{}}"#;
 

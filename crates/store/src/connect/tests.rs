@@ -1,3 +1,5 @@
+mod silence;
+
 use aftersend_testkit::Database;
 
 use super::*;
@@ -126,7 +128,7 @@ async fn readers_cannot_write_and_writers_do_not_wait_for_long() {
             .await
             .unwrap();
     let reader = store.reader().await.unwrap();
-    let error = reader.batch_execute("CREATE TABLE public.never (id int)").await.unwrap_err();
+    let error = reader.client().batch_execute("CREATE TABLE public.never (id int)").await.unwrap_err();
     assert_eq!(error.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
     let show = async |name: &str| -> String {
         let writer = store.writer().await.unwrap();

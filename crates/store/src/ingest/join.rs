@@ -80,7 +80,8 @@ impl Joiner {
 
     /// One round: bounded, in transactions as short as those of a batch.
     ///
-    /// Cancel-safe: what was committed is done, and the rest is there for the next round.
+    /// Cancel-safe: what was committed is done, and the rest is there for the next round. Each transaction has the time
+    /// of a batch: a database that does not answer at all is given up after a minute or so.
     ///
     /// # Errors
     ///
@@ -92,14 +93,14 @@ impl Joiner {
     }
 
     async fn join_and_merge(&mut self) -> Result<JoinReport, IngestError> {
-        let policy = self.store.policy().await?;
+        let policy = self.store.in_time(self.store.policy()).await?;
         let mut report = self.join_parked(policy).await?;
         self.merge_created(&mut report).await?;
         Ok(report)
     }
 
     async fn join_parked(&mut self, policy: Policy) -> Result<JoinReport, IngestError> {
-        let page = self.find_joinable(policy).await?;
+        let page = self.store.in_time(self.find_joinable(policy)).await?;
         let mut work = Work { store: &self.store, report: JoinReport::default() };
         work.join(&page.known, Treatment::Leave).await?;
         work.join(&page.waited, policy.waited).await?;
@@ -125,12 +126,14 @@ impl Joiner {
         Ok(page)
     }
 
+    async fn find_mergeable(&self) -> Result<Vec<Row>, IngestError> {
+        let client = self.store.writer().await?;
+        let find = client.prepare_cached(self.store.sql(Statement::FindMergeable)).await?;
+        Ok(client.query(&find, &[&self.created_after, &ROUND_CREATED_IDS_MAX]).await?)
+    }
+
     async fn merge_created(&mut self, report: &mut JoinReport) -> Result<(), IngestError> {
-        let rows = {
-            let client = self.store.writer().await?;
-            let find = client.prepare_cached(self.store.sql(Statement::FindMergeable)).await?;
-            client.query(&find, &[&self.created_after, &ROUND_CREATED_IDS_MAX]).await?
-        };
+        let rows = self.store.in_time(self.find_mergeable()).await?;
         let mut ids = 0;
         let mut last = None;
         for row in &rows {
@@ -242,7 +245,7 @@ impl Work<'_> {
             let part = match self.join_part(id, treatment, after, 1).await {
                 Err(IngestError::Data(reason)) => {
                     let reason = format!("PostgreSQL can't hold it: {reason}");
-                    self.quarantine_next(id, after, &reason).await
+                    self.store.in_time(self.quarantine_next(id, after, &reason)).await
                 }
                 part => part,
             };
@@ -271,10 +274,11 @@ impl Work<'_> {
         events_max: i64,
     ) -> Result<Part, IngestError> {
         for _ in 0..MERGE_TRIES_MAX {
-            let unmerged = match self.try_part(ids, treatment, after, events_max).await? {
-                Ok(part) => return Ok(part),
-                Err(unmerged) => unmerged,
-            };
+            let unmerged =
+                match self.store.in_time(Box::pin(self.try_part(ids, treatment, after, events_max))).await? {
+                    Ok(part) => return Ok(part),
+                    Err(unmerged) => unmerged,
+                };
             for unmerged in &unmerged {
                 merge::merge(self.store, unmerged).await?;
             }

@@ -32,10 +32,10 @@ enum Step {
 /// Moves everything that the made mail holds to the one that an application logged, and says whether it was merged here.
 ///
 /// Some events per transaction: in between, each of them belongs to one of the two mails, and to the right one in the
-/// end. Cancel-safe.
+/// end. Cancel-safe. Each transaction has the time of a batch.
 pub(super) async fn merge(store: &Store, unmerged: &Unmerged) -> Result<bool, IngestError> {
     loop {
-        match step(store, unmerged).await? {
+        match store.in_time(step(store, unmerged)).await? {
             Step::Moved => {}
             Step::Nothing => return Ok(false),
             Step::Merged => return Ok(true),

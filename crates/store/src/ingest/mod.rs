@@ -109,12 +109,7 @@ impl Store {
             return Err(IngestError::TooLarge(messages));
         }
         // The states of a transaction are many: kept on the heap, those of its callers stay small.
-        let storing = Box::pin(self.ingest_merged(batch));
-        let stored = tokio::time::timeout(self.batch_timeout, storing).await;
-        let outcome = stored.unwrap_or_else(|_| {
-            let seconds = self.batch_timeout.as_secs_f32();
-            Err(IngestError::Away(format!("it did not answer within {seconds} s")))
-        });
+        let outcome = self.in_time(Box::pin(self.ingest_merged(batch))).await;
         self.renew_writers_after(&outcome);
         outcome
     }
@@ -122,7 +117,7 @@ impl Store {
     /// A session keeps what it was told when it began: that the database is read-only, what tables look like, which
     /// server it is on. Whoever tries again after it was mended would not notice. And one that fell silent would be
     /// the next batch's, and as silent.
-    fn renew_writers_after<T>(&self, outcome: &Result<T, IngestError>) {
+    pub(crate) fn renew_writers_after<T>(&self, outcome: &Result<T, IngestError>) {
         if let Err(IngestError::Away(_) | IngestError::Blocked(_) | IngestError::Schema(_)) = outcome {
             self.renew_writers();
         }

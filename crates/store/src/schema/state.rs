@@ -211,11 +211,13 @@ impl Store {
     ///
     /// [`MigrateError::Behind`] names the command that brings it up to date.
     pub async fn require_schema(&self) -> Result<(), MigrateError> {
-        let client = self.reader().await.map_err(|error| MigrateError::Database {
+        let failed = |error: crate::QueryError| MigrateError::Database {
             doing: "reading the schema's version".to_owned(),
-            reason: crate::QueryError::from(error).to_string(),
-        })?;
-        let status = SchemaStatus::read(&client, self.prefix()).await?;
+            reason: error.to_string(),
+        };
+        let reader = self.reader().await.map_err(failed)?;
+        let reading = SchemaStatus::read(reader.client(), self.prefix());
+        let status = reader.in_time(reading).await.map_err(failed)??;
         let reached = status.reached();
         if reached == Some(Step::LATEST) {
             return Ok(());

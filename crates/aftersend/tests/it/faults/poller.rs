@@ -54,6 +54,20 @@ impl Poller {
         self.child.try_wait().unwrap().is_some_and(|status| status.success())
     }
 
+    /// What it says first on standard output, in JSON.
+    pub(super) async fn first_word(&mut self) -> Value {
+        let deadline = Instant::now() + END_TIMEOUT;
+        loop {
+            let output = fs::read_to_string(&self.output).unwrap();
+            if let Some((line, _)) = output.split_once('\n') {
+                return serde_json::from_str(line).unwrap();
+            }
+            assert!(!self.has_ended(), "it ended by itself; it said:\n{}", self.said());
+            assert!(Instant::now() < deadline, "it says nothing");
+            tokio::time::sleep(END_POLL).await;
+        }
+    }
+
     /// What it said on standard error, the end of it.
     pub(super) fn said(&self) -> String {
         let said = fs::read_to_string(&self.errors).unwrap_or_default();

@@ -9,9 +9,9 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::{
-    connections, crashes, kills, number, queues,
+    connections, crashes, kills, number, parking, queues,
     scene::{Deeds, Hidden, Scene},
-    seed,
+    seed, serving,
     storm::{self, Sabotage},
 };
 
@@ -101,6 +101,12 @@ enum Round {
         processes: usize,
         pollers_each: usize,
     },
+    /// `serve` with the webhook, so many blows of each kind.
+    Serving {
+        blows: usize,
+    },
+    /// An application's tables.
+    Parking,
     Storm {
         seconds: u64,
     },
@@ -108,7 +114,7 @@ enum Round {
 
 impl Round {
     fn draw(rng: &mut Rng) -> Self {
-        match rng.u32(..11) {
+        match rng.u32(..13) {
             0 => Self::Kills { kills: rng.usize(20..=60), lanes: 1 },
             1 => Self::Kills { kills: rng.usize(20..=60), lanes: rng.usize(2..=4) },
             2 => Self::KillsOfFiles { kills: rng.usize(5..=20) },
@@ -116,6 +122,8 @@ impl Round {
             4 => Self::Connections { pollers: rng.usize(1..=4), losses: 0 },
             5 => Self::Connections { pollers: rng.usize(2..=4), losses: rng.usize(1..=2) },
             6 => Self::Queue { processes: rng.usize(1..=8), pollers_each: rng.usize(1..=3) },
+            7 => Self::Serving { blows: rng.usize(1..=3) },
+            8 => Self::Parking,
             _ => Self::Storm { seconds: rng.u64(STORM_S_MIN..=STORM_S_MAX) },
         }
     }
@@ -129,6 +137,8 @@ impl Round {
             Self::Queue { processes, pollers_each } => {
                 queues::play(seed, &vec![pollers_each; processes]).await
             }
+            Self::Serving { blows } => serving::play(seed, blows).await.0,
+            Self::Parking => parking::play(seed).await,
             Self::Storm { seconds } => storm::play(seed, Duration::from_secs(seconds), sabotage).await,
         }
     }

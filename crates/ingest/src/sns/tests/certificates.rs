@@ -133,6 +133,9 @@ async fn what_may_pass_is_sent_again() {
         world.origin.put_status(&path, status, "");
         let letter = letter.clone().with("SigningCertURL", &format!("https://{HOST}{path}"));
         world.refuses(status, &letter, 503, "certificate_away").await;
+        // For some seconds it is not asked again.
+        world.refuses(status, &letter, 503, "certificate_away").await;
+        assert_eq!(world.origin.asked().len(), place + 1, "{status}");
     }
     for (place, status) in ["403 Forbidden", "404 Not Found", "410 Gone"].into_iter().enumerate() {
         let path = format!("/SimpleNotificationService-gone-{place}.pem");

@@ -42,6 +42,9 @@ async fn raw_delivery_is_refused_where_no_secret_is_set() {
         client::post(world.address, &[("X-Amz-Sns-Rawdelivery", "TRUE")], &letter.json()).await.status,
         403
     );
+    // Said among others, too.
+    let twice = [("x-amz-sns-rawdelivery", "false"), ("x-amz-sns-rawdelivery", "true")];
+    assert_eq!(client::post(world.address, &twice, &letter.json()).await.status, 403);
     assert_eq!(world.stored(), Vec::<String>::new());
 }
 
@@ -84,6 +87,7 @@ async fn the_secret_is_asked_of_every_request_where_it_is_set() {
         basic(&format!("{SECRET}:aftersend")),
         basic(SECRET),
         format!("Bearer {SECRET}"),
+        basic(&format!("aftersend:{SECRET}")).replace("Basic", "Bearer"),
         format!("Basic {SECRET}"),
         "Basic".to_owned(),
         "Basic !!!".to_owned(),
@@ -119,6 +123,10 @@ async fn confirmations_are_never_raw() {
     let letter = Letter::confirmation().signed(&world.signer, "2");
     assert_eq!(client::post(world.address, &headers, &letter.json()).await.status, 200);
     assert_eq!(world.counts.confirmed(), 1);
+    let ended = Letter::unsubscribed().signed(&world.signer, "2");
+    let headers_of_end = [headers[0], ("x-amz-sns-message-type", "UnsubscribeConfirmation"), headers[2]];
+    assert_eq!(client::post(world.address, &headers_of_end, &ended.json()).await.status, 200);
+    assert_eq!(world.counts.unsubscribed(), 1);
     // Saying so saves nobody the signature.
     let event = delivery("m-1");
     assert_eq!(client::post(world.address, &headers, event.as_bytes()).await.status, 400);

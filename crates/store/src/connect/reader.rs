@@ -1,0 +1,86 @@
+//! A connection for reading, and how long it may be silent.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::{Row, Statement, types::ToSql};
+
+use crate::QueryError;
+
+/// A connection of the readers' pool. Each question has a limit of time: a page that asks a server which has fallen
+/// silent must fail and not hang.
+///
+/// After a silence neither this connection nor those that were idle meanwhile are used again.
+pub(crate) struct Reader {
+    /// There until this is dropped.
+    client: Option<Object>,
+    pool: Pool,
+    answer_timeout: Duration,
+    is_silent: AtomicBool,
+}
+
+impl Reader {
+    /// A connection of the pool, new or used.
+    pub(super) async fn of(pool: &Pool, answer_timeout: Duration) -> Result<Self, QueryError> {
+        let client = Some(pool.get().await?);
+        Ok(Self { client, pool: pool.clone(), answer_timeout, is_silent: AtomicBool::new(false) })
+    }
+
+    pub(crate) async fn prepare_cached(&self, sql: &str) -> Result<Statement, QueryError> {
+        Ok(self.in_time(self.client().prepare_cached(sql)).await??)
+    }
+
+    pub(crate) async fn query(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, QueryError> {
+        Ok(self.in_time(self.client().query(statement, values)).await??)
+    }
+
+    pub(crate) async fn query_one(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, QueryError> {
+        Ok(self.in_time(self.client().query_one(statement, values)).await??)
+    }
+
+    pub(crate) async fn query_opt(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, QueryError> {
+        Ok(self.in_time(self.client().query_opt(statement, values)).await??)
+    }
+
+    /// The connection itself, for what asks in its own way, all of it [`in_time`](Self::in_time).
+    pub(crate) fn client(&self) -> &Object {
+        self.client.as_ref().expect("it is there until this is dropped")
+    }
+
+    /// What an answer says, if it comes within the limit. Cancel-safe: the server's own limit ends what was asked.
+    pub(crate) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, QueryError> {
+        tokio::time::timeout(self.answer_timeout, answer).await.map_err(|_| {
+            self.is_silent.store(true, Ordering::Relaxed);
+            QueryError::Unreachable(format!(
+                "nothing came back within {} s",
+                self.answer_timeout.as_secs_f32()
+            ))
+        })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.is_silent.load(Ordering::Relaxed) {
+            // Out of the pool, and closed.
+            drop(self.client.take().map(Object::take));
+            self.pool.retain(|_, _| false);
+        }
+    }
+}

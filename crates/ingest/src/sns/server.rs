@@ -337,3 +337,32 @@ fn source_of(address: IpAddr) -> IpAddr {
         address @ IpAddr::V4(_) => address,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_source() {
+        let source = |text: &str| source_of(text.parse().unwrap());
+        assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+    }
+
+    #[test]
+    fn sources_that_are_remembered_have_a_limit() {
+        let slow =
+            HooksOptions { requests_per_second_max: NonZeroU32::new(1).unwrap(), ..HooksOptions::default() };
+        let (hooks, _feed) = SnsHooks::new(&slow);
+        let addresses = u32::try_from(3 * SOURCES_MAX).unwrap();
+        for number in 0..addresses {
+            // Refused or not, as fast as this machine is.
+            let _ = hooks.shared.admit(Ipv4Addr::from_bits(number).into());
+            assert!(hooks.shared.sources.len() <= SOURCES_MAX);
+        }
+    }
+}

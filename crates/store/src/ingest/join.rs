@@ -87,7 +87,8 @@ impl Joiner {
     ///
     /// When the database can't be asked what there is to do. What merely stands in the way of some mails is put off.
     pub async fn round(&mut self) -> Result<JoinReport, IngestError> {
-        let report = self.join_and_merge().await;
+        // Its states are many: kept on the heap, those of its callers stay small.
+        let report = Box::pin(self.join_and_merge()).await;
         self.store.renew_writers_after(&report);
         report
     }

@@ -161,6 +161,8 @@ impl Told {
 
     fn condition(&self, of: &str, condition: Condition<'_>) {
         let text = match condition {
+            // Nothing is known by it.
+            Condition::Starting => return,
             Condition::Running => "running".to_owned(),
             Condition::Paused(reason) => format!("paused: {reason}"),
             Condition::Failed(reason) => format!("failed: {reason}"),

@@ -25,6 +25,7 @@ pub use sns::{
     TopicArnError,
 };
 pub use sqs::{
-    POLLERS_DEFAULT, POLLERS_MAX, QueueOptions, QueueOptionsError, SqsFeed, SqsReceipt,
-    VISIBILITY_TIMEOUT_S_MAX,
+    DeadLetterQueue, Encryption, POLLERS_DEFAULT, POLLERS_MAX, Permission, QueueAction, QueueDepth,
+    QueueFindings, QueueInspector, QueueOptions, QueueOptionsError, QueueRefusal, QueueSettings, Redrive,
+    SqsFeed, SqsReceipt, VISIBILITY_TIMEOUT_S_MAX,
 };

@@ -49,7 +49,7 @@ pub trait Observer: Send + Sync {
         let _ = (feed, condition);
     }
 
-    /// The database has changed its condition, which begins with running and is never failed or ended.
+    /// The database has changed its condition, which begins with running and is never starting, failed or ended.
     fn database(&self, condition: Condition<'_>) {
         let _ = condition;
     }
@@ -61,6 +61,8 @@ impl Observer for () {}
 /// How a feed is, or the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition<'a> {
+    /// It is asked for the first time, or anew after it was given up: what it was before still holds, until it answers.
+    Starting,
     /// It answers, as far as is known.
     Running,
     /// It does not, is tried again, and will be for as long as it takes. Why, and what to do about it.

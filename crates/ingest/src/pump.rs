@@ -156,6 +156,11 @@ impl<S: Storage> Pump<S> {
         (tally, first_error.map_or(Ok(()), Err))
     }
 
+    /// Tells the observer of a feed that can't even be opened, so that it is missed where feeds are looked at.
+    pub fn tell_unopened(&self, name: &str, reason: &str) {
+        self.observer.feed(name, Condition::Failed(reason));
+    }
+
     fn storing<F: Feed>(&self, health: &Arc<Health>, shutdown: Shutdown, patience: Patience) -> Storing<S> {
         Storing {
             storage: self.storage.clone(),

@@ -1,6 +1,7 @@
 //! Events from an SQS queue.
 
 mod failure;
+mod inspect;
 mod origin;
 mod queue;
 
@@ -27,6 +28,11 @@ use failure::Failure;
 use origin::Origin;
 use queue::{CALL_MESSAGES_MAX, CALLS_MAX, Queue, Undeleted, Wait};
 
+pub use failure::QueueAction;
+pub use inspect::{
+    DeadLetterQueue, Encryption, Permission, QueueDepth, QueueFindings, QueueInspector, QueueRefusal,
+    QueueSettings, Redrive,
+};
 pub use queue::VISIBILITY_TIMEOUT_S_MAX;
 
 /// Pollers of a queue unless told otherwise. A poller spends about as much time with receiving and deleting as with
@@ -40,6 +46,9 @@ pub const POLLERS_MAX: usize = 8;
 /// How long SQS may hold a receive open, at most and here.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
 const LONG_POLL_S: i32 = 20;
+
+/// The same for a poller's first receive: whether a queue answers is to be known soon, also where it is empty.
+const FIRST_POLL_S: i32 = 1;
 
 /// The same while draining: long enough for SQS to ask all of its servers, short enough to end soon.
 const DRAIN_POLL_S: i32 = 5;
@@ -129,6 +138,8 @@ pub struct SqsReceipt {
 pub struct SqsFeed {
     queue: Arc<Queue>,
     poll_s: i32,
+    /// Whether the queue has answered this poller.
+    heard: bool,
     drain: Option<Drain>,
     /// What has arrived and was not handed over.
     gathered: Vec<Received<SqsReceipt>>,
@@ -211,6 +222,7 @@ impl SqsFeed {
     fn new(queue: Arc<Queue>, drain: Option<Drain>) -> Self {
         Self {
             queue,
+            heard: false,
             poll_s: if drain.is_some() { DRAIN_POLL_S } else { LONG_POLL_S },
             drain,
             gathered: Vec::new(),
@@ -381,7 +393,11 @@ impl Feed for SqsFeed {
         if self.gathered.is_empty() {
             self.queue.prepare().await?;
             let count = self.room(messages_max).clamp(1, CALL_MESSAGES_MAX);
-            let messages = self.queue.receive(count, Wait::Long(self.poll_s)).await?;
+            // Those of a drain are counted, so that each of them has to be long.
+            let is_long = self.heard || self.drain.is_some();
+            let poll_s = if is_long { self.poll_s } else { self.poll_s.min(FIRST_POLL_S) };
+            let messages = self.queue.receive(count, Wait::Long(poll_s)).await?;
+            self.heard = true;
             if messages.is_empty() {
                 let is_over = self.drain.as_ref().is_some_and(Drain::got_nothing);
                 return Ok((!is_over).then_some(messages));
@@ -407,7 +423,7 @@ impl Feed for SqsFeed {
                 break;
             }
             // Going on would fetch the same messages for ever.
-            if let Some(Failure { sentence, lasting: true }) = left.failure {
+            if let Some(Failure { sentence, lasting: true, .. }) = left.failure {
                 return Err(FeedError::Queue(format!(
                     "messages are stored and can't be deleted: {sentence}"
                 )));

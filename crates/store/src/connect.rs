@@ -65,9 +65,11 @@ const SERVER_VERSION_MIN: i32 = 150_000;
 /// run: a plan that was kept from when the tables were empty reads them whole, ever slower as they grow, until
 /// somebody analyses them. Planning costs less than a millisecond. Between two statements of a batch this program only
 /// computes, for milliseconds: a session that is silent for longer in the middle of it belongs to a program that has
-/// vanished with its machine, and its locks keep others from the same mails.
+/// vanished with its machine, and its locks keep others from the same mails. What a batch reads after it has locked its
+/// mails has to be what others have committed by then: READ COMMITTED, whatever the role is set to.
 const WRITER_SETTINGS: &str = "SET lock_timeout = '500ms'; SET statement_timeout = '60s'; \
-     SET idle_in_transaction_session_timeout = '10s'; SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'";
+     SET idle_in_transaction_session_timeout = '10s'; SET plan_cache_mode = 'force_custom_plan'; SET TimeZone = 'UTC'; \
+     SET default_transaction_isolation = 'read committed'";
 
 /// What reading connections are set to.
 ///

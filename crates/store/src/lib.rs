@@ -4,6 +4,7 @@ mod blocklist;
 mod connect;
 mod demo;
 mod error;
+mod examine;
 mod ingest;
 mod mails;
 mod parked;
@@ -28,6 +29,7 @@ pub use blocklist::{
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
 pub use error::{IngestError, QueryError};
+pub use examine::{Examiner, Newest, Right, RightsFindings, ServerFindings, TableRights};
 pub use ingest::{
     Arrival, BATCH_MESSAGES_MAX, Batch, BatchReport, JoinReport, Joiner, PARK_FOR_DEFAULT, Parked, Poison,
     TagNames, UnknownMails,

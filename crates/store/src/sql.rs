@@ -162,6 +162,15 @@ statements! {
     FalsifyMail = "falsify_mail.sql",
 }
 
+#[cfg(test)]
+impl Statement {
+    /// The statement without its comments, with the schema as `"prefix"`.
+    pub(crate) fn text_for_tests(self) -> String {
+        let lines = self.template().lines().filter(|line| !line.trim_start().starts_with("--"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// All statements for one prefix.
 #[derive(Debug)]
 pub(crate) struct Statements {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::{Condition, Observer};
 
 enum State {
-    /// Nobody has had an answer yet.
+    /// Nobody has had an answer yet: how it is, nobody knows.
     Unheard,
     Running,
     Paused {
@@ -27,7 +27,7 @@ pub(super) struct Health {
 
 impl Health {
     pub(super) fn new(feed: &str, observer: Arc<dyn Observer>) -> Self {
-        observer.feed(feed, Condition::Running);
+        observer.feed(feed, Condition::Starting);
         Self { feed: feed.to_owned(), observer, state: Mutex::new(State::Unheard) }
     }
 
@@ -38,13 +38,15 @@ impl Health {
         let since = match *state {
             State::Paused { since } if since <= asked_at => since,
             State::Paused { .. } => return,
-            State::Unheard | State::Running => {
+            State::Running => return,
+            State::Unheard => {
                 *state = State::Running;
+                // Under the lock here and below, so that what is told last is what holds.
+                self.observer.feed(&self.feed, Condition::Running);
                 return;
             }
         };
         *state = State::Running;
-        drop(state);
         tracing::warn!(feed = self.feed, paused_s = since.elapsed().as_secs(), "the feed answers again");
         self.observer.feed(&self.feed, Condition::Running);
     }
@@ -57,7 +59,6 @@ impl Health {
             State::Paused { .. } => return true,
             State::Running => *state = State::Paused { since: Instant::now() },
         }
-        drop(state);
         tracing::warn!(feed = self.feed, reason, "the feed does not answer; it is tried again");
         self.observer.feed(&self.feed, Condition::Paused(reason));
         true
@@ -108,6 +109,33 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// Notes the conditions that it is told.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Observer for Told {
+        fn feed(&self, feed: &str, condition: Condition<'_>) {
+            self.0.lock().unwrap().push(format!("{feed} {condition:?}"));
+        }
+    }
+
+    #[test]
+    fn a_feed_runs_only_once_it_has_answered() {
+        let told = Arc::new(Told::default());
+        let health = Health::new("orders", told.clone());
+        assert!(!health.failed("refused"), "it never answered");
+        assert_eq!(*told.0.lock().unwrap(), ["orders Starting"]);
+        health.answered(Instant::now());
+        health.answered(Instant::now());
+        assert!(health.failed("refused"));
+        assert_eq!(
+            *told.0.lock().unwrap(),
+            ["orders Starting", "orders Running", "orders Paused(\"refused\")"]
+        );
+        health.answered(Instant::now());
+        assert_eq!(told.0.lock().unwrap()[3..], ["orders Running"]);
+    }
 
     #[test]
     fn pauses_grow_and_differ_and_keep_within_bounds() {

@@ -20,6 +20,34 @@ pub(super) struct Failure {
     pub(super) sentence: String,
     /// Whether trying again is of no use until somebody does something about it.
     pub(super) lasting: bool,
+    /// Whether the credentials are not allowed to make the call.
+    pub(super) denied: bool,
+}
+
+/// The calls that this program makes, as IAM calls them: a batch takes the permission of its single call.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueAction {
+    /// `sqs:ReceiveMessage`
+    Receive,
+    /// `sqs:DeleteMessage`
+    Delete,
+    /// `sqs:ChangeMessageVisibility`
+    ChangeVisibility,
+    /// `sqs:GetQueueAttributes`
+    GetAttributes,
+}
+
+impl QueueAction {
+    /// As a policy names it, such as `sqs:ReceiveMessage`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Receive => "sqs:ReceiveMessage",
+            Self::Delete => "sqs:DeleteMessage",
+            Self::ChangeVisibility => "sqs:ChangeMessageVisibility",
+            Self::GetAttributes => "sqs:GetQueueAttributes",
+        }
+    }
 }
 
 impl From<Failure> for FeedError {
@@ -34,36 +62,61 @@ pub(super) fn is_passing(code: &str) -> bool {
 }
 
 impl Failure {
-    pub(super) fn of<E>(queue_url: &str, error: &SdkError<E, HttpResponse>) -> Self
+    /// What has not been refused, and may be tried again.
+    pub(super) fn passing(sentence: String) -> Self {
+        Self { sentence, lasting: false, denied: false }
+    }
+
+    /// What only somebody who does something about it can mend.
+    pub(super) fn lasting(sentence: String) -> Self {
+        Self { sentence, lasting: true, denied: false }
+    }
+
+    pub(super) fn of<E>(queue_url: &str, action: QueueAction, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let code = error.code().unwrap_or_default();
+        let denied = is_denied(code);
         let (advice, lasting) = match error {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status();
                 let lasting = status.is_client_error() && status.as_u16() != 429 && !is_passing(code);
-                (advice(code), lasting)
+                (if denied { denial(action) } else { advice(code).to_owned() }, lasting)
             }
-            SdkError::TimeoutError(_) => ("it does not answer in time", false),
+            SdkError::TimeoutError(_) => ("it does not answer in time".to_owned(), false),
             SdkError::ResponseError(_) => {
-                ("it gave an answer that is none of SQS; check --endpoint-url", false)
+                ("it gave an answer that is none of SQS; check --endpoint-url".to_owned(), false)
             }
-            SdkError::ConstructionFailure(_) => ("it could not be asked; check its URL and region", true),
-            _ => ("it can't be reached; check the network, the URL and --endpoint-url", false),
+            SdkError::ConstructionFailure(_) => {
+                ("it could not be asked; check its URL and region".to_owned(), true)
+            }
+            _ => ("it can't be reached; check the network, the URL and --endpoint-url".to_owned(), false),
         };
-        Self { sentence: format!("the queue {queue_url}: {advice} ({})", reason(error)), lasting }
+        let sentence = format!("the queue {queue_url}: {advice} ({})", reason(error));
+        Self { sentence, lasting, denied }
     }
+}
+
+/// Whether a code says that the credentials are known and may not do this.
+fn is_denied(code: &str) -> bool {
+    code.contains("AccessDenied")
+}
+
+fn denial(action: QueueAction) -> String {
+    // A key is needed for what is read from the queue, and for nothing else that this program does.
+    let key =
+        if action == QueueAction::Receive { ", and kms:Decrypt of its key if it is encrypted" } else { "" };
+    format!(
+        "the credentials are another account's or may not do {name}; grant them {name} on it{key}",
+        name = action.name()
+    )
 }
 
 fn advice(code: &str) -> &'static str {
     match code {
         _ if code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist") => {
             "there is no such queue; check the URL, its region and its account"
-        }
-        _ if code.contains("AccessDenied") => {
-            "the credentials are another account's or may not use it; grant them sqs:ReceiveMessage, sqs:DeleteMessage \
-             and sqs:ChangeMessageVisibility, and kms:Decrypt if it is encrypted"
         }
         "InvalidAddress" => "it is not at this endpoint; check the URL, its region and --endpoint-url",
         "InvalidClientTokenId"

@@ -10,7 +10,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::{
     Client,
     config::{Builder, ProvideCredentials, SharedCredentialsProvider},
-    error::ProvideErrorMetadata as _,
     types::{
         ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, QueueAttributeName,
     },
@@ -20,7 +19,7 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
     SqsReceipt,
-    failure::{Failure, causes, is_passing},
+    failure::{Failure, QueueAction, causes, is_passing},
 };
 use crate::Received;
 
@@ -32,7 +31,7 @@ pub(super) const CALL_MESSAGES_MAX: usize = 10;
 pub(super) const CALLS_MAX: usize = 8;
 
 /// How long an answer may take, beyond the time that SQS may hold a receive open.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a call may take, its repeats included, while messages at hand wait for it.
 const GATHER_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -41,7 +40,7 @@ const GATHER_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The visibility timeout that is asked for where the queue's own can't be read, or is none: SQS's default.
-const VISIBILITY_TIMEOUT_S: u32 = 30;
+pub(super) const VISIBILITY_TIMEOUT_S: u32 = 30;
 
 /// SQS hides a message for so long at most, counted from when it was received.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
@@ -114,18 +113,26 @@ impl Queue {
             .await;
         let seconds = match output {
             Ok(output) => output.attributes().and_then(|attributes| attributes.get(&name)?.parse().ok()),
-            Err(error) if error.code().is_some_and(|code| code.contains("AccessDenied")) => {
-                tracing::debug!("the queue's visibility timeout can't be read; its receives ask for one");
-                None
-            }
-            Err(error) => return Err(Failure::of(&self.url, &error)),
+            Err(error) => match Failure::of(&self.url, QueueAction::GetAttributes, &error) {
+                Failure { denied: true, sentence, .. } => {
+                    tracing::debug!(
+                        reason = sentence,
+                        "the queue's visibility timeout can't be read; its receives ask for one"
+                    );
+                    None
+                }
+                failure => return Err(failure),
+            },
         };
         // With a timeout of zero a message would be somebody else's before it is stored.
         Ok(seconds.filter(|&seconds| seconds > 0).unwrap_or(VISIBILITY_TIMEOUT_S))
     }
 
     /// Asks for credentials, so that their absence is told as such, and not as a queue that can't be reached.
-    async fn require_credentials(&self, provider: &SharedCredentialsProvider) -> Result<(), Failure> {
+    pub(super) async fn require_credentials(
+        &self,
+        provider: &SharedCredentialsProvider,
+    ) -> Result<(), Failure> {
         let reason = match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
             Ok(Ok(_)) => return Ok(()),
             // The SDK lists what it has tried, a line each.
@@ -143,7 +150,7 @@ impl Queue {
                      or give this machine a role"
                 .to_owned(),
         };
-        Err(Failure { sentence: format!("the queue {}: {missing} ({reason})", self.url), lasting: true })
+        Err(Failure::lasting(format!("the queue {}: {missing} ({reason})", self.url)))
     }
 
     /// The visibility timeout that receives ask for.
@@ -177,7 +184,7 @@ impl Queue {
             .config_override(timeouts)
             .send()
             .await
-            .map_err(|error| Failure::of(&self.url, &error))?;
+            .map_err(|error| Failure::of(&self.url, QueueAction::Receive, &error))?;
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(received).collect())
     }
 
@@ -220,7 +227,7 @@ impl Queue {
         let output = match output {
             Ok(output) => output,
             Err(error) => {
-                let failure = Failure::of(&self.url, &error);
+                let failure = Failure::of(&self.url, QueueAction::Delete, &error);
                 return Undeleted { receipts, expired: 0, failure: Some(failure) };
             }
         };
@@ -232,9 +239,8 @@ impl Queue {
             .filter(|entry| entry.sender_fault && !is_passing(&entry.code))
             .map(|entry| entry.id.as_str())
             .collect();
-        let failure = output.failed.first().map(|entry| Failure {
-            sentence: format!("the queue {}: it did not delete a message ({})", self.url, entry.code),
-            lasting: false,
+        let failure = output.failed.first().map(|entry| {
+            Failure::passing(format!("the queue {}: it did not delete a message ({})", self.url, entry.code))
         });
         let mut left = Undeleted { failure, ..Undeleted::default() };
         for (place, receipt) in receipts.into_iter().enumerate() {
@@ -323,14 +329,13 @@ impl Queue {
             .send()
             .await;
         match output {
-            Ok(output) => output.failed.first().map(|entry| Failure {
-                sentence: format!(
+            Ok(output) => output.failed.first().map(|entry| {
+                Failure::passing(format!(
                     "the queue {}: it did not change a message's visibility ({})",
                     self.url, entry.code
-                ),
-                lasting: false,
+                ))
             }),
-            Err(error) => Some(Failure::of(&self.url, &error)),
+            Err(error) => Some(Failure::of(&self.url, QueueAction::ChangeVisibility, &error)),
         }
     }
 }
@@ -345,18 +350,18 @@ fn in_calls<T>(entries: impl IntoIterator<Item = T>) -> Vec<Vec<T>> {
     .collect()
 }
 
-fn seconds(seconds: u32) -> i32 {
+pub(super) fn seconds(seconds: u32) -> i32 {
     i32::try_from(seconds.min(VISIBILITY_TIMEOUT_S_MAX)).expect("twelve hours have few seconds")
 }
 
 /// A setting for one call: how long each try may take.
-fn answering_within(timeout: Duration) -> Builder {
+pub(super) fn answering_within(timeout: Duration) -> Builder {
     aws_sdk_sqs::Config::builder()
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
 }
 
 /// A setting for one call: how long all its tries may take together.
-fn done_within(timeout: Duration) -> Builder {
+pub(super) fn done_within(timeout: Duration) -> Builder {
     aws_sdk_sqs::Config::builder().timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
 }
 

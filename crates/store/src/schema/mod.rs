@@ -8,6 +8,7 @@ mod catalog;
 mod compare;
 mod contract;
 mod error;
+mod examine;
 mod indexes;
 mod listing;
 mod lock;
@@ -26,6 +27,8 @@ mod verify;
 use std::{fmt, str::FromStr};
 
 pub use error::MigrateError;
+pub use examine::SchemaFindings;
+pub(crate) use examine::is_pooled;
 pub use listing::{StepStatements, step_statements};
 pub use online::{Limits, Progress, Watcher};
 pub use plan::{

@@ -48,10 +48,18 @@ impl Seen {
 /// Refuses to go on where sessions are not ours alone. Opens a second connection for as long as it takes; changes
 /// nothing, sets nothing, and leaves no transaction open.
 pub(super) async fn refuse(connection: &Connection, address: &DatabaseAddress) -> Result<(), MigrateError> {
-    if is_shared(connection, address, ANSWER_WAIT).await? {
+    if is_between(connection, address).await? {
         return Err(MigrateError::Pooler { place: address.place() });
     }
     Ok(())
+}
+
+/// Whether a pooler stands in between that gives each transaction another session.
+pub(super) async fn is_between(
+    connection: &Connection,
+    address: &DatabaseAddress,
+) -> Result<bool, MigrateError> {
+    is_shared(connection, address, ANSWER_WAIT).await
 }
 
 async fn is_shared(

@@ -67,28 +67,41 @@ impl Migrator {
     /// When there is no way to the database, or a newer program has been at work there.
     pub async fn verify(address: &DatabaseAddress, prefix: &Prefix) -> Result<Verification, MigrateError> {
         let connection = Connection::open(address).await?;
-        let failed = |error: tokio_postgres::Error| MigrateError::database("comparing the schema", &error);
-        connection.client.batch_execute(SESSION_SETTINGS).await.map_err(failed)?;
-        let catalog = Catalog::read(&connection.client, prefix).await.map_err(failed)?;
-        let mut verifier = Verifier {
-            client: &connection.client,
-            catalog,
-            verification: Verification {
-                prefix: prefix.clone(),
-                marker: None,
-                step: None,
-                differences: Vec::new(),
-                notes: Vec::new(),
-            },
-        };
-        let status = verifier.marker().await?;
-        verifier.tables().await.map_err(failed)?;
-        if let Some(status) = status {
-            verifier.own_objects(&status);
-        }
-        verifier.rows().await.map_err(failed)?;
+        connection.client.batch_execute(SESSION_SETTINGS).await.map_err(|error| failed(&error))?;
+        let mut verifier = compared(&connection.client, prefix).await?;
+        verifier.rows().await.map_err(|error| failed(&error))?;
         Ok(verifier.finish())
     }
+}
+
+/// The same by the catalog alone, but for rows that decide what a difference of the catalog means.
+pub(super) async fn compare_catalog(client: &Client, prefix: &Prefix) -> Result<Verification, MigrateError> {
+    Ok(compared(client, prefix).await?.finish())
+}
+
+fn failed(error: &tokio_postgres::Error) -> MigrateError {
+    MigrateError::database("comparing the schema", error)
+}
+
+async fn compared<'a>(client: &'a Client, prefix: &Prefix) -> Result<Verifier<'a>, MigrateError> {
+    let catalog = Catalog::read(client, prefix).await.map_err(|error| failed(&error))?;
+    let mut verifier = Verifier {
+        client,
+        catalog,
+        verification: Verification {
+            prefix: prefix.clone(),
+            marker: None,
+            step: None,
+            differences: Vec::new(),
+            notes: Vec::new(),
+        },
+    };
+    let status = verifier.marker().await?;
+    verifier.tables().await.map_err(|error| failed(&error))?;
+    if let Some(status) = status {
+        verifier.own_objects(&status);
+    }
+    Ok(verifier)
 }
 
 struct Verifier<'a> {

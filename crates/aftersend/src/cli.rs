@@ -167,6 +167,15 @@ pub(crate) struct UnknownMailsArgs {
     pub(crate) park_for: Option<Duration>,
 }
 
+/// Where a program without a site is watched.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// Answer /metrics, /healthz and /readyz on this address, on this machine only [default: nowhere]
+    /// [env: AFTERSEND_METRICS_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics_address)]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
 /// As [`UnknownMails`](aftersend_store::UnknownMails) has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum UnknownMailsRule {
@@ -217,6 +226,8 @@ pub(crate) enum ConfigCommand {
         queues: QueueArgs,
         #[command(flatten)]
         unknown_mails: UnknownMailsArgs,
+        #[command(flatten)]
+        metrics: MetricsArgs,
         #[command(flatten)]
         hooks: Box<HooksArgs>,
     },
@@ -316,6 +327,8 @@ pub(crate) enum IngestCommand {
         queues: QueueArgs,
         #[command(flatten)]
         unknown_mails: UnknownMailsArgs,
+        #[command(flatten)]
+        metrics: MetricsArgs,
         /// End when two long polls of each poller brought nothing
         #[arg(long)]
         drain: bool,
@@ -411,6 +424,17 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr, String> {
         .to_owned())
 }
 
+/// The program that it is about may know queues' names, and asks nobody who they are.
+pub(crate) fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "an address looks like 127.0.0.1:4102 or [::1]:4102".to_owned())?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err("metrics are served on this machine only: 127.0.0.1 or [::1]; Prometheus's agent or a proxy takes them further"
+        .to_owned())
+}
+
 impl Cli {
     /// What of the command line is a setting.
     pub(crate) fn flags(&self) -> Flags {
@@ -427,16 +451,21 @@ impl Cli {
                 flags.database_by_flag_only = true;
                 site.add_to(&mut flags);
             }
-            Some(
-                Command::Serve(ServeArgs { site, queues, unknown_mails, hooks, .. })
-                | Command::Config(ConfigCommand::Show { site, queues, unknown_mails, hooks }),
-            ) => {
+            Some(Command::Config(ConfigCommand::Show { site, queues, unknown_mails, metrics, hooks })) => {
+                site.add_to(&mut flags);
+                hooks.add_to(&mut flags);
+                queues.add_to(&mut flags);
+                unknown_mails.add_to(&mut flags);
+                flags.metrics_listen = metrics.metrics_listen;
+            }
+            Some(Command::Serve(ServeArgs { site, queues, unknown_mails, hooks, .. })) => {
                 site.add_to(&mut flags);
                 hooks.add_to(&mut flags);
                 queues.add_to(&mut flags);
                 unknown_mails.add_to(&mut flags);
             }
-            Some(Command::Ingest(IngestCommand::Sqs { queues, unknown_mails, .. })) => {
+            Some(Command::Ingest(IngestCommand::Sqs { queues, unknown_mails, metrics, .. })) => {
+                flags.metrics_listen = metrics.metrics_listen;
                 queues.add_to(&mut flags);
                 unknown_mails.add_to(&mut flags);
             }

@@ -7,8 +7,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use aftersend_ingest::{Commit, Condition, Observer, Refused};
-use aftersend_web::{FeedCondition, FeedCounts, FeedStatus, Operation, Readings};
+use aftersend_ingest::{Commit, Condition, Observer, QueueDepth, Refused};
+use aftersend_web::{FeedCondition, FeedCounts, FeedDepth, FeedStatus, Operation, Readings};
 use jiff::Timestamp;
 
 use metrics::{Event, Metrics};
@@ -33,10 +33,11 @@ impl Board {
         if !self.feeds.contains_key(name) {
             let feed = FeedStatus {
                 name: name.to_owned(),
-                condition: FeedCondition::Running,
+                condition: FeedCondition::Starting,
                 since: now,
                 last_message_at: None,
                 counts: FeedCounts::default(),
+                depth: None,
                 last_error: None,
             };
             self.feeds.insert(name.to_owned(), feed);
@@ -49,6 +50,19 @@ impl Watch {
     /// Passes what went into the quarantine on to `told`.
     pub(crate) fn new(told: impl Observer + 'static) -> Self {
         Self { board: Mutex::default(), metrics: Metrics::new(), told: Box::new(told) }
+    }
+
+    /// A queue has told what it holds, or does not tell any more.
+    pub(crate) fn depth(&self, feed: &str, depth: Option<QueueDepth>) {
+        let depth =
+            depth.map(|QueueDepth { waiting, in_flight, delayed }| FeedDepth { waiting, in_flight, delayed });
+        let mut board = self.board();
+        let before = std::mem::replace(&mut board.feed(feed, Timestamp::now()).depth, depth);
+        drop(board);
+        // What was never told needs no metric that says so.
+        if before.is_some() || depth.is_some() {
+            self.metrics.depth(feed, depth);
+        }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -108,6 +122,7 @@ impl Observer for Watch {
     fn feed(&self, feed: &str, condition: Condition<'_>) {
         let now = Timestamp::now();
         let (condition, error) = match condition {
+            Condition::Starting => (FeedCondition::Starting, None),
             Condition::Running => (FeedCondition::Running, None),
             Condition::Paused(reason) => (FeedCondition::Paused, Some(reason)),
             Condition::Failed(reason) => (FeedCondition::Failed, Some(reason)),
@@ -115,6 +130,11 @@ impl Observer for Watch {
         };
         let mut board = self.board();
         let status = board.feed(feed, now);
+        // That it is tried again says nothing: it has failed until it answers, or whoever asks would hear of a feed that
+        // is well for as long as each try takes.
+        if condition == FeedCondition::Starting && status.condition == FeedCondition::Failed {
+            return;
+        }
         if status.condition != condition {
             (status.condition, status.since) = (condition, now);
         }
@@ -127,7 +147,7 @@ impl Observer for Watch {
 
     fn database(&self, condition: Condition<'_>) {
         let trouble = match condition {
-            Condition::Running | Condition::Ended => None,
+            Condition::Starting | Condition::Running | Condition::Ended => None,
             Condition::Paused(reason) | Condition::Failed(reason) => Some(reason.to_owned()),
         };
         self.metrics.database(trouble.is_some());

@@ -17,7 +17,7 @@ mod text;
 mod times;
 mod words;
 
-pub use operation::{FeedCondition, FeedCounts, FeedStatus, Operation, Readings, Site};
+pub use operation::{FeedCondition, FeedCounts, FeedDepth, FeedStatus, Operation, Readings, Site};
 pub use rereading::{Reread, Rereading};
-pub use routes::router;
-pub use server::{SHUTDOWN_WAIT_MS_MAX, serve};
+pub use routes::{operation_router, router};
+pub use server::{SHUTDOWN_WAIT_MS_MAX, serve, serve_operation};

@@ -53,6 +53,8 @@ pub struct FeedStatus {
     pub last_message_at: Option<Timestamp>,
     /// What became of its messages.
     pub counts: FeedCounts,
+    /// What waits in it, as it was last told; nothing if it is no queue, or does not tell.
+    pub depth: Option<FeedDepth>,
     /// What last went wrong, and when.
     pub last_error: Option<(String, Timestamp)>,
 }
@@ -60,14 +62,28 @@ pub struct FeedStatus {
 /// Whether a feed delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedCondition {
+    /// It was asked and has not answered yet.
+    Starting,
     /// It answers, as far as is known.
     Running,
     /// It does not answer and is tried again.
     Paused,
-    /// It was given up, or is tried again only after a while.
+    /// It was given up, or is tried again only after a while. That it is tried does not change this, that it answers
+    /// does.
     Failed,
     /// It came to its end.
     Ended,
+}
+
+/// Messages that a queue holds, about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedDepth {
+    /// That the next receive may get.
+    pub waiting: u64,
+    /// That were received, here or elsewhere, and are neither deleted nor handed back.
+    pub in_flight: u64,
+    /// That may not be received yet.
+    pub delayed: u64,
 }
 
 /// Messages of a feed since the program began.

@@ -6,7 +6,9 @@ mod waiting;
 mod zone;
 
 use axum::{
-    Router, middleware,
+    Router,
+    http::StatusCode,
+    middleware,
     response::Redirect,
     routing::{get, post},
 };
@@ -29,13 +31,27 @@ pub fn router(site: impl Into<Site>) -> Router {
         .route("/parked/drop", post(waiting::drop_parked))
         .route("/zone", get(zone::choose).post(zone::set))
         .route("/assets/{name}", get(assets::serve))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(operation::ready))
-        .route("/metrics", get(operation::metrics))
+        .merge(for_machines())
         .fallback(async || Problem::no_such_page())
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .with_state(site.into())
         .layer(middleware::from_fn(headers::guard))
+}
+
+/// Probes and metrics alone, for a program that runs feeds and shows no mail.
+pub fn operation_router(site: impl Into<Site>) -> Router {
+    for_machines()
+        .fallback(async || (StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n"))
+        .with_state(site.into())
+        .layer(middleware::from_fn(headers::guard))
+}
+
+/// What probes and Prometheus ask.
+fn for_machines() -> Router<Site> {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(operation::ready))
+        .route("/metrics", get(operation::metrics))
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::{io, time::Duration};
 
+use axum::Router;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::{Site, router};
+use crate::{Site, operation_router, router};
 
 /// Milliseconds that requests under way are given to finish once the site is told to stop.
 pub const SHUTDOWN_WAIT_MS_MAX: u64 = 5_000;
@@ -23,8 +24,29 @@ pub async fn serve(
     site: impl Into<Site>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_routes(listener, router(site), shutdown).await
+}
+
+/// Serves probes and metrics alone, in the same way.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_operation(
+    listener: TcpListener,
+    site: impl Into<Site>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    serve_routes(listener, operation_router(site), shutdown).await
+}
+
+async fn serve_routes(
+    listener: TcpListener,
+    routes: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(listener, router(site)).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, routes).with_graceful_shutdown(async move {
         shutdown.await;
         // The other side is gone only when the server itself has ended.
         let _ = stopping.send(());

@@ -110,6 +110,7 @@ pub(crate) fn recipient_label(state: RecipientState) -> Label {
 /// The label of a feed's condition.
 pub(crate) fn feed_label(condition: FeedCondition) -> Label {
     let (word, tone, sign) = match condition {
+        FeedCondition::Starting => ("Starting", Tone::Neutral, "queued"),
         FeedCondition::Running => ("Running", Tone::Delivered, "delivery"),
         FeedCondition::Paused => ("Paused", Tone::Waiting, "delay"),
         FeedCondition::Failed => ("Failed", Tone::Bounced, "failure"),

@@ -1,16 +1,19 @@
 //! `aftersend ingest`.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use aftersend_ingest::{FileFeed, Patience, Pump, Shutdown, join_continually, join_through};
+use aftersend_web::Site;
 use anyhow::{Context, bail};
 use serde_json::json;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
+    depth,
     polling::{self, Failing, Polled, Terminal},
     signals,
 };
-use crate::{Outcome, cli::IngestCommand, config::Settings, database::Place, output::Output};
+use crate::{Outcome, cli::IngestCommand, config::Settings, database::Place, output::Output, watch::Watch};
 
 /// How long a run that can be repeated waits for a database that is busy or away.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +66,13 @@ async fn from_queues(
 ) -> anyhow::Result<Outcome> {
     let queues = &*settings.queues;
     let store = place.store().await?;
+    let listener = match settings.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    if let Some(listener) = &listener {
+        output.progress(format!("Metrics are at http://{}/metrics", listener.local_addr()?))?;
+    }
     for queue in queues {
         output.progress(format!(
             "Taking events from {}{}",
@@ -72,7 +82,8 @@ async fn from_queues(
     }
     let failing = if drain || queues.len() == 1 { Failing::Leave } else { Failing::Retry };
     let (stop, shutdown) = Shutdown::channel();
-    let pump = Pump::new(store.clone(), shutdown.clone(), Arc::new(Terminal));
+    let watch = Arc::new(Watch::new(Terminal));
+    let pump = Pump::new(store.clone(), shutdown.clone(), watch.clone());
     let polling = async {
         let drain = drain.then_some(PATIENCE);
         let polled = polling::poll(queues, drain, failing, &pump, &stop, &shutdown).await;
@@ -80,16 +91,46 @@ async fn from_queues(
         polled
     };
     let joining = join_continually(&store, shutdown.clone());
-    let (polled, signal, ()) = tokio::join!(polling, signals::forward(&stop, shutdown.clone()), joining);
+    let observing = async {
+        let Some(listener) = listener else { return Ok(()) };
+        let site = Site::new(store.clone(), watch.clone());
+        // Nobody could read a depth without a listener.
+        let measuring = depth::watch_depths(queues, &watch, &shutdown);
+        tokio::join!(observe(listener, site, &stop, &shutdown), Box::pin(measuring)).0
+    };
+    let (polled, signal, (), observed) =
+        tokio::join!(polling, signals::forward(&stop, shutdown.clone()), joining, observing);
     let polled = polled?;
     // Also after an error: what was done is done.
     report(&polled, output)?;
     signal?;
+    observed?;
     require_success(&polled)?;
     if drain {
         join_through(&store, PATIENCE).await.context(PARKED)?;
     }
     Ok(if strict && polled.total().quarantined > 0 { Outcome::Failed } else { Outcome::Done })
+}
+
+/// Takes the address of probes and metrics.
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("metrics can't be served on {address}; another one: --metrics-listen"))
+}
+
+/// Answers probes and scrapes until all ends. Should it fail, all ends: whoever watches over this program could not see
+/// it any more.
+async fn observe(
+    listener: TcpListener,
+    site: Site,
+    stop: &watch::Sender<bool>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
+    let mut wish = shutdown.clone();
+    let ended = aftersend_web::serve_operation(listener, site, async move { wish.requested().await }).await;
+    stop.send_replace(true);
+    ended.context("the metrics' listener")
 }
 
 fn require_success(polled: &Polled) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod demo;
+mod depth;
 mod hooks;
 mod ingest;
 mod migrate;

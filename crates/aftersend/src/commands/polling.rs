@@ -171,7 +171,10 @@ impl QueuePoller {
     async fn run_once(&self) -> (Tally, anyhow::Result<()>) {
         let feeds = match SqsFeed::open_pollers(&self.options, self.pollers).await {
             Ok(feeds) => feeds,
-            Err(error) => return (Tally::default(), Err(error.into())),
+            Err(error) => {
+                self.pump.tell_unopened(&self.name, &error.to_string());
+                return (Tally::default(), Err(error.into()));
+            }
         };
         let (tally, result) = self.pump.run_pollers(&self.name, feeds, self.patience).await;
         (tally, result.map_err(Into::into))

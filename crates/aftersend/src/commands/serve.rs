@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
+    depth,
     hooks::Webhook,
     ingest,
     polling::{self, Failing, Terminal},
@@ -64,10 +65,12 @@ pub(crate) async fn run(
         stop.send_replace(true);
         ended.map(Some)
     };
+    let measuring = depth::watch_depths(queues, &watch, &shutdown);
     let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
-    let site = site(listener, Site::new(store.clone(), watch).with_rereading(rereading), &stop, &shutdown);
+    let site = site(listener, Site::new(store.clone(), watch.clone()).with_rereading(rereading), &stop, &shutdown);
     // The SDK's futures are large.
-    let (site, hooked, polled, ()) = tokio::join!(site, hooking, Box::pin(polling), joining);
+    let (site, hooked, polled, (), ()) =
+        tokio::join!(site, hooking, Box::pin(polling), joining, Box::pin(measuring));
     let polled = polled?;
     if !queues.is_empty() {
         ingest::report(&polled, output)?;

@@ -158,6 +158,16 @@ pub(super) const PARK_FOR: Key<Duration> = Key {
     is_secret: |_| false,
 };
 
+pub(super) const METRICS_LISTEN: Key<SocketAddr> = Key::new(
+    About {
+        name: "ingest.metrics_listen",
+        flag: Some("--metrics-listen"),
+        variable: Some("AFTERSEND_METRICS_LISTEN"),
+        default: Default::Depends("nowhere"),
+    },
+    |raw| cli::metrics_address(raw.text()?),
+);
+
 pub(super) const QUEUE_NAME: Key<String> = Key::new(
     About {
         name: "queue.name",
@@ -283,7 +293,7 @@ pub(super) const HOOKS_SIGNATURE_2_ONLY: Key<bool> = Key::new(
 );
 
 /// All of them, in the order in which people are told.
-pub(super) const ALL: [&About; 20] = [
+pub(super) const ALL: [&About; 21] = [
     &DATABASE_URL.about,
     &PREFIX.about,
     &DATA_DIR.about,
@@ -293,6 +303,7 @@ pub(super) const ALL: [&About; 20] = [
     &INGEST_POLLERS.about,
     &UNKNOWN_MAILS.about,
     &PARK_FOR.about,
+    &METRICS_LISTEN.about,
     &QUEUE_NAME.about,
     &QUEUE_URL.about,
     &QUEUE_REGION.about,

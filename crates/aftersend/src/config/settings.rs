@@ -38,6 +38,7 @@ pub(crate) struct Flags {
     pub(crate) visibility_timeout: Option<u32>,
     pub(crate) unknown_mails: Option<UnknownMailsRule>,
     pub(crate) park_for: Option<Duration>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) hooks_listen: Option<SocketAddr>,
     pub(crate) hooks_topics: Option<Vec<TopicArn>>,
     /// As it was written, as a database's URL is.
@@ -68,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) tag_names: TagNames,
     pub(crate) unknown_mails: UnknownMails,
+    /// Where `ingest sqs` answers probes and scrapes, if anywhere. `serve` does on the site's address.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// None of them, one, or several.
     pub(crate) queues: Vec<Queue>,
     pub(crate) hooks: Option<Hooks>,
@@ -105,6 +108,7 @@ impl Settings {
         let pollers = layers.take(&keys::INGEST_POLLERS, &ingest, None);
         let rule = layers.take(&keys::UNKNOWN_MAILS, &ingest, flags.unknown_mails).value;
         let park_for = layers.take(&keys::PARK_FOR, &ingest, flags.park_for).value;
+        let metrics_listen = layers.take(&keys::METRICS_LISTEN, &ingest, flags.metrics_listen).value;
         let queues = queues::take(&mut layers, file, flags, &pollers);
         let hooks = hooks::take(&mut layers, file, flags);
 
@@ -140,6 +144,7 @@ impl Settings {
             listen,
             tag_names: TagNames { template, campaign },
             unknown_mails,
+            metrics_listen,
             queues,
             hooks,
             shown,

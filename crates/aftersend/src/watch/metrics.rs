@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aftersend_ingest::Commit;
-use aftersend_web::{FeedCondition, Readings};
+use aftersend_web::{FeedCondition, FeedDepth, Readings};
 use jiff::Timestamp;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -23,6 +23,7 @@ const BATCH_MESSAGES: &str = "aftersend_batch_messages";
 const BATCH_DURATION: &str = "aftersend_batch_duration_seconds";
 const FEED_CONDITION: &str = "aftersend_feed_condition";
 const FEED_LAST_MESSAGE: &str = "aftersend_feed_last_message_timestamp_seconds";
+const QUEUE_MESSAGES: &str = "aftersend_queue_messages";
 const DATABASE_PAUSED: &str = "aftersend_database_paused";
 const DATABASE_ANSWERS: &str = "aftersend_database_answers";
 const PARKED: &str = "aftersend_parked_events";
@@ -40,12 +41,16 @@ const COUNTERS: [(&str, &str); 7] = [
     (EVENTS_BY_TYPE, "Events that were committed, repeats too, by type"),
 ];
 
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 9] = [
     (
         FEED_CONDITION,
-        "1 for the condition that the feed is in: running, paused, failed or ended; 0 for the others",
+        "1 for the condition that the feed is in: starting, running, paused, failed or ended; 0 for the others",
     ),
     (FEED_LAST_MESSAGE, "When the feed last delivered a message, in seconds since 1970"),
+    (
+        QUEUE_MESSAGES,
+        "Messages that the queue holds, about: waiting, in_flight or delayed; absent or NaN if it does not tell",
+    ),
     (DATABASE_PAUSED, "1 while the database takes no events and all feeds are at rest"),
     (DATABASE_ANSWERS, "1 if the database has answered all questions of this scrape"),
     (PARKED, "Events that wait for their mail; NaN if the database did not say"),
@@ -76,7 +81,8 @@ const TYPES: [&str; 10] = [
 ];
 const OTHER_TYPE: &str = "other";
 
-const CONDITIONS: [(&str, FeedCondition); 4] = [
+const CONDITIONS: [(&str, FeedCondition); 5] = [
+    ("starting", FeedCondition::Starting),
     ("running", FeedCondition::Running),
     ("paused", FeedCondition::Paused),
     ("failed", FeedCondition::Failed),
@@ -183,6 +189,22 @@ impl Metrics {
             for (name, condition) in CONDITIONS {
                 gauge!(FEED_CONDITION, "feed" => feed.to_owned(), "condition" => name)
                     .set(truth(condition == now));
+            }
+        });
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of messages are exact up to 2^53")]
+    pub(super) fn depth(&self, feed: &str, depth: Option<FeedDepth>) {
+        let states: [(&str, fn(FeedDepth) -> u64); 3] = [
+            ("waiting", |depth| depth.waiting),
+            ("in_flight", |depth| depth.in_flight),
+            ("delayed", |depth| depth.delayed),
+        ];
+        self.record(|| {
+            for (state, of) in states {
+                // An old number would look like a true one.
+                let messages = depth.map_or(f64::NAN, |depth| of(depth) as f64);
+                gauge!(QUEUE_MESSAGES, "feed" => feed.to_owned(), "state" => state).set(messages);
             }
         });
     }

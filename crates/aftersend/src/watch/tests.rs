@@ -117,6 +117,40 @@ fn conditions_are_told_with_their_reasons() {
 }
 
 #[test]
+fn a_feed_that_is_tried_again_stays_failed_until_it_answers() {
+    let watch = Watch::new(());
+    watch.feed("orders", Condition::Starting);
+    assert_eq!(watch.feeds()[0].condition, FeedCondition::Starting);
+    watch.feed("orders", Condition::Failed("there is no such queue"));
+    let since = watch.feeds()[0].since;
+    watch.feed("orders", Condition::Starting);
+    assert_eq!((watch.feeds()[0].condition, watch.feeds()[0].since), (FeedCondition::Failed, since));
+    let text = Operation::metrics(&watch, &readings());
+    assert_line(&text, r#"aftersend_feed_condition{feed="orders",condition="failed"} 1"#);
+    watch.feed("orders", Condition::Running);
+    assert_eq!(watch.feeds()[0].condition, FeedCondition::Running);
+    let text = Operation::metrics(&watch, &readings());
+    assert_line(&text, r#"aftersend_feed_condition{feed="orders",condition="failed"} 0"#);
+}
+
+#[test]
+fn a_queues_depth_is_told_only_while_the_queue_tells_it() {
+    let watch = Watch::new(());
+    watch.depth("orders", None);
+    assert!(!Operation::metrics(&watch, &readings()).contains("aftersend_queue_messages{"));
+    assert_eq!(watch.feeds()[0].depth, None);
+    watch.depth("orders", Some(QueueDepth { waiting: 12, in_flight: 3, delayed: 1 }));
+    assert_eq!(watch.feeds()[0].depth, Some(FeedDepth { waiting: 12, in_flight: 3, delayed: 1 }));
+    let text = Operation::metrics(&watch, &readings());
+    assert_line(&text, r#"aftersend_queue_messages{feed="orders",state="waiting"} 12"#);
+    assert_line(&text, r#"aftersend_queue_messages{feed="orders",state="in_flight"} 3"#);
+    assert_line(&text, r#"aftersend_queue_messages{feed="orders",state="delayed"} 1"#);
+    watch.depth("orders", None);
+    let text = Operation::metrics(&watch, &readings());
+    assert_line(&text, r#"aftersend_queue_messages{feed="orders",state="waiting"} NaN"#);
+}
+
+#[test]
 fn nobody_who_writes_events_makes_labels() {
     let watch = Watch::new(());
     for number in 0..1_000 {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Frame;
 use crate::{
     clock::{Clock, Moment},
-    operation::{FeedCondition, FeedCounts, FeedStatus, Readings},
+    operation::{FeedCondition, FeedCounts, FeedDepth, FeedStatus, Readings},
     text,
     words::{Label, feed_label},
 };
@@ -39,6 +39,7 @@ struct Feed {
     since: Moment,
     last_message: Option<Moment>,
     counts: Vec<Count>,
+    depth: Vec<Count>,
     error: Option<(String, Moment)>,
 }
 
@@ -67,6 +68,7 @@ impl Feed {
             since: clock.moment(feed.since),
             last_message: feed.last_message_at.map(|at| clock.moment(at)),
             counts: counts(&feed.counts),
+            depth: feed.depth.iter().flat_map(depth).collect(),
             error: error.map(|(error, at)| (text::value(error), clock.moment(*at))),
         }
     }
@@ -108,6 +110,13 @@ fn counts(counts: &FeedCounts) -> Vec<Count> {
         ("Handed back", counts.released),
     ];
     let rare = rare.into_iter().filter(|(_, count)| *count > 0);
+    always.into_iter().chain(rare).map(|(name, count)| Count { name, count: grouped(count) }).collect()
+}
+
+/// What waits in a queue.
+fn depth(depth: &FeedDepth) -> Vec<Count> {
+    let always = [("Waiting in the queue", depth.waiting), ("In flight", depth.in_flight)];
+    let rare = Some(("Delayed", depth.delayed)).filter(|(_, count)| *count > 0);
     always.into_iter().chain(rare).map(|(name, count)| Count { name, count: grouped(count) }).collect()
 }
 

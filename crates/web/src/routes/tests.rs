@@ -375,6 +375,7 @@ impl Operation for Told {
             since: at,
             last_message_at: None,
             counts: FeedCounts::default(),
+            depth: None,
             last_error: Some(("there is no such queue".to_owned(), at)),
         }]
     }
@@ -419,6 +420,21 @@ async fn readiness_says_what_keeps_events_out() {
     let answer = site.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.body.contains("aftersend migrate up"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_program_without_a_site_answers_probes_and_scrapes_alone() {
+    let mut site = TestSite::new().await.told(FeedCondition::Starting, None);
+    let operation = std::sync::Arc::new(Told { condition: FeedCondition::Starting, trouble: None });
+    site.router = crate::operation_router(Site::new(site.store.clone(), operation));
+    assert_eq!(site.get("/healthz").await.body, "ok\n");
+    assert_eq!(site.get("/readyz").await.body, "ready\n");
+    assert_eq!(site.get("/metrics").await.body, "Some(0) Some((0, true))");
+    for page in ["/", "/mails", "/feeds", "/assets/site.css"] {
+        let answer = site.get(page).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{page}");
+        assert!(answer.body.contains("/metrics"), "{}", answer.body);
+    }
 }
 
 #[tokio::test]

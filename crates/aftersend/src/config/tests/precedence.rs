@@ -29,7 +29,7 @@ struct Case {
     default: Option<&'static str>,
 }
 
-const CASES: [Case; 20] = [
+const CASES: [Case; 21] = [
     Case {
         name: "database_url",
         shown_as: "database_url",
@@ -104,6 +104,17 @@ const CASES: [Case; 20] = [
         variable: Some("2m"),
         file: ("'2d'", "48h"),
         default: Some("1h"),
+    },
+    Case {
+        name: "ingest.metrics_listen",
+        shown_as: "ingest.metrics_listen",
+        flag: Some((
+            |flags| flags.metrics_listen = Some(SocketAddr::from(([127, 0, 0, 1], 1))),
+            "127.0.0.1:1",
+        )),
+        variable: Some("127.0.0.1:2"),
+        file: ("'[::1]:3'", "[::1]:3"),
+        default: None,
     },
     Case {
         name: "queue.name",

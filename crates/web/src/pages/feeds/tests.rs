@@ -15,6 +15,7 @@ fn feed(condition: FeedCondition, error: Option<&str>) -> FeedStatus {
         since: at("2026-03-10T11:00:00Z"),
         last_message_at: Some(at("2026-03-10T11:59:30Z")),
         counts: FeedCounts { received: 1_234_567, stored: 1_234_000, folded: 567, ..FeedCounts::default() },
+        depth: Some(FeedDepth { waiting: 7_654, in_flight: 321, delayed: 0 }),
         last_error: error.map(|error| (error.to_owned(), at("2026-03-10T11:30:00Z"))),
     }
 }
@@ -51,10 +52,21 @@ fn counts_are_grouped_by_thousands() {
 #[test]
 fn a_feed_shows_its_condition_its_last_message_and_what_became_of_all() {
     let html = rendered(&[feed(FeedCondition::Running, None)], None, &readings(0, 0), None);
-    for expected in ["ses-events", "Running", "1,234,567", "1,234,000", "567", "30 s ago", "tone-delivered"] {
+    for expected in [
+        "ses-events",
+        "Running",
+        "1,234,567",
+        "1,234,000",
+        "567",
+        "30 s ago",
+        "tone-delivered",
+        "7,654",
+        "In flight",
+        "321",
+    ] {
         assert!(html.contains(expected), "{expected} is not in {html}");
     }
-    for absent in ["Handed back", "Last error", "No feed runs here", "takes no events"] {
+    for absent in ["Handed back", "Delayed", "Last error", "No feed runs here", "takes no events"] {
         assert!(!html.contains(absent), "{absent} is in {html}");
     }
 }
@@ -62,6 +74,7 @@ fn a_feed_shows_its_condition_its_last_message_and_what_became_of_all() {
 #[test]
 fn each_condition_has_a_word_and_the_error_stands_beside() {
     for (condition, word) in [
+        (FeedCondition::Starting, "Starting"),
         (FeedCondition::Running, "Running"),
         (FeedCondition::Paused, "Paused"),
         (FeedCondition::Failed, "Failed"),

@@ -80,6 +80,9 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Tell the story of one mail
     Show(ShowArgs),
+    /// Look at the configuration, the database and the queues, and say what is wrong and how to mend it; changes nothing,
+    /// and exits with 1 where something is wrong
+    Doctor(DoctorArgs),
     /// Say what holds: flags, variables, the configuration file and defaults
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -116,6 +119,16 @@ pub(crate) struct ServeArgs {
     /// Only the site: take no events in
     #[arg(long, conflicts_with_all = ["queue", "queue_url", "endpoint_url", "region", "profile", "pollers", "visibility_timeout", "hooks_listen"])]
     pub(crate) no_ingest: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) queues: QueueArgs,
+    /// Also receive one message of each queue, to prove that it can be received. It is visible again at once; the
+    /// receive counts, and the queue's redrive policy may move the message for it
+    #[arg(long)]
+    pub(crate) receive: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -464,6 +477,7 @@ impl Cli {
                 queues.add_to(&mut flags);
                 unknown_mails.add_to(&mut flags);
             }
+            Some(Command::Doctor(DoctorArgs { queues, .. })) => queues.add_to(&mut flags),
             Some(Command::Ingest(IngestCommand::Sqs { queues, unknown_mails, metrics, .. })) => {
                 flags.metrics_listen = metrics.metrics_listen;
                 queues.add_to(&mut flags);

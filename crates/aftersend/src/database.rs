@@ -75,6 +75,16 @@ impl Place {
         })
     }
 
+    /// The folder of the embedded database, if that is the one and it was never made. To open it would make it.
+    pub(crate) fn unmade(settings: &Settings) -> anyhow::Result<Option<PathBuf>> {
+        let Database::Embedded(folder) = &settings.database else { return Ok(None) };
+        let data_dir = match folder {
+            Some(folder) => std::path::absolute(folder)?,
+            None => embedded::Options::default_data_dir()?,
+        };
+        Ok(Some(data_dir).filter(|data_dir| !embedded::Options::new(data_dir).has_data()))
+    }
+
     /// Whether the database is the embedded one, whose schema is ours to change.
     pub(crate) fn is_embedded(&self) -> bool {
         self.server.is_some()

@@ -14,7 +14,8 @@ use std::{io, process::ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, DoctorArgs},
+    commands::doctor::Reached,
     config::{ConfigError, Settings},
     database::Place,
     output::Output,
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, command: &Command) -> anyhow::Result<Outcome> {
     let output = Output::new(cli.global.json);
+    if let Command::Doctor(args) = command {
+        return diagnose(cli, args, output);
+    }
     let settings = Settings::load(&cli.flags())?;
     for note in &settings.notes {
         eprintln!("{note}");
@@ -67,6 +71,30 @@ fn run(cli: &Cli, command: &Command) -> anyhow::Result<Outcome> {
     let outcome = runtime.block_on(commands::run(command, &settings, &place, output));
     drop(runtime);
     let stopped = place.close();
+    let outcome = outcome?;
+    stopped?;
+    Ok(outcome)
+}
+
+/// Looks at what can be looked at, also where a part of it is missing or can't be used.
+fn diagnose(cli: &Cli, args: &DoctorArgs, output: Output) -> anyhow::Result<Outcome> {
+    let settings = match Settings::load(&cli.flags()) {
+        Ok(settings) => settings,
+        Err(error) if error.is_of_command_line() => return Err(error.into()),
+        Err(error) => return commands::doctor::misconfigured(&error, output),
+    };
+    let place = match Place::unmade(&settings) {
+        Ok(Some(folder)) => Err(Reached::Unmade(folder)),
+        Ok(None) => Place::open(&settings, false).map_err(|error| Reached::Failed(causes(&error))),
+        Err(error) => Err(Reached::Failed(causes(&error))),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = match &place {
+        Ok(place) => runtime.block_on(commands::doctor::run(args, &settings, &Reached::Place(place), output)),
+        Err(reached) => runtime.block_on(commands::doctor::run(args, &settings, reached, output)),
+    };
+    drop(runtime);
+    let stopped = place.map_or(Ok(()), Place::close);
     let outcome = outcome?;
     stopped?;
     Ok(outcome)

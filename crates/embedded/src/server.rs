@@ -76,6 +76,13 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Whether the folder holds a database already. Looks, and makes nothing.
+    pub fn has_data(&self) -> bool {
+        self.data_dir.join(crate::place::POSTGRES_DIR).join("PG_VERSION").exists()
+    }
+}
+
 impl Server {
     /// Joins the server of this data folder, or starts it; a new folder gets a new, empty database.
     ///

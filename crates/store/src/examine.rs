@@ -65,6 +65,7 @@ impl Right {
 
 /// A server and the way that its database treats this user.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of the server")]
 pub struct ServerFindings {
     /// As the server spells it: `15.14 (Debian 15.14-0+deb12u1)`.
     pub version: String,

@@ -2,7 +2,7 @@
 
 mod plan;
 mod progress;
-mod text;
+pub(super) mod text;
 
 use aftersend_store::schema::{
     Difference, DownOptions, LastRun, Migrator, SchemaStatus, Step, StepReport, Target, UpOptions,

@@ -3,6 +3,7 @@
 pub(crate) mod config;
 mod demo;
 mod depth;
+pub(crate) mod doctor;
 mod hooks;
 mod ingest;
 mod migrate;
@@ -52,6 +53,8 @@ pub(crate) async fn run(
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
         Command::Show(args) => show::run(args, place, output).await,
+        // These look at what is there, and open it themselves if at all.
+        Command::Doctor(args) => doctor::run(args, settings, &doctor::Reached::Place(place), output).await,
         // It says what holds without touching any of it.
         Command::Config(command) => config::run(command, settings, output),
     }

@@ -30,6 +30,22 @@ pub(crate) enum ConfigError {
     Faults(Vec<Fault>),
 }
 
+impl ConfigError {
+    /// What is wrong, one by one.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        match self {
+            Self::Faults(faults) => faults.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// Whether the command line is to blame, for any of it.
+    pub(crate) fn is_of_command_line(&self) -> bool {
+        let Self::Faults(faults) = self else { return false };
+        faults.iter().any(|fault| matches!(fault.place, Place::Flag(_)))
+    }
+}
+
 /// One setting that can't be what was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {

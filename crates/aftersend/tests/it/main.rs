@@ -4,12 +4,15 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod faults;
 mod hooks;
 mod ingest;
+mod logs;
 mod migrate;
 mod program;
 mod quarantine;
 mod queue;
 mod serve;
+mod watching;
 mod words;

@@ -38,14 +38,14 @@ async fn the_site_is_served_until_it_is_told_to_stop() {
 }
 
 /// Reads the first line that the program says: where the site is, and what else it says there.
-fn listening(child: &mut Child) -> (String, serde_json::Value) {
+pub(crate) fn listening(child: &mut Child) -> (String, serde_json::Value) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let said: serde_json::Value = serde_json::from_str(&line).unwrap();
     (said["listening"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned(), said)
 }
 
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut page = String::new();

@@ -16,7 +16,7 @@ pub(super) fn columns() -> usize {
 }
 
 /// `1,234,567`.
-pub(super) fn number(number: u64) -> String {
+pub(in crate::commands) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -49,7 +49,7 @@ pub(super) fn bytes(amount: Amount) -> String {
 }
 
 /// `40 ms`, `1.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(in crate::commands) fn seconds(seconds: f64) -> String {
     if seconds < 0.995 {
         return format!("{:.0} ms", (seconds * 1_000.0).floor());
     }
@@ -71,7 +71,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 /// `a, b and c`.
-pub(super) fn listed(names: &[String]) -> String {
+pub(in crate::commands) fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),

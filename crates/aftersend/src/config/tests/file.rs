@@ -24,7 +24,7 @@ fn a_key_that_nobody_knows_is_refused_with_the_nearest() {
         "[ingest]\ncolour = 'red'",
         2,
         1,
-        "unknown key `ingest.colour`; there are: template_tag, campaign_tag, pollers, unknown_mails, park_for",
+        "unknown key `ingest.colour`; there are: template_tag, campaign_tag, pollers, unknown_mails, park_for, metrics_listen",
     );
     check_fault(
         "colour = 'red'",

@@ -236,7 +236,7 @@ pub(crate) enum ConfigCommand {
         #[command(flatten)]
         site: SiteArgs,
         #[command(flatten)]
-        queues: QueueArgs,
+        queues: Box<QueueArgs>,
         #[command(flatten)]
         unknown_mails: UnknownMailsArgs,
         #[command(flatten)]

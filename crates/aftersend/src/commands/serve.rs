@@ -67,7 +67,8 @@ pub(crate) async fn run(
     };
     let measuring = depth::watch_depths(queues, &watch, &shutdown);
     let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
-    let site = site(listener, Site::new(store.clone(), watch.clone()).with_rereading(rereading), &stop, &shutdown);
+    let site =
+        site(listener, Site::new(store.clone(), watch.clone()).with_rereading(rereading), &stop, &shutdown);
     // The SDK's futures are large.
     let (site, hooked, polled, (), ()) =
         tokio::join!(site, hooking, Box::pin(polling), joining, Box::pin(measuring));

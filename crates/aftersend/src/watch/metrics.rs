@@ -195,15 +195,15 @@ impl Metrics {
 
     #[expect(clippy::cast_precision_loss, reason = "counts of messages are exact up to 2^53")]
     pub(super) fn depth(&self, feed: &str, depth: Option<FeedDepth>) {
-        let states: [(&str, fn(FeedDepth) -> u64); 3] = [
-            ("waiting", |depth| depth.waiting),
-            ("in_flight", |depth| depth.in_flight),
-            ("delayed", |depth| depth.delayed),
+        let states = [
+            ("waiting", depth.map(|depth| depth.waiting)),
+            ("in_flight", depth.map(|depth| depth.in_flight)),
+            ("delayed", depth.map(|depth| depth.delayed)),
         ];
         self.record(|| {
-            for (state, of) in states {
+            for (state, messages) in states {
                 // An old number would look like a true one.
-                let messages = depth.map_or(f64::NAN, |depth| of(depth) as f64);
+                let messages = messages.map_or(f64::NAN, |messages| messages as f64);
                 gauge!(QUEUE_MESSAGES, "feed" => feed.to_owned(), "state" => state).set(messages);
             }
         });

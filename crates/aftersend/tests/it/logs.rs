@@ -187,7 +187,7 @@ async fn serve(setup: &Setup, url: &str, server: &QueueServer, texts: &[&str], t
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     }
     server.send_all(url, &texts[..20]).await;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while server.counts(url).await.visible + server.counts(url).await.in_flight > 0 {
         assert!(std::time::Instant::now() < deadline, "the queue is not emptied");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::program::Setup;
 
 /// For what must come about.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A poller with probes, ended with the test.
 struct Poller {

@@ -37,8 +37,7 @@ impl Health {
         let mut state = self.lock();
         let since = match *state {
             State::Paused { since } if since <= asked_at => since,
-            State::Paused { .. } => return,
-            State::Running => return,
+            State::Paused { .. } | State::Running => return,
             State::Unheard => {
                 *state = State::Running;
                 // Under the lock here and below, so that what is told last is what holds.

@@ -226,7 +226,7 @@ impl QueueInspector {
             long_poll_s: attributes.number(&Name::ReceiveMessageWaitTimeSeconds),
             delay_s: attributes.number(&Name::DelaySeconds),
             encryption,
-            is_fifo: attributes.text(&Name::FifoQueue) == Some("true") || self.queue.url.ends_with(".fifo"),
+            is_fifo: attributes.text(&Name::FifoQueue) == Some("true"),
             redrive,
         }
     }

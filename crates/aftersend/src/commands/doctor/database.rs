@@ -324,7 +324,7 @@ fn about_catalog(schema: &SchemaFindings, report: &mut Report) {
             report.wrong("catalog", format!("there are {left} more differences"), "aftersend migrate verify");
         }
         _ if differences.is_empty() => {
-            report.well("catalog", "its tables, columns and indexes are what that step says")
+            report.well("catalog", "its tables, columns and indexes are what that step says");
         }
         _ => {}
     }
@@ -395,7 +395,7 @@ fn about_newest(
             );
         }
         (Some(event_at), _) => {
-            report.well("events", format!("the newest event is of {}", ago(event_at, now)))
+            report.well("events", format!("the newest event is of {}", ago(event_at, now)));
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) async fn look(settings: &Settings, receive: bool, report: &mut Report
             // It says where, and what to do.
             Some(Err(refusal)) => report.refused("reachable", refusal),
             None => {
-                report.unknown("reachable", "a fault of Aftersend's: the look at this queue broke off", None)
+                report.unknown("reachable", "a fault of Aftersend's: the look at this queue broke off", None);
             }
         }
     }
@@ -115,7 +115,7 @@ fn about_permissions(findings: &QueueFindings, receive: bool, report: &mut Repor
         Permission::Granted => report.well("permission_delete", format!("the credentials may do {action}")),
         Permission::Denied(refusal) => report.wrong("permission_delete", refusal, format!("grant {action}")),
         Permission::Unproven(reason) => {
-            report.unknown("permission_delete", format!("{action}: {reason}"), None)
+            report.unknown("permission_delete", format!("{action}: {reason}"), None);
         }
     }
     let action = QueueAction::ChangeVisibility.name();
@@ -295,9 +295,7 @@ fn about_encryption(settings: &QueueSettings, receive: bool, report: &mut Report
             report.unknown(
                 "encryption",
                 format!("{what}{more}"),
-                Some(format!(
-                    "grant kms:Decrypt on it, and to sns.amazonaws.com kms:GenerateDataKey* and kms:Decrypt in the key's policy"
-                )),
+                Some("grant kms:Decrypt on it, and in its policy kms:GenerateDataKey* and kms:Decrypt to sns.amazonaws.com".to_owned()),
             );
         }
     }
@@ -336,7 +334,7 @@ fn counted(messages: u64) -> String {
 fn days(seconds: u32) -> String {
     const DAY_S: u32 = 24 * 60 * 60;
     match seconds / DAY_S {
-        days @ 2.. if seconds % DAY_S == 0 => format!("{days} days"),
+        days @ 2.. if seconds.is_multiple_of(DAY_S) => format!("{days} days"),
         _ => text::seconds(seconds.into()),
     }
 }

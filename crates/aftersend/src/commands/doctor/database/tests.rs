@@ -51,11 +51,10 @@ fn settings_that_harm_are_told_with_what_unsets_them() {
     let said = |server: &ServerFindings| {
         let mut report = Report::default();
         about_settings(server, &mut report);
-        report
-            .findings
-            .iter()
-            .map(|found| format!("{:?} {} {:?}", found.grade, found.what, found.fix))
-            .collect::<String>()
+        let said = report.findings.iter();
+        said.map(|found| format!("{:?} {} {:?}", found.grade, found.what, found.fix))
+            .collect::<Vec<_>>()
+            .join("; ")
     };
     let harmless = [
         ("fsync", "on"),

@@ -79,7 +79,7 @@ fn each_setting_that_harms_is_told_with_what_mends_it() {
         (
             |it| {
                 it.redrive.as_mut().unwrap().dead_letters.holds =
-                    Ok((QueueDepth { waiting: 2, ..QueueDepth::default() }, Some(RETENTION_S_GOOD)))
+                    Ok((QueueDepth { waiting: 2, ..QueueDepth::default() }, Some(RETENTION_S_GOOD)));
             },
             "dead_letters Warning",
             "2 messages wait in the dead-letter queue | see what was wrong by then, and take them in: aftersend ingest sqs --drain --queue-url https://q/1/dead",

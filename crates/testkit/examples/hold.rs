@@ -13,6 +13,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     aftersend_testkit::queue::install();
+    aftersend_testkit::browser::install();
     let server = match aftersend_testkit::database::start_server() {
         Ok(server) => server,
         Err(error) => {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod browser;
 pub mod database;
+mod npm;
 pub mod pooler;
 pub mod queue;
 

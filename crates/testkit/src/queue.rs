@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 pub use http::Refusal;
 pub use install::install;
+pub(crate) use install::installed_node;
 pub use proxy::QueueProxy;
 
 /// How long the server may take until it says which port it listens on. It needs half a second; a machine
@@ -68,10 +69,7 @@ impl QueueServer {
     }
 
     fn start_blocking() -> Self {
-        let folder = install();
-        let node = install::node(&folder).unwrap_or_else(|| {
-            panic!("no Node.js in {}: remove that folder, and it is made anew", folder.display())
-        });
+        let (folder, node) = (install(), installed_node());
         let mut process = Command::new(&node)
             .arg("--disable-warning=ExperimentalWarning")
             .arg("serve.js")

@@ -115,6 +115,21 @@ has_npm() { has node && has npm; }
 # Debian keeps it in a folder that is only in root's PATH.
 has_pgbouncer() { has pgbouncer || [[ -x /usr/sbin/pgbouncer ]]; }
 
+# Also where the tests look by themselves (crates/testkit/src/browser/chromium.rs).
+has_chromium() {
+    local name
+    if [[ -n ${AFTERSEND_CHROMIUM:-} ]]; then
+        [[ -x $AFTERSEND_CHROMIUM ]]
+        return
+    fi
+    for name in chromium chromium-browser google-chrome-stable google-chrome chrome \
+        /Applications/Chromium.app/Contents/MacOS/Chromium \
+        '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do
+        if has "$name"; then return 0; fi
+    done
+    return 1
+}
+
 # Debian's own python3 comes without it.
 has_pip() { has python3 && python3 -m pip --version >/dev/null 2>&1; }
 
@@ -124,6 +139,7 @@ description() {
     c_compiler) echo "a C compiler with the C library's headers" ;;
     npm) echo "Node.js with npm" ;;
     pgbouncer) echo "PgBouncer, a connection pooler for PostgreSQL (tests start it, never as a service)" ;;
+    chromium) echo "Chromium, the browser that tests look at the site in" ;;
     pip) echo "Python 3 with pip" ;;
     esac
 }
@@ -146,6 +162,12 @@ packages() {
     brew:npm) echo node ;;
     *:npm) echo nodejs npm ;;
     *:pgbouncer) echo pgbouncer ;;
+    # Without a package of fonts it would show boxes.
+    apt-get:chromium) echo chromium fonts-dejavu-core ;;
+    apk:chromium) echo chromium font-dejavu ;;
+    pacman:chromium) echo chromium ttf-dejavu ;;
+    brew:chromium) echo google-chrome ;;
+    *:chromium) echo chromium ;;
     apt-get:pip | dnf:pip | zypper:pip) echo python3 python3-pip ;;
     apk:pip) echo python3 py3-pip ;;
     pacman:pip) echo python python-pip ;;
@@ -290,6 +312,10 @@ advice() {
     pgbouncer)
         say "  PgBouncer: https://www.pgbouncer.org/install.html"
         ;;
+    chromium)
+        say "  Chromium or Chrome: https://www.chromium.org/getting-involved/download-chromium/"
+        say "  One elsewhere is named by AFTERSEND_CHROMIUM=/path/to/chromium; AFTERSEND_NO_BROWSER=1 leaves its tests out."
+        ;;
     pip)
         say "  Python 3.8 or later with pip: https://pip.pypa.io/en/stable/installation/"
         ;;
@@ -310,7 +336,7 @@ stop_with_instructions() {
     exit 1
 }
 
-# require THING…: "postgresql", "c_compiler", "npm", "pgbouncer", "pip". Returns when all are there.
+# require THING…: "postgresql", "c_compiler", "npm", "pgbouncer", "chromium", "pip". Returns when all are there.
 require() {
     local what manager prefix missing=() names=()
     for what in "$@"; do

@@ -8,7 +8,11 @@ pub(crate) const VALUE_CHARS_MAX: usize = 400;
 
 /// The text with its invisible troublemakers named: control characters, and the marks that turn the
 /// direction of writing and so can show an address as another one. Line breaks and tabs become spaces.
+/// A text of which nothing could be seen has all its characters named, so that a link by that text can be found.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|character| character.is_whitespace() || takes_no_room(character)) {
+        return Cow::Owned(text.trim().chars().map(named).collect());
+    }
     if !text.chars().any(|character| character.is_control() || turns_direction(character)) {
         return Cow::Borrowed(text);
     }
@@ -47,6 +51,16 @@ pub(crate) fn turns_direction(character: char) -> bool {
     matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether nothing is seen of the character where it stands alone.
+/// <https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point>
+fn takes_no_room(character: char) -> bool {
+    matches!(character,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}'
+        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
 /// The text as a part of a URL's query or path, percent-encoded except for what RFC 3986 calls unreserved.
 pub(crate) fn url_encoded(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -76,6 +90,14 @@ mod tests {
             "bell⟨U+0007⟩, escape⟨U+001B⟩[31m, del⟨U+007F⟩"
         );
         assert_eq!(visible("two\r\nlines\tand a tab"), "two  lines and a tab");
+    }
+
+    #[test]
+    fn a_text_of_which_nothing_is_seen_is_named_as_a_whole() {
+        assert_eq!(visible(" \u{200B} "), "⟨U+200B⟩");
+        assert_eq!(visible("\u{FEFF}\u{A0}\u{3164}"), "⟨U+FEFF⟩⟨U+00A0⟩⟨U+3164⟩");
+        assert_eq!(visible("  \t "), "");
+        assert_eq!(visible("👩\u{200D}👧"), "👩\u{200D}👧");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl FeedsPage {
             readings.quarantined.map(|(size, _)| Waiting::new(size.messages, size.oldest_received_at, clock));
         Self {
             frame: Frame::of("/feeds", clock),
-            now: clock.exact(clock.now()),
+            now: clock.to_the_second(clock.now()),
             trouble: trouble.map(text::value),
             unread: unread.map(text::value),
             parked,

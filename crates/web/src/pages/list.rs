@@ -194,14 +194,21 @@ struct Row {
     sent: Moment,
 }
 
+/// Characters of a value in a row at most: one mail should not fill a phone.
+const ROW_VALUE_CHARS_MAX: usize = 120;
+
+fn in_a_row(value: &str) -> String {
+    text::clipped(value, ROW_VALUE_CHARS_MAX)
+}
+
 impl Row {
     fn new(mail: &MailSummary, clock: &Clock) -> Self {
         let given =
-            |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(text::value);
+            |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(in_a_row);
         Self {
             path: format!("/mails/{}", mail.uuid),
             status: status_label(&mail.status),
-            to: text::value(&mail.to),
+            to: in_a_row(&mail.to),
             subject: given(&mail.subject),
             template: given(&mail.template_name),
             campaign: given(&mail.campaign_id),
@@ -217,7 +224,7 @@ impl ListPage {
             text: request.text.clone().unwrap_or_default(),
             text_chars_max: SEARCH_TEXT_CHARS_MAX,
             groups: status_groups(request.status),
-            now: clock.exact(clock.now()),
+            now: clock.to_the_second(clock.now()),
             is_filtered: request.is_filtered(),
             content: content(request, page, clock),
         }

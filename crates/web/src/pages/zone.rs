@@ -57,7 +57,7 @@ impl ZonePage {
         }
         Self {
             frame: Frame::below("/zone", clock),
-            now: clock.exact(clock.now()),
+            now: clock.to_the_second(clock.now()),
             chosen: chosen.to_owned(),
             regions,
         }

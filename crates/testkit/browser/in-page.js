@@ -120,10 +120,9 @@ function faults({ zone }) {
 }
 
 /** What axe finds serious or critical. */
-async function axe({ rules }) {
+async function axe(rules) {
   const NODES_MAX = 3;
-  const options = { resultTypes: ["violations"], preload: false, elementRef: false };
-  if (rules) options.runOnly = { type: "rule", values: rules };
+  const options = { resultTypes: ["violations"], preload: false, elementRef: false, ...rules };
   const { violations } = await globalThis.axe.run(document, options);
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
@@ -147,8 +146,7 @@ function focused() {
   const what = `<${element.localName}> “${name.replace(/\s+/g, " ").slice(0, 40)}”`;
   const faults = [];
   const main = document.querySelector("main");
-  const isShown = (style) =>
-    (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+  const isShown = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
   const styles = [undefined, "::before", "::after"].map((part) => getComputedStyle(element, part));
   // The content as a whole gets it from the skip link, which has its own way to show where that leads.
   if (element !== main) {

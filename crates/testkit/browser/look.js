@@ -20,7 +20,7 @@ const PAGE_TIMEOUT_MS = 60_000;
 const WORKERS_MAX = 4;
 /** Pixels of a picture at most: a page may be far longer than anybody looks. */
 const PICTURE_HEIGHT_PX_MAX = 8_000;
-const TAB_STOPS_MAX = 30;
+const TAB_STOPS_MAX = 20;
 /** One without summer time, whose offset is no whole hour: nobody gets there by luck. */
 const ZONE = { name: "Australia/Darwin", short: "ACST" };
 const UTC = { name: "UTC", short: "UTC" };
@@ -29,11 +29,15 @@ const WIDTHS = [
   { width: 380, height: 800 },
   { width: 1440, height: 900 },
 ];
-const VARIANTS = WIDTHS.flatMap((viewport) =>
-  ["light", "dark"].flatMap((scheme) => [true, false].map((scripts) => ({ viewport, scheme, scripts }))),
-);
-
 const NARROW = WIDTHS[0];
+/** How a page is loaded. In each it is looked at in both schemes: one that it is loaded in, and one that comes later. */
+const LOADS = WIDTHS.flatMap((viewport) =>
+  [true, false].map((scripts) => ({
+    viewport,
+    scripts,
+    schemes: viewport === NARROW ? ["light", "dark"] : ["dark", "light"],
+  })),
+);
 
 const nameOf = ({ viewport, scheme, scripts }) =>
   `${viewport.width}-${scheme}-${scripts ? "scripts" : "no-scripts"}`;
@@ -41,14 +45,14 @@ const nameOf = ({ viewport, scheme, scripts }) =>
 const say = (object) => fs.writeSync(1, `${JSON.stringify(object)}\n`);
 
 /** A context as a first visitor has it, but for the zone, which `site.js` would set with the first page. */
-async function openContext(browser, site, variant, zoneIsKnown) {
+async function openContext(browser, site, { viewport, scripts, schemes }, zoneIsKnown) {
   const context = await browser.newContext({
-    colorScheme: variant.scheme,
-    javaScriptEnabled: variant.scripts,
+    colorScheme: schemes[0],
+    javaScriptEnabled: scripts,
     locale: "en-GB",
     reducedMotion: "reduce",
     timezoneId: ZONE.name,
-    viewport: variant.viewport,
+    viewport,
   });
   context.setDefaultTimeout(PAGE_TIMEOUT_MS);
   if (zoneIsKnown) await context.addCookies([{ name: "zone", value: ZONE.name, url: site.url }]);
@@ -62,13 +66,17 @@ async function takePicture(page, file) {
   await page.screenshot({ path: file, fullPage: true, clip, animations: "disabled", caret: "initial" });
 }
 
+/** Which rules of axe apply: colours are the same at any width, and all that a scheme changes. Contrast costs most. */
+function axeRules({ viewport, scheme }) {
+  if (viewport === NARROW) return scheme === "light" ? { rules: { "color-contrast": { enabled: false } } } : undefined;
+  if (scheme === "light") return {};
+  return { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } };
+}
+
 /** Serious and critical findings of axe. The source goes in by the debugger, which the site's policy does not concern. */
-async function axeFaults(page, variant) {
-  // What the scheme changes is colours alone, and those at any width.
-  if (!variant.scripts || (variant.scheme === "dark" && variant.viewport === NARROW)) return [];
+async function axeFaults(page, rules) {
   await page.evaluate(axeSource);
-  const rules = variant.scheme === "light" ? undefined : ["color-contrast", "link-in-text-block"];
-  const violations = await page.evaluate(inPage.axe, { rules });
+  const violations = await page.evaluate(inPage.axe, rules);
   return violations.map(({ id, impact, help, nodes }) => `axe: ${id} (${impact}): ${help}: ${nodes.join(" | ")}`);
 }
 
@@ -99,32 +107,42 @@ async function keyboardFaults(page) {
 }
 
 /** Looks at one page after the other in the same tab: a new one would take longer than most looks. */
-async function lookAtAll(browser, site, variant, plan) {
-  const context = await openContext(browser, site, variant, variant.scripts);
+async function lookAtAll(browser, site, load, plan) {
+  const context = await openContext(browser, site, load, load.scripts);
   const page = await context.newPage();
-  const faults = watch(page, site.url);
+  const watched = watch(page, site.url);
   for (const wanted of site.pages) {
-    await lookAt(page, site, variant, wanted, plan, faults.begin(wanted.status));
+    for (const [index, scheme] of load.schemes.entries()) {
+      const faults = watched.begin(wanted.status);
+      const variant = { ...load, scheme };
+      try {
+        await page.emulateMedia({ colorScheme: scheme });
+        if (index === 0) await open(page, site, wanted, faults);
+        await lookAt(page, site, variant, wanted, plan, faults);
+      } catch (error) {
+        report(site, wanted, variant, [...faults, `it ended early: ${error.message}`]);
+      }
+    }
   }
   await context.close();
 }
 
+async function open(page, site, wanted, faults) {
+  const response = await page.goto(site.url + wanted.path, { waitUntil: "load" });
+  if (response.status() !== wanted.status) faults.push(`answered ${response.status()}, not ${wanted.status}`);
+}
+
 async function lookAt(page, site, variant, wanted, plan, faults) {
-  try {
-    const response = await page.goto(site.url + wanted.path, { waitUntil: "load" });
-    if (response.status() !== wanted.status) {
-      faults.push(`answered ${response.status()}, not ${wanted.status}`);
-    }
-    const zone = variant.scripts ? ZONE : UTC;
-    faults.push(...(await page.evaluate(inPage.faults, { zone })));
-    const name = `${site.name}-${wanted.name}-${nameOf(variant)}.png`;
-    if (plan.pictures) await takePicture(page, path.join(plan.pictures, name));
-    faults.push(...(await axeFaults(page, variant)));
-    if (variant.scripts && variant.scheme === "light") faults.push(...(await keyboardFaults(page)));
-    report(site, wanted, variant, faults, await pictureOf(page, plan, faults, name));
-  } catch (error) {
-    report(site, wanted, variant, [...faults, `it ended early: ${error.message}`]);
-  }
+  const zone = variant.scripts ? ZONE : UTC;
+  faults.push(...(await page.evaluate(inPage.faults, { zone })));
+  const name = `${site.name}-${wanted.name}-${nameOf(variant)}.png`;
+  if (plan.pictures) await takePicture(page, path.join(plan.pictures, name));
+  const rules = variant.scripts && axeRules(variant);
+  if (rules) faults.push(...(await axeFaults(page, rules)));
+  // What it does to the page stays: it comes last of all.
+  const isLast = variant.scheme === variant.schemes.at(-1);
+  if (variant.scripts && isLast) faults.push(...(await keyboardFaults(page)));
+  report(site, wanted, variant, faults, await pictureOf(page, plan, faults, name));
 }
 
 async function pictureOf(page, plan, faults, name) {
@@ -140,7 +158,7 @@ function report(site, wanted, variant, faults, picture) {
 }
 
 async function playFlow(browser, site, flow, plan) {
-  const variant = { viewport: WIDTHS[1], scheme: "light", scripts: flow.scripts };
+  const variant = { viewport: WIDTHS[1], scheme: "light", schemes: ["light"], scripts: flow.scripts };
   const context = await openContext(browser, site, variant, false);
   const page = await context.newPage();
   const faults = watch(page, site.url).begin(200);
@@ -154,19 +172,29 @@ async function playFlow(browser, site, flow, plan) {
   }
 }
 
-/** What is done in one context, one page after the other. */
+/** Looks, each at all pages of a site in one context, and after them what somebody does there, which changes pages. */
 function jobs(plan) {
   const looks = plan.sites.flatMap((site) =>
-    VARIANTS.map((variant) => ({
-      weight: site.pages.length * (variant.scripts ? 3 : 1),
-      run: (browser) => lookAtAll(browser, site, variant, plan),
+    LOADS.map((load) => ({
+      weight: site.pages.length * (load.scripts ? 3 : 1),
+      run: (browser) => lookAtAll(browser, site, load, plan),
     })),
   );
   const flows = plan.sites.flatMap((site) =>
-    site.flows.map((flow) => ({ weight: 1, run: (browser) => playFlow(browser, site, flow, plan) })),
+    site.flows.map((flow) => ({ run: (browser) => playFlow(browser, site, flow, plan) })),
   );
   // The longest first, so that none is left alone at the end.
-  return [...looks, ...flows].sort((one, other) => other.weight - one.weight);
+  looks.sort((one, other) => other.weight - one.weight);
+  return [looks, flows];
+}
+
+/** Does them all, a few at a time. */
+async function work(browser, waiting) {
+  const worker = async () => {
+    for (let job = waiting.shift(); job; job = waiting.shift()) await job.run(browser);
+  };
+  const workers = Math.min(os.availableParallelism() + 1, WORKERS_MAX);
+  await Promise.all(Array.from({ length: workers }, worker));
 }
 
 async function main() {
@@ -185,16 +213,11 @@ async function main() {
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ],
   });
-  const waiting = jobs(plan);
-  const work = async () => {
-    for (let job = waiting.shift(); job; job = waiting.shift()) await job.run(browser);
-  };
-  const workers = Math.min(os.availableParallelism() + 1, WORKERS_MAX);
-  await Promise.all(Array.from({ length: workers }, work));
+  for (const waiting of jobs(plan)) await work(browser, waiting);
   await browser.close();
-  const looks = plan.sites.reduce((sum, site) => sum + site.pages.length * VARIANTS.length, 0);
+  const loads = plan.sites.reduce((sum, site) => sum + site.pages.length * LOADS.length, 0);
   const flows = plan.sites.reduce((sum, site) => sum + site.flows.length, 0);
-  say({ looks, flows });
+  say({ loads, flows });
   process.exit(0);
 }
 

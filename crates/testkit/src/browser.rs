@@ -68,7 +68,7 @@ pub struct Site {
     pub url: String,
     /// Pages to look at.
     pub pages: Vec<Page>,
-    /// What somebody does there.
+    /// What somebody does there, after all pages were looked at, those of the other sites, too.
     pub flows: Vec<Flow>,
 }
 
@@ -154,7 +154,7 @@ impl fmt::Display for Finding {
 /// The last line of `look.js`: how much it has looked at.
 #[derive(Deserialize)]
 struct Done {
-    looks: usize,
+    loads: usize,
     flows: usize,
 }
 
@@ -200,7 +200,7 @@ fn look_blocking(sites: &[Site], failures: &Path) -> Vec<Finding> {
     }
     let done = done.expect("what drives the browser ended early; its own words are above");
     let pages: usize = sites.iter().map(|site| site.pages.len()).sum();
-    assert!(done.looks >= pages, "{} looks at {pages} pages", done.looks);
+    assert!(done.loads >= pages, "{} loads of {pages} pages", done.loads);
     assert_eq!(done.flows, sites.iter().map(|site| site.flows.len()).sum::<usize>());
     findings
 }

@@ -26,7 +26,7 @@ const SPAN: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A new page of the site is a line here: for the site in use and, where it shows what others wrote, the hostile one.
 /// A page that says something else without data is a line for the empty one, too.
-fn pages_in_use(truth: &Truth) -> Vec<Page> {
+fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
     vec![
         Page::new("mails", "/mails"),
         Page::new("mails-of-a-status", "/mails?status=hard_bounced"),
@@ -37,6 +37,9 @@ fn pages_in_use(truth: &Truth) -> Vec<Page> {
         Page::new("mail-complained", mail_with(truth, Status::Complaint)),
         Page::new("mail-to-many", mail_to_many(truth)),
         Page::new("feeds", "/feeds"),
+        Page::new("quarantine", "/quarantine"),
+        Page::new("quarantined", quarantined),
+        Page::new("parked", "/parked"),
         Page::new("zone", "/zone"),
         Page::new("no-such-page", "/nowhere").answering(404),
         Page::new("no-such-mail", "/mails/00000000-0000-7000-8000-000000000000").answering(404),
@@ -49,10 +52,12 @@ fn pages_of_an_empty_site() -> Vec<Page> {
         Page::new("mails", "/mails"),
         Page::new("mails-not-found", "/mails?q=anything"),
         Page::new("feeds", "/feeds"),
+        Page::new("quarantine", "/quarantine"),
+        Page::new("parked", "/parked"),
     ]
 }
 
-fn pages_of_a_hostile_site() -> Vec<Page> {
+fn pages_of_a_hostile_site(quarantined: String) -> Vec<Page> {
     let mut pages = vec![
         Page::new("mails", "/mails"),
         Page::new("mails-not-found", format!("/mails?q={}", hostile::encoded(hostile::MARKUP))),
@@ -60,6 +65,10 @@ fn pages_of_a_hostile_site() -> Vec<Page> {
         Page::new("no-such-mail", format!("/mails/by-id/{}", hostile::encoded(hostile::MARKUP)))
             .answering(404),
         Page::new("feeds", "/feeds"),
+        Page::new("quarantine", "/quarantine"),
+        Page::new("quarantined", quarantined),
+        Page::new("parked", "/parked"),
+        Page::new("parked-of-one", format!("/parked?id={}", hostile::encoded(&hostile::parked_id()))),
     ];
     pages.extend(hostile::ids().map(|id| Page::new(format!("mail-{id}"), format!("/mails/by-id/{id}"))));
     pages
@@ -105,9 +114,20 @@ fn flows(truth: &Truth) -> Vec<Flow> {
         Step::Press("Enter"),
         Step::See("Nothing found".into()),
     ];
+    let waiting = vec![
+        Step::Go("/parked".into()),
+        Step::Click("text=Drop them …"),
+        Step::Click("text=Drop them for good"),
+        Step::See("No event waits for its mail".into()),
+        Step::Go("/quarantine".into()),
+        Step::Click("tbody a >> nth=0"),
+        Step::Click("text=Read it again"),
+        Step::See("read again and refused again".into()),
+    ];
     vec![
         Flow { name: "search", scripts: false, steps: search },
         Flow { name: "zone", scripts: false, steps: zone },
+        Flow { name: "waiting", scripts: false, steps: waiting },
         Flow { name: "with-scripts", scripts: true, steps: scripts },
     ]
 }
@@ -122,7 +142,10 @@ async fn every_page_is_well_in_a_browser() {
     let (in_use, empty, hostile) =
         (Setup::migrated().await, Setup::migrated().await, Setup::migrated().await);
     let truth = take_in_traffic(&in_use);
+    let one_parked = r#"{"eventType":"Send","mail":{"timestamp":"2026-11-20T10:00:00.000Z","messageId":"0102-parked","destination":["jane@example.com"]},"send":{}}"#;
+    park(&in_use, &[one_parked.into()]);
     take_in(&hostile, &hostile::messages());
+    park(&hostile, &hostile::parked());
     // One of its queues is there, the other is not, which the page of feeds tells.
     let there = queues.create_queue("ses-events").await;
     let urls = [there.clone(), there.replace("ses-events", "ses-events-of-a-region-that-is-far-away")];
@@ -132,9 +155,9 @@ async fn every_page_is_well_in_a_browser() {
 
     let site = |name: &str, url, pages, flows| Site { name: name.into(), url, pages, flows };
     let sites = [
-        site("in-use", in_use_url, pages_in_use(&truth), flows(&truth)),
+        site("in-use", in_use_url, pages_in_use(&truth, quarantined(&in_use)), flows(&truth)),
         site("empty", empty_url, pages_of_an_empty_site(), Vec::new()),
-        site("hostile", hostile_url, pages_of_a_hostile_site(), Vec::new()),
+        site("hostile", hostile_url, pages_of_a_hostile_site(quarantined(&hostile)), Vec::new()),
     ];
     let target = Path::new(env!("CARGO_BIN_EXE_aftersend")).ancestors().nth(2).unwrap();
     let findings = browser::look(&sites, &target.join("browser")).await;
@@ -142,7 +165,7 @@ async fn every_page_is_well_in_a_browser() {
     assert!(told.is_empty(), "{} findings:\n{}", told.len(), told.join("\n"));
 }
 
-/// Serves until the guard is dropped, and polls these queues.
+/// Serves until the guard is dropped, and polls these queues. What waits for its mail goes on waiting.
 fn serve(setup: &Setup, queue_urls: &[String], queues: &QueueServer) -> (Server, String) {
     let endpoint = queues.endpoint_url();
     let queues: Vec<_> = queue_urls
@@ -151,7 +174,11 @@ fn serve(setup: &Setup, queue_urls: &[String], queues: &QueueServer) -> (Server,
         .collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("aftersend.toml");
-    fs::write(&file, format!("listen = '127.0.0.1:0'\n{}", queues.concat())).unwrap();
+    fs::write(
+        &file,
+        format!("listen = '127.0.0.1:0'\n[ingest]\nunknown_mails = 'park'\n{}", queues.concat()),
+    )
+    .unwrap();
     let mut command = setup.program();
     command.args(["serve", "--json", "--config"]).arg(&file);
     // A queue that is not there is told in the log, again and again.
@@ -167,20 +194,36 @@ fn take_in_traffic(setup: &Setup) -> Truth {
     let plan = Plan { seed: 5, mails: MAILS, start: end - SPAN, span: SPAN, ..Plan::default() };
     assert!(MAILS >= SCENARIOS_REQUIRED, "so that every scenario is played");
     let traffic = simulate(&plan);
-    let mut messages = traffic.messages;
     // Some of those that can't be read are cut at their line ends, and so quarantined in pieces.
-    messages.truncate(messages.len().min(traffic.truth.messages));
-    take_in(setup, &messages);
+    take_in(setup, &traffic.messages);
     traffic.truth
 }
 
 /// Has the program take in these messages, one a line.
 fn take_in(setup: &Setup, messages: &[Vec<u8>]) {
+    let tally = ingest(setup, messages, "create");
+    assert!(tally["stored"].as_u64() > Some(0) && tally["quarantined"].as_u64() > Some(0), "{tally}");
+}
+
+/// Has events wait for mails that nobody has logged.
+fn park(setup: &Setup, messages: &[Vec<u8>]) {
+    let tally = ingest(setup, messages, "park");
+    assert_eq!(tally["parked"].as_u64(), Some(messages.len() as u64), "{tally}");
+}
+
+fn ingest(setup: &Setup, messages: &[Vec<u8>], unknown_mails: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("events.ndjson");
     fs::write(&file, messages.join(&b'\n')).unwrap();
-    let tally = setup.run(&["ingest", "file", file.to_str().unwrap(), "--json"]).json();
-    assert!(tally["stored"].as_u64() > Some(0) && tally["parked"] == Value::from(0), "{tally}");
+    let file = file.to_str().unwrap();
+    setup.run(&["ingest", "file", file, "--unknown-mails", unknown_mails, "--json"]).json()
+}
+
+/// The page of a message in quarantine.
+fn quarantined(setup: &Setup) -> String {
+    let listed = setup.run(&["quarantine", "list", "--json"]).ok();
+    let message: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    format!("/quarantine/{}", message["uuid"].as_str().unwrap())
 }
 
 /// The id of the mail with this status of which there is most to tell.

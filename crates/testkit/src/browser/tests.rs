@@ -30,7 +30,7 @@ fn pages() -> Vec<(&'static str, String, &'static str)> {
         (
             "/cut",
             with("<p style='overflow: hidden; width: 40px'>Unbreakablylong</p>"),
-            "text is cut off by p: ",
+            "text is cut off by main > p: ",
         ),
         (
             "/gone",

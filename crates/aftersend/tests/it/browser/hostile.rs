@@ -98,6 +98,20 @@ pub(super) fn messages() -> Vec<Vec<u8>> {
     messages
 }
 
+/// The id of a mail that no application has logged, as long as ids may be.
+pub(super) fn parked_id() -> String {
+    format!("{MARKUP}{}", RIGHT_TO_LEFT).chars().chain(std::iter::repeat('w')).take(255).collect()
+}
+
+/// Events that wait for it.
+pub(super) fn parked() -> Vec<Vec<u8>> {
+    let kind = Kind { id: "parked", text: MARKUP.into(), address: "@".into(), link: String::new() };
+    let mut events = events(&kind);
+    events.truncate(2);
+    events.iter_mut().for_each(|event| event["mail"]["messageId"] = parked_id().into());
+    events.into_iter().map(line).collect()
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "so that it can be mapped over values")]
 fn line(record: Value) -> Vec<u8> {
     // Line ends within strings are escaped.

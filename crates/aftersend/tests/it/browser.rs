@@ -192,7 +192,7 @@ fn serve(setup: &Setup, queue_urls: &[String], queues: &QueueServer) -> (Server,
 fn take_in_traffic(setup: &Setup) -> Truth {
     let end = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60).unwrap();
     let plan = Plan { seed: 5, mails: MAILS, start: end - SPAN, span: SPAN, ..Plan::default() };
-    assert!(MAILS >= SCENARIOS_REQUIRED, "so that every scenario is played");
+    const { assert!(MAILS >= SCENARIOS_REQUIRED, "so that every scenario is played") };
     let traffic = simulate(&plan);
     // Some of those that can't be read are cut at their line ends, and so quarantined in pieces.
     take_in(setup, &traffic.messages);

@@ -100,7 +100,7 @@ pub(super) fn messages() -> Vec<Vec<u8>> {
 
 /// The id of a mail that no application has logged, as long as ids may be.
 pub(super) fn parked_id() -> String {
-    format!("{MARKUP}{}", RIGHT_TO_LEFT).chars().chain(std::iter::repeat('w')).take(255).collect()
+    format!("{MARKUP}{RIGHT_TO_LEFT}").chars().chain(std::iter::repeat('w')).take(255).collect()
 }
 
 /// Events that wait for it.
@@ -108,7 +108,9 @@ pub(super) fn parked() -> Vec<Vec<u8>> {
     let kind = Kind { id: "parked", text: MARKUP.into(), address: "@".into(), link: String::new() };
     let mut events = events(&kind);
     events.truncate(2);
-    events.iter_mut().for_each(|event| event["mail"]["messageId"] = parked_id().into());
+    for event in &mut events {
+        event["mail"]["messageId"] = parked_id().into();
+    }
     events.into_iter().map(line).collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 use crate::{ReadError, error::Within, limits};
 
 /// Holds valid JSON against the limits of depth and of numbers.
@@ -41,14 +43,14 @@ pub(crate) fn check_limits(json: &str, start: usize, text: Within) -> Result<(),
 /// The byte after the string that begins at `at`.
 fn string_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at + 1;
-    while end < bytes.len() {
-        match bytes[end] {
-            b'"' => return end + 1,
-            b'\\' => end += 2,
-            _ => end += 1,
+    while let Some(plain) = bytes.get(end..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        end += plain;
+        if bytes[end] == b'"' {
+            return end + 1;
         }
+        end += 2;
     }
-    end
+    bytes.len()
 }
 
 /// The byte after the number that begins at `at`.

@@ -6,6 +6,7 @@
 //! not swallow its neighbours.
 
 use aftersend_event::limits::MESSAGE_BYTES_MAX;
+use memchr::{memchr, memchr3};
 
 /// How often the lines of one broken document are looked through again for whole ones.
 const RESCANS_MAX: usize = 16;
@@ -113,10 +114,8 @@ impl Splitter {
     /// cutting would take as long as reading the events.
     fn plain_bytes(&self, bytes: &[u8]) -> usize {
         let end = match self.state {
-            State::Text => bytes.iter().position(|&byte| byte == b'\n'),
-            State::JsonString { escaped: false, .. } => {
-                bytes.iter().position(|&byte| matches!(byte, b'"' | b'\\' | b'\n'))
-            }
+            State::Text => memchr(b'\n', bytes),
+            State::JsonString { escaped: false, .. } => return plain_bytes_of_string(bytes),
             State::Json { depth: 1.. } => {
                 bytes.iter().position(|&byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b'\n'))
             }
@@ -284,6 +283,20 @@ impl Splitter {
     fn finish_open(&mut self) {
         if matches!(self.state, State::Text | State::Opening) { self.cut() } else { self.give_up() }
     }
+}
+
+/// How many bytes there are before a string's end or what breaks it, its escapes included: an event in an envelope is a
+/// string full of them.
+fn plain_bytes_of_string(bytes: &[u8]) -> usize {
+    let mut end = 0;
+    while let Some(plain) = memchr3(b'"', b'\\', b'\n', &bytes[end..]) {
+        end += plain;
+        match &bytes[end..] {
+            [b'\\', escaped, ..] if *escaped != b'\n' => end += 2,
+            _ => return end,
+        }
+    }
+    bytes.len()
 }
 
 /// Whether a line begins like a document in its first column. Where none does, the lines belong together.

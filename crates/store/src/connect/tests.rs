@@ -3,7 +3,7 @@ mod silence;
 use aftersend_testkit::Database;
 
 use super::*;
-use crate::testing::assert_says;
+use crate::testing::{Fixture, assert_says, open as open_event};
 
 const SECRET: &str = "s3cr3t";
 
@@ -136,4 +136,22 @@ async fn readers_cannot_write_and_writers_do_not_wait_for_long() {
     };
     assert_eq!(show("lock_timeout").await, "500ms");
     assert_eq!(show("plan_cache_mode").await, "force_custom_plan");
+}
+
+/// What JSON is compressed by is a setting of the session, so that it needs no change of a schema.
+#[tokio::test]
+async fn events_are_compressed_the_quick_way_where_the_server_can() {
+    let fixture = Fixture::new().await;
+    let setting = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'";
+    let can: bool = fixture.client.query_one(setting, &[]).await.unwrap().get(0);
+    fixture.ingest(&[open_event("m1", "01:00.000", Some(&"x ".repeat(4_000)))]).await;
+    let compression =
+        r#"SELECT pg_column_compression(event_data) AS by FROM "prefix".phoenix_kit_email_events"#;
+    assert_eq!(fixture.row(compression).await["by"], if can { "lz4" } else { "pglz" });
+
+    // A server without it is left as it is.
+    let settings = WRITER_SETTINGS.replace("'lz4'", "'unheard-of'");
+    fixture.client.batch_execute(&settings).await.unwrap();
+    let row = fixture.client.query_one("SHOW default_toast_compression", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "pglz");
 }

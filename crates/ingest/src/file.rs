@@ -1,12 +1,17 @@
 //! Events from a file or from standard input.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read},
     path::Path,
+    sync::Arc,
 };
+
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 
 use crate::{
     Feed, FeedError, Received,
+    busy::busy,
     split::{Cut, Splitter},
 };
 
@@ -16,17 +21,28 @@ const READ_BYTES_MAX: usize = 1024 * 1024;
 /// Reads that fill a batch from a file on disk at most: as much of it is in memory at once.
 const BATCH_READS_MAX: usize = 8;
 
+/// Pollers of a file on disk: one reads a batch while the other's is stored.
+const POLLERS: usize = 2;
+
 /// A file, or standard input: one JSON document or many, in any wrapping that `aftersend-event` reads.
 ///
 /// Reads block, so this feed is for a program that does nothing else meanwhile. A file on disk fills whole batches; of
 /// anything else, what a read brings is stored before the next one: behind a pipe that has gone quiet nothing waits.
 pub struct FileFeed {
+    source: Arc<Mutex<Source>>,
+    /// Held for reading by each poller that has messages in hand.
+    at_work: Arc<RwLock<()>>,
+    in_hand: Option<OwnedRwLockReadGuard<()>>,
+}
+
+/// What all pollers of a file share.
+struct Source {
     reader: Box<dyn Read + Send>,
     /// Whether reading on never waits for anybody.
     is_on_disk: bool,
     splitter: Splitter,
     buffer: Vec<u8>,
-    waiting: std::collections::VecDeque<Cut>,
+    waiting: VecDeque<Cut>,
     ended: bool,
 }
 
@@ -46,19 +62,56 @@ impl FileFeed {
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"));
         }
-        Ok(Self { is_on_disk: metadata.is_file(), ..Self::new(Box::new(file)) })
+        Ok(Self::of(Source { is_on_disk: metadata.is_file(), ..Source::new(Box::new(file)) }))
     }
 
     /// Reads from anything.
     pub fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self::of(Source::new(reader))
+    }
+
+    /// The file's pollers, between which its messages are dealt out, each to one of them: two if it is on disk. A pipe
+    /// has a single one: the second would sit in a read that nothing can end, when the first has come to an error.
+    pub fn into_pollers(self) -> Vec<Self> {
+        let Self { source, at_work, .. } = &self;
+        let is_on_disk = source.try_lock().is_ok_and(|source| source.is_on_disk);
+        let pollers = if is_on_disk { POLLERS } else { 1 };
+        let more: Vec<Self> = (1..pollers)
+            .map(|_| Self { source: source.clone(), at_work: at_work.clone(), in_hand: None })
+            .collect();
+        std::iter::once(self).chain(more).collect()
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source: Arc::new(Mutex::new(source)), at_work: Arc::default(), in_hand: None }
+    }
+}
+
+impl Source {
+    fn new(reader: Box<dyn Read + Send>) -> Self {
         Self {
             reader,
             is_on_disk: false,
             splitter: Splitter::default(),
             buffer: vec![0; READ_BYTES_MAX],
-            waiting: std::collections::VecDeque::new(),
+            waiting: VecDeque::new(),
             ended: false,
         }
+    }
+
+    /// The next messages; nothing at the end. Blocks.
+    fn next(&mut self, messages_max: usize) -> Result<Option<Vec<Received<()>>>, FeedError> {
+        while self.waiting.is_empty() && !self.ended {
+            self.read()?;
+        }
+        if self.is_on_disk {
+            self.fill(messages_max);
+        }
+        if self.waiting.is_empty() {
+            return Ok(None);
+        }
+        let cuts = self.waiting.drain(..messages_max.min(self.waiting.len()));
+        Ok(Some(cuts.map(Received::from).collect()))
     }
 
     fn read(&mut self) -> Result<(), FeedError> {
@@ -91,17 +144,25 @@ impl Feed for FileFeed {
     const NAME: &'static str = "file";
 
     async fn receive(&mut self, messages_max: usize) -> Result<Option<Vec<Received<()>>>, FeedError> {
-        while self.waiting.is_empty() && !self.ended {
-            self.read()?;
-        }
-        if self.is_on_disk {
-            self.fill(messages_max);
-        }
-        if self.waiting.is_empty() {
-            return Ok(None);
-        }
-        let cuts = self.waiting.drain(..messages_max.min(self.waiting.len()));
-        Ok(Some(cuts.map(Received::from).collect()))
+        // Whoever asks for more is done with what it had.
+        self.in_hand = None;
+        let failure = {
+            let mut source = self.source.lock().await;
+            let in_hand = self.at_work.clone().read_owned().await;
+            match busy(|| source.next(messages_max)) {
+                Ok(messages) => {
+                    self.in_hand = messages.is_some().then_some(in_hand);
+                    return Ok(messages);
+                }
+                Err(error) => {
+                    source.ended = true;
+                    error
+                }
+            }
+        };
+        // One poller's error ends the others; what came before it in the file is to be stored first.
+        drop(self.at_work.write().await);
+        Err(failure)
     }
 
     async fn acknowledge(&mut self, _receipts: Vec<()>) -> Result<usize, FeedError> {

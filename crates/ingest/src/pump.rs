@@ -12,7 +12,7 @@ mod tally;
 use std::{sync::Arc, time::Duration};
 
 use aftersend_store::{IngestError, Store};
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{Condition, Feed, FeedError, Observer, Shutdown};
 use gate::Gate;
@@ -58,6 +58,7 @@ pub enum Patience {
 /// Moves messages from feeds into the store: what all pollers of a program share. Cheap to clone.
 pub struct Pump<S = Store> {
     storage: Arc<S>,
+    slots: Option<Arc<Semaphore>>,
     gate: Arc<Gate>,
     shutdown: Shutdown,
     observer: Arc<dyn Observer>,
@@ -67,6 +68,7 @@ impl<S> Clone for Pump<S> {
     fn clone(&self) -> Self {
         Self {
             storage: self.storage.clone(),
+            slots: self.slots.clone(),
             gate: self.gate.clone(),
             shutdown: self.shutdown.clone(),
             observer: self.observer.clone(),
@@ -78,7 +80,15 @@ impl<S: Storage> Pump<S> {
     /// A pump that tells an observer what it does. Feeds that share a database are to share a pump: while the
     /// database takes nothing, none of them is asked for more.
     pub fn new(storage: S, shutdown: Shutdown, observer: Arc<dyn Observer>) -> Self {
-        Self { storage: Arc::new(storage), gate: Arc::new(Gate::new(observer.clone())), shutdown, observer }
+        let (storage, gate) = (Arc::new(storage), Arc::new(Gate::new(observer.clone())));
+        Self { storage, slots: None, gate, shutdown, observer }
+    }
+
+    /// The same pump, storing one batch at a time whatever the number of its pollers: with two of them, one receives
+    /// and reads a batch while the other's is stored.
+    #[must_use]
+    pub fn one_at_a_time(self) -> Self {
+        Self { slots: Some(Arc::new(Semaphore::new(1))), ..self }
     }
 
     /// Whether the database takes events, for feeds whose senders wait for an answer.
@@ -164,6 +174,7 @@ impl<S: Storage> Pump<S> {
     fn storing<F: Feed>(&self, health: &Arc<Health>, shutdown: Shutdown, patience: Patience) -> Storing<S> {
         Storing {
             storage: self.storage.clone(),
+            slots: self.slots.clone(),
             gate: self.gate.clone(),
             health: health.clone(),
             shutdown,

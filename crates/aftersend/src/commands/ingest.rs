@@ -36,12 +36,13 @@ pub(crate) async fn run(
 async fn from_file(path: &Path, strict: bool, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     // Before the database: a wrong name is told at once.
-    let mut feed = FileFeed::open(path).with_context(|| name.clone())?;
+    let feed = FileFeed::open(path).with_context(|| name.clone())?;
     let store = place.store().await?;
     // Nobody voices it: Ctrl-C ends a file's run at once, and what was not committed is not stored.
     let (_sender, shutdown) = Shutdown::channel();
-    let pump = Pump::new(store.clone(), shutdown, Arc::new(Terminal));
-    let (tally, result) = Box::pin(pump.run(&name, &mut feed, Patience::Limited(PATIENCE))).await;
+    let pump = Pump::new(store.clone(), shutdown, Arc::new(Terminal)).one_at_a_time();
+    let running = pump.run_pollers(&name, feed.into_pollers(), Patience::Limited(PATIENCE));
+    let (tally, result) = Box::pin(running).await;
     // Also after an error: what was done is done.
     if output.is_json() {
         output.json(&tally)?;

@@ -1,11 +1,22 @@
-use std::{collections::BTreeSet, fmt::Write as _, io::Write as _, sync::mpsc};
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    io::Write as _,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 
 use aftersend_simulator::{Plan, TOPIC_VALIDATED, Wrapping, simulate, wrap};
 
+use aftersend_store::{Batch, BatchReport, IngestError};
+
 use super::*;
 use crate::{
-    Tally,
-    fixture::{Ground, delivery, send, until},
+    Patience, Pump, Shutdown, Storage, Tally,
+    fixture::{FEED, Ground, Run, Told, delivery, send, until},
 };
 
 fn feed_of(bytes: impl Into<Vec<u8>>) -> FileFeed {
@@ -236,6 +247,86 @@ async fn a_read_that_fails_ends_the_run_and_what_came_before_is_stored() {
         BTreeSet::new(),
         "half a document is no poison: the rest was not seen"
     );
+}
+
+/// A file on disk as a program reads it: with two pollers, one batch at a time.
+async fn pump_on_disk(source: Source, storage: impl Storage, told: &Arc<Told>) -> Run {
+    let pollers = FileFeed::of(Source { is_on_disk: true, ..source }).into_pollers();
+    assert_eq!(pollers.len(), 2);
+    let pump = Pump::new(storage, Shutdown::channel().1, told.clone()).one_at_a_time();
+    let (tally, result) = pump.run_pollers(FEED, pollers, Patience::Endless).await;
+    Run::new(tally, result, told)
+}
+
+fn lines(count: usize) -> Vec<u8> {
+    (0..count)
+        .fold(String::new(), |lines, number| lines + &delivery(&format!("mail-{number}")) + "\n")
+        .into_bytes()
+}
+
+/// A database that takes an hour for a batch, and expects that so many messages have been received when the first is
+/// stored.
+struct Slow {
+    told: Arc<Told>,
+    expected: usize,
+    at_once: AtomicUsize,
+    batches: AtomicUsize,
+}
+
+impl Slow {
+    fn new(told: &Arc<Told>, expected: usize) -> Self {
+        Self { told: told.clone(), expected, at_once: AtomicUsize::new(0), batches: AtomicUsize::new(0) }
+    }
+}
+
+impl Storage for Slow {
+    async fn ingest(&self, batch: &Batch<'_>) -> Result<BatchReport, IngestError> {
+        assert_eq!(self.at_once.fetch_add(1, Ordering::Relaxed), 0, "one batch is stored at a time");
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        if self.batches.fetch_add(1, Ordering::Relaxed) == 0 {
+            assert_eq!(self.told.counted("received"), self.expected);
+        }
+        self.at_once.fetch_sub(1, Ordering::Relaxed);
+        Ok(BatchReport { stored: batch.arrivals.len(), ..BatchReport::default() })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_a_file_on_disk_is_read_while_another_is_stored() {
+    let told = Arc::new(Told::default());
+    let source = Source::new(Box::new(io::Cursor::new(lines(1_200))));
+    // The clock stands still while a poller reads.
+    let run = pump_on_disk(source, Slow::new(&told, 1_000), &told).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 1_200, stored: 1_200, ..Tally::default() });
+}
+
+#[tokio::test]
+async fn pollers_of_a_file_store_each_message_once() {
+    let ground = Ground::new().await;
+    let told = Arc::new(Told::default());
+    let source = Source::new(Box::new(io::Cursor::new(lines(1_200))));
+    let run = pump_on_disk(source, ground.store.clone(), &told).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 1_200, stored: 1_200, ..Tally::default() });
+    assert_eq!(ground.event_count().await, 1_200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_read_that_fails_is_stored_however_long_it_takes() {
+    struct Failing(Vec<Vec<u8>>);
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let bytes = self.0.pop().ok_or_else(|| io::Error::other("the disk is gone"))?;
+            buffer[..bytes.len()].copy_from_slice(&bytes);
+            Ok(bytes.len())
+        }
+    }
+    let told = Arc::new(Told::default());
+    let source = Source::new(Box::new(Failing(vec![lines(40), lines(500)])));
+    let run = pump_on_disk(source, Slow::new(&told, 540), &told).await;
+    assert_eq!(run.result.unwrap_err().to_string(), "the file can't be read further: the disk is gone");
+    assert_eq!(run.tally, Tally { received: 540, stored: 540, ..Tally::default() });
 }
 
 #[test]

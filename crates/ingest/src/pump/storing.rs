@@ -7,14 +7,14 @@ use std::{
 
 use aftersend_event::{Document, Event, Message};
 use aftersend_store::{Arrival, Batch, BatchReport, IngestError, Poison};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     Patience, SHUTDOWN_GRACE, Storage, Tally,
     gate::{Gate, Trouble, Turn},
     health::{Backoff, Health},
 };
-use crate::{Commit, Committed, Received, Refused, Shutdown};
+use crate::{Commit, Committed, Received, Refused, Shutdown, busy::busy};
 
 /// The first pause before a batch is tried again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -69,6 +69,8 @@ impl<R> Load<R> {
 /// Stores what one poller brings.
 pub(super) struct Storing<S> {
     pub(super) storage: Arc<S>,
+    /// A permit for each batch that may be stored at once, where that has a limit.
+    pub(super) slots: Option<Arc<Semaphore>>,
     pub(super) gate: Arc<Gate>,
     pub(super) health: Arc<Health>,
     pub(super) shutdown: Shutdown,
@@ -110,32 +112,15 @@ impl<S: Storage> Storing<S> {
         done: &mut [bool],
         held_for_ever: bool,
     ) -> Result<(), Unstored> {
-        let mut documents: Vec<(usize, Document<'_>)> = Vec::with_capacity(messages.len());
-        let mut bads: Vec<Bad> = Vec::new();
-        let mut controls = 0;
-        for (place, message) in messages.iter().enumerate() {
-            match read(message) {
-                Ok(Message::Event(document)) => documents.push((place, document)),
-                Ok(Message::Control(_)) => {
-                    controls += 1;
-                    done[place] = true;
-                }
-                Err(reason) => bads.push(Bad { place, reason }),
+        let Sorted { documents, controls, mut bads } = busy(|| Sorted::of(messages));
+        if !controls.is_empty() {
+            for &place in &controls {
+                done[place] = true;
             }
+            self.tally.add_controls(controls.len());
+            self.health.observer.controls(&self.health.feed, controls.len());
         }
-        if controls > 0 {
-            self.tally.add_controls(controls);
-            self.health.observer.controls(&self.health.feed, controls);
-        }
-        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(documents.len());
-        for (place, document) in &documents {
-            match document.event() {
-                Ok(event) => {
-                    candidates.push(Candidate { place: *place, json: document.storable_json(), event });
-                }
-                Err(error) => bads.push(Bad { place: *place, reason: error.to_string() }),
-            }
-        }
+        let candidates = busy(|| read_events(&documents, &mut bads));
         if candidates.is_empty() && bads.is_empty() {
             return Ok(());
         }
@@ -148,6 +133,40 @@ impl<S: Storage> Storing<S> {
             outcome => outcome,
         }
     }
+}
+
+/// Messages by what they turned out to be, each with its place.
+struct Sorted<'m> {
+    documents: Vec<(usize, Document<'m>)>,
+    controls: Vec<usize>,
+    bads: Vec<Bad>,
+}
+
+impl<'m> Sorted<'m> {
+    fn of<R>(messages: &'m [Received<R>]) -> Self {
+        let documents = Vec::with_capacity(messages.len());
+        let mut sorted = Self { documents, controls: Vec::new(), bads: Vec::new() };
+        for (place, message) in messages.iter().enumerate() {
+            match read(message) {
+                Ok(Message::Event(document)) => sorted.documents.push((place, document)),
+                Ok(Message::Control(_)) => sorted.controls.push(place),
+                Err(reason) => sorted.bads.push(Bad { place, reason }),
+            }
+        }
+        sorted
+    }
+}
+
+/// The events of documents; what can't be read joins the bad ones.
+fn read_events<'d>(documents: &'d [(usize, Document<'_>)], bads: &mut Vec<Bad>) -> Vec<Candidate<'d>> {
+    let mut candidates = Vec::with_capacity(documents.len());
+    for (place, document) in documents {
+        match document.event() {
+            Ok(event) => candidates.push(Candidate { place: *place, json: document.storable_json(), event }),
+            Err(error) => bads.push(Bad { place: *place, reason: error.to_string() }),
+        }
+    }
+    candidates
 }
 
 /// One batch, from its first try on.
@@ -286,7 +305,16 @@ impl<S: Storage, R: Sync> Attempt<'_, S, R> {
     }
 
     async fn try_once(&mut self, batch: &Batch<'_>) -> Result<Result<BatchReport, IngestError>, Unstored> {
-        let Storing { storage, shutdown, .. } = &mut *self.storing;
+        let Storing { storage, slots, shutdown, .. } = &mut *self.storing;
+        // Held until this try is over, and not between two: who waits for others holds up nobody.
+        let _slot = match slots {
+            None => None,
+            Some(slots) => tokio::select! {
+                biased;
+                () = shutdown.requested() => return Err(Unstored::Shutdown),
+                slot = slots.acquire() => Some(slot.expect("nobody closes it")),
+            },
+        };
         tokio::select! {
             biased;
             outcome = storage.ingest(batch) => Ok(outcome),

@@ -5,6 +5,7 @@
 mod gate;
 mod health;
 mod poller;
+mod size;
 mod storage;
 mod storing;
 mod tally;
@@ -18,15 +19,12 @@ use crate::{Condition, Feed, FeedError, Observer, Shutdown};
 use gate::Gate;
 use health::Health;
 use poller::Poller;
+use size::BatchSize;
 use storing::Storing;
 
 pub use gate::Intake;
 pub use storage::Storage;
 pub use tally::Tally;
-
-/// Messages that are stored together at most. Beyond some hundreds a batch gains little and holds its locks longer.
-const BATCH_MESSAGES_MAX: usize = 500;
-const _: () = assert!(BATCH_MESSAGES_MAX <= aftersend_store::BATCH_MESSAGES_MAX);
 
 /// How long each of these may still take once a shutdown is requested: a batch that is being stored,
 /// acknowledgements, messages that are handed back. A database or a queue that does not answer would hold up the end
@@ -179,6 +177,7 @@ impl<S: Storage> Pump<S> {
             health: health.clone(),
             shutdown,
             patience,
+            size: BatchSize::new(),
             kind: F::NAME,
             turn: None,
             tally: Tally::default(),

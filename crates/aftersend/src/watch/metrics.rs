@@ -62,7 +62,7 @@ const GAUGES: [(&str, &str); 9] = [
 /// From SES's time to the commit: seconds as it should be, hours after an outage, days from a file.
 const LAG_S: [f64; 12] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
 /// The largest is what the pump stores together at most.
-const BATCH_SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
+const BATCH_SIZES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
 const BATCH_S: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 300.0];
 
 /// The types that SES has. Another one counts as [`OTHER_TYPE`], or whoever writes events would make labels.

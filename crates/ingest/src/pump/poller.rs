@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    BATCH_MESSAGES_MAX, Patience, PumpError, SHUTDOWN_GRACE, Storage, Tally,
+    Patience, PumpError, SHUTDOWN_GRACE, Storage, Tally,
     health::Backoff,
     storing::{Load, Storing, Unstored},
 };
@@ -77,10 +77,10 @@ impl<S: Storage, F: Feed> Poller<'_, S, F> {
                 () = self.storing.gate.passed() => {}
             }
             let asked_at = Instant::now();
-            let Storing { shutdown, health, patience, .. } = &mut self.storing;
+            let Storing { shutdown, health, patience, size, .. } = &mut self.storing;
             let received = tokio::select! {
                 biased;
-                received = self.feed.receive(BATCH_MESSAGES_MAX) => Some(received),
+                received = self.feed.receive(size.messages_max()) => Some(received),
                 () = shutdown.overdue(RECEIVE_GRACE) => None,
             };
             let error = match received {

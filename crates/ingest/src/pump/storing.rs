@@ -13,6 +13,7 @@ use super::{
     Patience, SHUTDOWN_GRACE, Storage, Tally,
     gate::{Gate, Trouble, Turn},
     health::{Backoff, Health},
+    size::BatchSize,
 };
 use crate::{Commit, Committed, Received, Refused, Shutdown, busy::busy};
 
@@ -75,6 +76,7 @@ pub(super) struct Storing<S> {
     pub(super) health: Arc<Health>,
     pub(super) shutdown: Shutdown,
     pub(super) patience: Patience,
+    pub(super) size: BatchSize,
     /// The kind of feed, as the quarantine records it.
     pub(super) kind: &'static str,
     /// Whether and as whom this one finds out when the gate may be opened.
@@ -305,7 +307,7 @@ impl<S: Storage, R: Sync> Attempt<'_, S, R> {
     }
 
     async fn try_once(&mut self, batch: &Batch<'_>) -> Result<Result<BatchReport, IngestError>, Unstored> {
-        let Storing { storage, slots, shutdown, .. } = &mut *self.storing;
+        let Storing { storage, slots, size, shutdown, .. } = &mut *self.storing;
         // Held until this try is over, and not between two: who waits for others holds up nobody.
         let _slot = match slots {
             None => None,
@@ -315,9 +317,17 @@ impl<S: Storage, R: Sync> Attempt<'_, S, R> {
                 slot = slots.acquire() => Some(slot.expect("nobody closes it")),
             },
         };
+        let began = Instant::now();
         tokio::select! {
             biased;
-            outcome = storage.ingest(batch) => Ok(outcome),
+            outcome = storage.ingest(batch) => {
+                match &outcome {
+                    Ok(_) => size.stored(batch.arrivals.len() + batch.poisons.len(), began.elapsed()),
+                    Err(IngestError::Repeat(_)) => size.stood_aside(),
+                    Err(_) => {}
+                }
+                Ok(outcome)
+            }
             // A commit on its way is not waited for: if it succeeds, the messages come again and are repeats.
             () = shutdown.overdue(SHUTDOWN_GRACE) => Err(Unstored::Shutdown),
         }

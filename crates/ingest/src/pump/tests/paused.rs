@@ -225,6 +225,21 @@ async fn what_is_stored_of_a_batch_that_is_broken_off_is_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batches_grow_while_a_backlog_is_worked_off() {
+    let queue = Queue::with(bodies(4_000));
+    let sizes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = sizes.clone();
+    let database = Database::new(move |ids, _| {
+        seen.lock().unwrap().push(ids.len());
+        Ok(())
+    });
+    let (run, _) = poll_until(&queue, database, 1, |_, queue| queue.is_empty()).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, all_stored(4_000));
+    assert_eq!(*sizes.lock().unwrap(), [500, 1_000, 1_000, 1_000, 500]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_hands_back_what_waits_for_the_database() {
     let queue = Queue::with(bodies(2_000));
     let database = Database::new(|_, _| Err(away()));

@@ -14,8 +14,8 @@ pub(super) const BATCH_MESSAGES_MIN: usize = 500;
 pub(super) const BATCH_MESSAGES_MAX: usize = 1_000;
 const _: () = assert!(BATCH_MESSAGES_MAX <= aftersend_store::BATCH_MESSAGES_MAX);
 
-/// How long a transaction may take before the next batch is smaller: as long as others wait for a lock at most, which is
-/// `lock_timeout` for pollers. A batch grows where twice as much would take less.
+/// How long a transaction may take before the next batch is smaller. Another poller waits for its locks as long, and tries
+/// again then (`lock_timeout`). A batch grows where twice as much would take less.
 const TRANSACTION_AIM: Duration = Duration::from_millis(500);
 
 /// How many messages the next batch may have.

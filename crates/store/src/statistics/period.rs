@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{error::SqlState, types::ToSql};
 
 use super::FiguresError;
 use crate::{
@@ -144,13 +144,14 @@ impl Store {
         let client = self.reader().await?;
         let statement = client.prepare_cached(self.sql(Statement::BucketStarts)).await?;
         let days = width == BucketWidth::Day;
-        let rows = client
-            .query(&statement, &[&period.from, &period.to, &days, &zone.0, &rows_max(BUCKETS_MAX)])
-            .await
-            .map_err(|error| match error.code() {
-                Some(&SqlState::INVALID_PARAMETER_VALUE) => FiguresError::TimeZone(zone.0.clone()),
-                _ => error.into(),
-            })?;
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&period.from, &period.to, &days, &zone.0, &rows_max(BUCKETS_MAX)];
+        // The code tells a zone that the server does not know from other trouble.
+        let rows = client.in_time(client.client().query(&statement, &parameters)).await?;
+        let rows = rows.map_err(|error| match error.code() {
+            Some(&SqlState::INVALID_PARAMETER_VALUE) => FiguresError::TimeZone(zone.0.clone()),
+            _ => error.into(),
+        })?;
         if rows.len() > BUCKETS_MAX {
             return Err(FiguresError::TooManyBuckets);
         }

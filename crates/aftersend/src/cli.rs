@@ -6,8 +6,9 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use aftersend_event::Status;
 use aftersend_ingest::{POLLERS_MAX, QueueOptions, QueueOptionsError, TopicArn, VISIBILITY_TIMEOUT_S_MAX};
 use aftersend_store::{
-    Prefix,
+    Cursor, Prefix,
     schema::{Limits, Step, Target},
+    search::ExportFormat,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{Span, SpanRelativeTo};
@@ -76,7 +77,7 @@ pub(crate) enum Command {
     /// Look at messages that could not be read or stored, read them anew, or drop them
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// List mails, newest first, by a part of the recipient, the subject or the campaign
+    /// List mails, newest first, by words such as jane, status:delivered or after:7d
     Search(SearchArgs),
     /// Tell the story of one mail
     Show(ShowArgs),
@@ -353,9 +354,12 @@ pub(crate) enum IngestCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// A part of the recipient, the subject or the campaign, in any case; all mails without it
-    #[arg(value_name = "TEXT", default_value = "")]
-    pub(crate) text: String,
+    /// What to look for; all mails without it. Words are parts of the recipient, the subject or the campaign, a whole
+    /// address of any recipient or a whole id; to: from: subject: campaign: template: domain: id: status: tag: before:
+    /// after: event: bounce: say what is meant, and a dash in front the opposite (behind a -- where it comes first). A
+    /// phrase has quotation marks inside the shell's own: 'subject:"summer sale" after:7d'
+    #[arg(value_name = "WORDS")]
+    pub(crate) words: Vec<String>,
     /// Only mails in this state: queued, sent, delayed, delivered, opened, clicked, bounced, soft_bounced,
     /// hard_bounced, failed, rejected or complaint
     #[arg(long, value_name = "STATUS", value_parser = status)]
@@ -363,6 +367,18 @@ pub(crate) struct SearchArgs {
     /// How many mails to list
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
     pub(crate) limit: u32,
+    /// The mail that was sent first stands first
+    #[arg(long)]
+    pub(crate) oldest_first: bool,
+    /// Go on behind this place, as the list before has named it
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: Option<Cursor>,
+    /// Only say how many there are: exactly up to 10,000, else about
+    #[arg(long, conflicts_with_all = ["from", "oldest_first", "format"])]
+    pub(crate) count: bool,
+    /// Write all mails that fit, however many, for a file: csv or ndjson
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["from", "limit"])]
+    pub(crate) format: Option<ExportFormat>,
 }
 
 #[derive(Debug, Args)]

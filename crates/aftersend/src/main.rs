@@ -11,6 +11,7 @@ mod watch;
 
 use std::{io, process::ExitCode};
 
+use aftersend_store::search::query::SearchTextError;
 use clap::{CommandFactory, Parser};
 
 use crate::{
@@ -126,7 +127,9 @@ fn causes(error: &anyhow::Error) -> String {
 
 /// Whether what was asked for was wrong in itself.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<ConfigError>().is_some() || error.downcast_ref::<commands::NoQueue>().is_some()
+    error.downcast_ref::<ConfigError>().is_some()
+        || error.downcast_ref::<commands::NoQueue>().is_some()
+        || error.downcast_ref::<SearchTextError>().is_some()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -18,7 +18,7 @@ use crate::{
     sql::{Statement, Statements},
     tls,
 };
-use reader::Reader;
+pub(crate) use reader::Reader;
 
 /// Connections for storing, and as many for reading, at most.
 const CONNECTIONS_MAX: usize = 8;

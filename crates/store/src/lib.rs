@@ -6,12 +6,12 @@ mod demo;
 mod error;
 mod examine;
 mod ingest;
-mod mails;
 mod parked;
 mod prefix;
 mod quarantine;
 mod recipients;
 pub mod schema;
+pub mod search;
 mod sql;
 mod statistics;
 mod story;
@@ -34,9 +34,6 @@ pub use ingest::{
     Arrival, BATCH_MESSAGES_MAX, Batch, BatchReport, JoinReport, Joiner, PARK_FOR_DEFAULT, Parked, Poison,
     TagNames, UnknownMails,
 };
-pub use mails::{
-    BadCursor, Cursor, MailPage, MailQuery, MailSummary, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX,
-};
 pub use parked::{PARKED_PAGE_MAX, ParkedCursor, ParkedEvent, ParkedFilter, ParkedPage};
 pub use prefix::{Prefix, PrefixError};
 pub use quarantine::{
@@ -44,6 +41,9 @@ pub use quarantine::{
     QuarantineMatch, QuarantinePage, QuarantineSize, Quarantined, QuarantinedMessage,
 };
 pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
+pub use search::{
+    BadCursor, Cursor, MailPage, MailSummary, Order, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX, Search,
+};
 pub use statistics::{
     ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, AddressTotals, Alarm,
     BOUNCE_WARNING_PERCENT, BUCKETS_MAX, BadPeriod, BadTimeZone, BlockCause, BounceReason, Bucket,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     IngestError, QueryError, Store,
     ingest::facts::storable,
-    mails::{like_pattern, rows_max},
+    search::{like_pattern, rows_max},
     sql::Statement,
 };
 

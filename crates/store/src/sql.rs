@@ -106,10 +106,10 @@ statements! {
     PassOnRecipients = "pass_on_recipients.sql",
     /// Removes a mail without events.
     RemoveEmptiedMail = "remove_emptied_mail.sql",
-    /// A page of mails, going back in time.
-    ListOlder = "list_older.sql",
-    /// A page of mails, going forward in time.
-    ListNewer = "list_newer.sql",
+    /// Which mails have these ids.
+    FindIds = "find_ids.sql",
+    /// Which mails went to these addresses.
+    FindAddressed = "find_addressed.sql",
     /// A mail by its uuid.
     FindMailByUuid = "find_mail_by_uuid.sql",
     /// A mail by its own id or the one SES gave it.

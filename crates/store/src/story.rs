@@ -6,7 +6,7 @@ use aftersend_event::{Detail, Message, Status, Text};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{MailSummary, QueryError, Recipient, Store, mails::rows_max, sql::Statement, tags};
+use crate::{MailSummary, QueryError, Recipient, Store, search::rows_max, sql::Statement, tags};
 
 /// Occurrences that a story shows at most. A mail has a handful; one with more opens than this is shown by
 /// its first ones, and says so.

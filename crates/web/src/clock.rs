@@ -42,6 +42,11 @@ impl Clock {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
+    /// What the times of a search are relative to.
+    pub(crate) fn of_search(&self) -> aftersend_store::search::query::Clock {
+        aftersend_store::search::query::Clock { now: self.now, zone: self.zone.clone() }
+    }
+
     fn at(&self, time: Timestamp) -> Zoned {
         time.to_zoned(self.zone.clone())
     }

@@ -14,6 +14,7 @@ mod migrate;
 mod program;
 mod quarantine;
 mod queue;
+mod search;
 mod serve;
 mod watching;
 mod words;

@@ -16,7 +16,7 @@ pub use csv::{BLOCK_LINE_BYTES_MAX, BlockLineError, BlockLines, CSV_HEADER, Line
 
 use crate::{
     QueryError, Store,
-    mails::{like_pattern, rows_max},
+    search::{like_pattern, rows_max},
     sql::Statement,
 };
 

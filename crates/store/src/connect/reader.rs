@@ -7,7 +7,10 @@ use std::{
 };
 
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::{Row, Statement, types::ToSql};
+use tokio_postgres::{
+    Row, Statement,
+    types::{ToSql, Type},
+};
 
 use crate::QueryError;
 
@@ -58,6 +61,29 @@ impl Reader {
         Ok(self.in_time(self.client().query_opt(statement, values)).await??)
     }
 
+    /// Asks in a read-only transaction, for which these settings hold. The statement is not prepared by name.
+    ///
+    /// Cancel-safe: it is rolled back before the connection is used again.
+    pub(crate) async fn query_with(
+        &mut self,
+        settings: &str,
+        sql: &str,
+        values: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, QueryError> {
+        let client = self.client.as_mut().expect("it is there until this is dropped");
+        let asked = async {
+            let transaction = client.build_transaction().read_only(true).start().await?;
+            transaction.batch_execute(settings).await?;
+            let rows = transaction.query_typed(sql, values).await?;
+            transaction.commit().await?;
+            Ok::<_, tokio_postgres::Error>(rows)
+        };
+        match tokio::time::timeout(self.answer_timeout, asked).await {
+            Ok(rows) => Ok(rows?),
+            Err(_) => Err(self.fell_silent()),
+        }
+    }
+
     /// The connection itself, for what asks in its own way, all of it [`in_time`](Self::in_time).
     pub(crate) fn client(&self) -> &Object {
         self.client.as_ref().expect("it is there until this is dropped")
@@ -65,13 +91,12 @@ impl Reader {
 
     /// What an answer says, if it comes within the limit. Cancel-safe: the server's own limit ends what was asked.
     pub(crate) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, QueryError> {
-        tokio::time::timeout(self.answer_timeout, answer).await.map_err(|_| {
-            self.is_silent.store(true, Ordering::Relaxed);
-            QueryError::Unreachable(format!(
-                "nothing came back within {} s",
-                self.answer_timeout.as_secs_f32()
-            ))
-        })
+        tokio::time::timeout(self.answer_timeout, answer).await.map_err(|_| self.fell_silent())
+    }
+
+    fn fell_silent(&self) -> QueryError {
+        self.is_silent.store(true, Ordering::Relaxed);
+        QueryError::Unreachable(format!("nothing came back within {} s", self.answer_timeout.as_secs_f32()))
     }
 }
 

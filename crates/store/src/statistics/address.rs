@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{FiguresError, count};
 use crate::{
-    Block, Cursor, MailSummary, QueryError, Recipient, Store, blocklist::spellings, mails::rows_max,
-    recipients::TIMED, sql::Statement,
+    Block, Cursor, MailSummary, QueryError, Recipient, Store, blocklist::spellings, recipients::TIMED,
+    search::rows_max, sql::Statement,
 };
 
 /// Mails to an address that are looked up by it at most: the newest. A person has fewer; a team's collecting address may

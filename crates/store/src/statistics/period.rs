@@ -8,7 +8,7 @@ use tokio_postgres::{error::SqlState, types::ToSql};
 use super::FiguresError;
 use crate::{
     Store,
-    mails::{TIMESTAMPTZ_MIN_MICROS, rows_max},
+    search::{TIMESTAMPTZ_MIN_MICROS, rows_max},
     sql::Statement,
 };
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{MailSummary, QueryError, Store, mails::TIMESTAMPTZ_MIN_MICROS, sql::Statement};
+use crate::{MailSummary, QueryError, Store, search::TIMESTAMPTZ_MIN_MICROS, sql::Statement};
 
 /// How far from a mail related ones are looked for, in days to both sides: so that a look at a template of millions of
 /// mails stays short, and because what is further away hardly explains anything.

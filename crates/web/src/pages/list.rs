@@ -3,7 +3,12 @@
 use std::fmt;
 
 use aftersend_event::Status;
-use aftersend_store::{Cursor, MailPage, MailQuery, MailSummary, PageStart, SEARCH_TEXT_CHARS_MAX};
+use aftersend_store::{
+    Cursor, MailPage, MailSummary, PageStart, Search,
+    search::query::{
+        Condition, QUERY_CHARS_MAX, Query, SearchTextError, Statuses, Term, VALUE_CHARS_MAX, Value,
+    },
+};
 use askama::Template;
 use serde::Deserialize;
 
@@ -30,15 +35,17 @@ pub(crate) struct Params {
 #[derive(Clone, Debug)]
 pub(crate) struct ListRequest {
     text: Option<String>,
+    /// What the text means.
+    query: Query,
     status: Option<Status>,
     page: PageStart,
 }
 
 /// Why a request can't be listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BadRequest {
     Query,
-    TextTooLong,
+    Text(SearchTextError),
     Status,
     Cursor,
     TwoCursors,
@@ -48,9 +55,7 @@ impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Query => f.write_str("The part of the address after the question mark can’t be read."),
-            Self::TextTooLong => {
-                write!(f, "The search text may have {SEARCH_TEXT_CHARS_MAX} characters at most; shorten it.")
-            }
+            Self::Text(error) => write!(f, "The search can’t be read: {error}."),
             Self::Status => f.write_str("No mail can have the status that the address asks for; choose one."),
             Self::Cursor => f.write_str(
                 "The address names a place in the list that does not exist; it may have been cut off on its way. \
@@ -70,33 +75,38 @@ impl ListRequest {
             param.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
         let text = given(params.q);
-        if text.as_ref().is_some_and(|text| text.chars().count() > SEARCH_TEXT_CHARS_MAX) {
-            return Err(BadRequest::TextTooLong);
-        }
+        let query: Query = text.as_deref().unwrap_or_default().parse().map_err(BadRequest::Text)?;
         let status = given(params.status)
             .map(|name| Status::from_name(&name).ok_or(BadRequest::Status))
             .transpose()?;
         let cursor = |text: String| text.parse::<Cursor>().map_err(|_| BadRequest::Cursor);
         let page = match (given(params.older), given(params.newer)) {
-            (None, None) => PageStart::Newest,
+            (None, None) => PageStart::First,
             (Some(older), None) => PageStart::OlderThan(cursor(older)?),
             (None, Some(newer)) => PageStart::NewerThan(cursor(newer)?),
             (Some(_), Some(_)) => return Err(BadRequest::TwoCursors),
         };
-        Ok(Self { text, status, page })
+        Ok(Self { text, query, status, page })
     }
 
     /// The search text where it may be a whole id: typed alone, in one piece, and long enough for one.
     pub(crate) fn possible_id(&self) -> Option<&str> {
         const ID_BYTES_MIN: usize = 8;
-        let text =
-            self.text.as_deref().filter(|_| self.status.is_none() && self.page == PageStart::Newest)?;
+        let text = self.text.as_deref().filter(|_| self.status.is_none() && self.page == PageStart::First)?;
         let one_piece = !text.chars().any(|character| character.is_whitespace() || character.is_control());
         (one_piece && text.len() >= ID_BYTES_MIN).then_some(text)
     }
 
-    pub(crate) fn query(&self) -> MailQuery {
-        MailQuery { text: self.text.clone(), status: self.status, page: self.page, mails_max: PAGE_MAILS }
+    pub(crate) fn search(&self, clock: &Clock) -> Result<Search, BadRequest> {
+        let statuses = self.status.and_then(|status| Statuses::new([status]));
+        let query = match statuses {
+            None => self.query.clone(),
+            Some(statuses) => self
+                .query
+                .with(Term::is(Condition::Status(statuses)))
+                .map_err(|fault| BadRequest::Text(SearchTextError { at: 1, fault }))?,
+        };
+        Ok(Search { clock: clock.of_search(), page: self.page, mails_max: PAGE_MAILS, ..Search::new(query) })
     }
 
     fn is_filtered(&self) -> bool {
@@ -126,7 +136,7 @@ fn list_path(text: Option<&str>, status: Option<Status>, page: PageStart) -> Str
         add("status", status.name());
     }
     match page {
-        PageStart::Newest => {}
+        PageStart::First => {}
         PageStart::OlderThan(cursor) => add("older", &cursor.to_string()),
         PageStart::NewerThan(cursor) => add("newer", &cursor.to_string()),
     }
@@ -135,7 +145,10 @@ fn list_path(text: Option<&str>, status: Option<Status>, page: PageStart) -> Str
 
 /// `/mails` with a search for this text.
 pub(super) fn search_path(text: &str) -> String {
-    list_path(Some(text), None, PageStart::Newest)
+    // Quoted where it has a meaning in the language of the search. What is too long for it is cut, and then a part.
+    let part: String = text.chars().take(VALUE_CHARS_MAX).collect();
+    let term = Value::new(&part).ok().map(|value| Term::is(Condition::Text(value)).to_string());
+    list_path(term.as_deref(), None, PageStart::First)
 }
 
 /// The page.
@@ -169,7 +182,11 @@ enum Content {
         newest: Option<String>,
         newer: Option<String>,
         older: Option<String>,
+        /// Until when the search has come, where its time was up.
+        looked_until: Option<String>,
     },
+    /// The time was up before anything was found.
+    NothingFoundYet { looked_until: String, further: String },
     /// Nothing has ever been stored.
     NoMails,
     /// The filters leave nothing.
@@ -179,9 +196,7 @@ enum Content {
         status_word: Option<&'static str>,
     },
     /// The place in the list has no mails on its far side (any more).
-    EndOfList {
-        newest: String,
-    },
+    EndOfList { newest: String },
 }
 
 struct Row {
@@ -222,7 +237,7 @@ impl ListPage {
         Self {
             frame: Frame::of("/mails", clock),
             text: request.text.clone().unwrap_or_default(),
-            text_chars_max: SEARCH_TEXT_CHARS_MAX,
+            text_chars_max: QUERY_CHARS_MAX,
             groups: status_groups(request.status),
             now: clock.to_the_second(clock.now()),
             is_filtered: request.is_filtered(),
@@ -235,13 +250,18 @@ fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
     if !page.mails.is_empty() {
         return Content::Mails {
             rows: page.mails.iter().map(|mail| Row::new(mail, clock)).collect(),
-            newest: page.newer.map(|_| request.page_path(PageStart::Newest)),
+            newest: page.newer.map(|_| request.page_path(PageStart::First)),
             newer: page.newer.map(|cursor| request.page_path(PageStart::NewerThan(cursor))),
             older: page.older.map(|cursor| request.page_path(PageStart::OlderThan(cursor))),
+            looked_until: page.looked_until.map(|until| clock.spoken(until)),
         };
     }
-    if request.page != PageStart::Newest {
-        return Content::EndOfList { newest: request.page_path(PageStart::Newest) };
+    if let (Some(looked_until), Some(cursor)) = (page.looked_until, page.older) {
+        let further = request.page_path(PageStart::OlderThan(cursor));
+        return Content::NothingFoundYet { looked_until: clock.spoken(looked_until), further };
+    }
+    if request.page != PageStart::First {
+        return Content::EndOfList { newest: request.page_path(PageStart::First) };
     }
     if !request.is_filtered() {
         return Content::NoMails;
@@ -249,8 +269,8 @@ fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
     // Dropping the only filter is what "all mails" does.
     let both = request.text.is_some() && request.status.is_some();
     Content::NothingFound {
-        without_text: both.then(|| list_path(None, request.status, PageStart::Newest)),
-        without_status: both.then(|| list_path(request.text.as_deref(), None, PageStart::Newest)),
+        without_text: both.then(|| list_path(None, request.status, PageStart::First)),
+        without_status: both.then(|| list_path(request.text.as_deref(), None, PageStart::First)),
         status_word: request.status.map(status_word),
     }
 }

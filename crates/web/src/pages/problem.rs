@@ -61,6 +61,7 @@ impl Problem {
     }
 
     /// 400 for a request that makes no sense.
+    #[expect(clippy::needless_pass_by_value, reason = "what is wrong ends as its page")]
     pub(crate) fn bad_request(why: BadRequest) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -161,7 +162,9 @@ impl Problem {
         // The error's own sentence holds no value of any row.
         tracing::error!(%error, "a question to the database failed");
         let (title, advice) = match error {
-            QueryError::TimedOut => ("The search took too long", "A status beside the text narrows it, too."),
+            QueryError::TimedOut => {
+                ("The search took too long", "A status or a time narrows it: status:delivered, after:7d.")
+            }
             QueryError::TextTooLong => ("The search text is too long", "Shorten it."),
             QueryError::Schema(_) => (
                 "The database is not ready for this program",

@@ -32,7 +32,8 @@ pub(super) async fn list(
     {
         return Ok(to_mail(&found));
     }
-    let page = store.list_mails(&request.query()).await.map_err(|error| Problem::store(&error))?;
+    let search = request.search(&clock).map_err(Problem::bad_request)?;
+    let page = store.search(&search).await.map_err(|error| Problem::store(&error))?;
     Ok(answer(StatusCode::OK, &ListPage::new(&request, &page, &clock)))
 }
 

@@ -11,7 +11,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    IngestError, Joiner, MailQuery, QuarantineFilter, QueryError, Store, TagNames, UnknownMails,
+    IngestError, Joiner, QuarantineFilter, QueryError, Search, Store, TagNames, UnknownMails,
+    search::query::Query,
     testing::{Fixture, assert_says, delivery, ingest_bodies, send},
 };
 
@@ -64,7 +65,7 @@ impl Line {
 }
 
 const QUESTIONS: [&str; 9] = [
-    "list mails",
+    "search",
     "find story",
     "list quarantine",
     "read quarantine",
@@ -78,7 +79,7 @@ const QUESTIONS: [&str; 9] = [
 async fn ask(store: &Store, question: &str) -> Result<(), QueryError> {
     let all = QuarantineFilter::default();
     match question {
-        "list mails" => store.list_mails(&MailQuery::default()).await.map(drop),
+        "search" => store.search(&Search::new(Query::default())).await.map(drop),
         "find story" => store.find_story("m1").await.map(|story| assert!(story.is_some())),
         "list quarantine" => store.list_quarantine(&all, None, 10).await.map(drop),
         "read quarantine" => store.read_quarantine(&all, None, 10).await.map(drop),

@@ -179,40 +179,11 @@ async fn every_look_up_goes_by_index() {
     check(&fixture, Statement::Timeline, &story, &["aftersend_folded_events_pkey"]).await;
     check(&fixture, Statement::Recipients, &story, &["aftersend_recipients_pkey"]).await;
 
-    // A page of the list: planned for the filters that are there.
-    let page = |pattern: &str, status: &str, address: &str| {
-        let begins_below = ["'infinity'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"];
-        [&[pattern, status, "50"][..], &begins_below, &[address, "1000"]]
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let custom = &["force_custom_plan"];
-    for (arguments, indexes) in [
-        (page("NULL", "NULL", "NULL"), &["phoenix_kit_email_logs_sent_at_idx"][..]),
-        (page("NULL", "'rejected'", "NULL"), &["phoenix_kit_email_logs_status_sent_at_idx"]),
-        (
-            page("'%to1234@%'", "NULL", "NULL"),
-            &[
-                "phoenix_kit_email_logs_to_trgm_index",
-                "phoenix_kit_email_logs_subject_trgm_index",
-                "phoenix_kit_email_logs_campaign_id_trgm_index",
-            ],
-        ),
-        (
-            page("'%to1234@%'", "NULL", "'to1234@example.com'"),
-            &[
-                "phoenix_kit_email_logs_to_trgm_index",
-                "phoenix_kit_email_logs_subject_trgm_index",
-                "phoenix_kit_email_logs_campaign_id_trgm_index",
-                "aftersend_recipients_address_idx",
-                "phoenix_kit_email_logs_",
-            ],
-        ),
-    ] {
-        check_planned(&fixture, custom, Statement::ListOlder, &arguments, indexes).await;
-    }
+    // What a search looks up beforehand.
+    let uuids = array("md5('mail{n}')::uuid", "uuid");
+    check(&fixture, Statement::FindIds, &[array("'m{n}'", "text"), uuids], &indexes).await;
+    let addresses = [array("'to{n}@example.com'", "text"), "100".to_owned()];
+    check(&fixture, Statement::FindAddressed, &addresses, &["aftersend_recipients_address_idx"]).await;
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use tokio_postgres::error::SqlState;
 
 use super::{assert_same_catalog, catalog, names, status, with_text};
 use crate::{
-    MailQuery, UnknownMails,
+    Search, UnknownMails,
     schema::{DownOptions, Limits, MigrateError, Step, Target, UpOptions, steps::a3},
+    search::query::Query,
     testing::{Fixture, assert_says, click, delivery, report},
 };
 
@@ -171,7 +172,7 @@ async fn a_store_at_work_keeps_its_prepared_statements() {
     fixture.ingest(&events).await;
     assert_eq!(fixture.ingest(std::slice::from_ref(&folded)).await, report(0, 0, 1));
     let look = async || {
-        let page = fixture.store.list_mails(&MailQuery::default()).await.unwrap();
+        let page = fixture.store.search(&Search::new(Query::default())).await.unwrap();
         let story = fixture.store.find_story("m1").await.unwrap().unwrap();
         let by_uuid = fixture.store.find_story(&story.mail.summary.uuid.to_string()).await.unwrap().unwrap();
         (page.mails.len(), story.occurrences.len(), by_uuid.occurrences.len())

@@ -19,7 +19,7 @@ fn rendered(request: &ListRequest, page: &MailPage) -> String {
 #[test]
 fn empty_fields_ask_for_nothing() {
     let request = ListRequest::parse(params("  ", "", "", "")).unwrap();
-    assert_eq!((request.text.as_deref(), request.status, request.page), (None, None, PageStart::Newest));
+    assert_eq!((request.text.as_deref(), request.status, request.page), (None, None, PageStart::First));
     assert!(!request.is_filtered());
 }
 
@@ -29,12 +29,13 @@ fn what_makes_no_sense_is_refused() {
         ListRequest::parse(params(q, status, older, newer)).unwrap_err()
     };
     let cursor = summary("sent", NOW).cursor().to_string();
-    assert_eq!(refused(&"x".repeat(SEARCH_TEXT_CHARS_MAX + 1), "-", "-", "-"), BadRequest::TextTooLong);
+    assert!(refused("form:jane", "-", "-", "-").to_string().contains("`from:`"));
+    assert!(refused(&"x ".repeat(QUERY_CHARS_MAX), "-", "-", "-").to_string().contains("too long"));
     assert_eq!(refused("-", "arrived", "-", "-"), BadRequest::Status);
     assert_eq!(refused("-", "-", "1.2", "-"), BadRequest::Cursor);
     assert_eq!(refused("-", "-", "-", "9".repeat(10_000).as_str()), BadRequest::Cursor);
     assert_eq!(refused("-", "-", &cursor, &cursor), BadRequest::TwoCursors);
-    assert!(ListRequest::parse(params(&"ä".repeat(SEARCH_TEXT_CHARS_MAX), "-", &cursor, "-")).is_ok());
+    assert!(ListRequest::parse(params(&"ä".repeat(VALUE_CHARS_MAX), "-", &cursor, "-")).is_ok());
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn only_a_text_in_one_piece_is_looked_up_as_an_id() {
 fn links_to_other_pages_keep_the_filters() {
     let mail = summary("opened", "2016-10-19T23:20:52.240Z");
     let cursor = mail.cursor();
-    let page = MailPage { mails: vec![mail], older: Some(cursor), newer: Some(cursor) };
+    let page = MailPage { mails: vec![mail], older: Some(cursor), newer: Some(cursor), looked_until: None };
     let html = rendered(&parsed("a&b=\"c\"", "opened"), &page);
     let filters = "/mails?q=a%26b%3D%22c%22&#38;status=opened";
     assert!(html.contains(&format!("href=\"{filters}&#38;older={cursor}\"")), "{html}");
@@ -64,7 +65,7 @@ fn links_to_other_pages_keep_the_filters() {
 fn a_row_says_state_recipient_subject_and_time() {
     let mail = summary("hard_bounced", "2016-10-19T23:20:52.240Z");
     let path = format!("href=\"/mails/{}\"", mail.uuid);
-    let html = rendered(&parsed("-", "-"), &MailPage { mails: vec![mail], older: None, newer: None });
+    let html = rendered(&parsed("-", "-"), &MailPage { mails: vec![mail], ..MailPage::default() });
     for expected in [
         path.as_str(),
         "</svg>Hard bounce</span>",
@@ -104,6 +105,20 @@ fn empty_lists_say_what_to_do() {
 }
 
 #[test]
+fn a_search_whose_time_was_up_says_how_far_it_came() {
+    let mail = summary("sent", "2016-10-19T23:20:52.240Z");
+    let (cursor, looked_until) = (mail.cursor(), Some("2016-05-03T10:00:00Z".parse().unwrap()));
+    let nothing = MailPage { older: Some(cursor), looked_until, ..MailPage::default() };
+    let html = rendered(&parsed("from:zebra", "-"), &nothing);
+    let further = format!("href=\"/mails?q=from%3Azebra&#38;older={cursor}\"");
+    for expected in ["Nothing found so far", "3 May 2016 at 10:00:00 UTC", &further] {
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+    let html = rendered(&parsed("from:zebra", "-"), &MailPage { mails: vec![mail], ..nothing });
+    assert!(html.contains("was ended at 3 May 2016") && html.contains(&further), "{html}");
+}
+
+#[test]
 fn hostile_mails_are_shown_as_text() {
     let script = "\"><script>alert('x')</script>";
     let mut mail = summary(script, "2016-10-19T23:20:52.240Z");
@@ -111,7 +126,8 @@ fn hostile_mails_are_shown_as_text() {
     mail.subject = Some(format!("\u{202E}{}{script}", "x".repeat(300)));
     mail.campaign_id = Some(format!("a\u{0007}b{script}"));
     mail.template_name = Some("\u{200F}שלום".into());
-    let html = rendered(&parsed(script, "-"), &MailPage { mails: vec![mail], older: None, newer: None });
+    let html =
+        rendered(&parsed(&format!("x{script}"), "-"), &MailPage { mails: vec![mail], ..MailPage::default() });
     assert!(!html.contains("<script>") && !html.contains('\u{202E}') && !html.contains('\u{7}'), "{html}");
     assert!(html.contains("&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;"), "{html}");
     assert!(html.contains("⟨U+202E⟩") && html.contains("a⟨U+0007⟩b"), "{html}");

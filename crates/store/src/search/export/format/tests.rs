@@ -1,0 +1,69 @@
+use super::*;
+use crate::search::MailSummary;
+
+fn mail(to: &str, subject: Option<&str>) -> ExportedMail {
+    let at: Timestamp = "2026-05-03T10:00:00.5Z".parse().unwrap();
+    ExportedMail {
+        summary: MailSummary {
+            uuid: uuid::Uuid::nil(),
+            message_id: "m1".into(),
+            aws_message_id: None,
+            to: to.into(),
+            from: "Shop <shop@example.com>".into(),
+            subject: subject.map(Into::into),
+            template_name: None,
+            campaign_id: Some("May, again".into()),
+            status: "delivered".into(),
+            sent_at: at,
+        },
+        delivered_at: Some(at),
+        opened_at: None,
+        clicked_at: None,
+        bounced_at: None,
+        complained_at: None,
+        configuration_set: None,
+        tags: [("list".to_owned(), vec!["a".to_owned()])].into(),
+    }
+}
+
+fn written(format: ExportFormat, mail: &ExportedMail) -> String {
+    let mut line = String::new();
+    format.write(mail, &mut line);
+    line
+}
+
+#[test]
+fn a_line_of_csv_has_a_field_for_each_name() {
+    let line = written(ExportFormat::Csv, &mail("a@example.com", Some("Say \"hi\"\nnow")));
+    assert_eq!(
+        line,
+        "2026-05-03T10:00:00.5Z,delivered,a@example.com,Shop <shop@example.com>,\"Say \"\"hi\"\"\nnow\",,\"May, again\",\
+         2026-05-03T10:00:00.5Z,,,,,,\"{\"\"list\"\":[\"\"a\"\"]}\",m1,,00000000-0000-0000-0000-000000000000\r\n"
+    );
+    let plain = written(ExportFormat::Csv, &ExportedMail { tags: [].into(), ..mail("a", Some("b")) });
+    // But for the campaign's own comma.
+    assert_eq!(plain.matches(',').count() - 1, CSV_HEADER.matches(',').count());
+}
+
+#[test]
+fn no_value_is_taken_for_a_formula() {
+    for start in ["=", "+", "-", "@", "\t", "\r", "\n"] {
+        let hostile = format!("{start}HYPERLINK(\"https://example.com\")");
+        let line = written(ExportFormat::Csv, &mail("a", Some(&hostile)));
+        let expected = format!(",\"'{start}HYPERLINK(\"\"https://example.com\"\")\",");
+        assert!(line.contains(&expected), "{line:?}");
+    }
+    let line = written(ExportFormat::Csv, &mail("a", Some("a=b")));
+    assert!(line.contains(",a=b,"), "{line}");
+}
+
+#[test]
+fn a_line_of_ndjson_is_one_document() {
+    let line = written(ExportFormat::Ndjson, &mail("a@example.com", Some("a\nb=")));
+    let document: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line.matches('\n').count(), 1);
+    assert_eq!(document["subject"], "a\nb=");
+    assert_eq!(document["opened_at"], serde_json::Value::Null);
+    assert_eq!(document["tags"]["list"][0], "a");
+    assert_eq!(document.as_object().unwrap().len(), CSV_HEADER.split(',').count());
+}

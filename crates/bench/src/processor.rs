@@ -14,14 +14,24 @@ pub(crate) fn of_ended_children() -> Option<Duration> {
 /// machine.
 #[cfg(target_os = "linux")]
 pub(crate) fn of_family(process: u32) -> Option<Duration> {
-    let parent = Stat::read(&process.to_string())?;
-    let mut ticks = parent.own + parent.ended_children;
-    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        // One that ends while it is looked at has become a part of its parent's, a moment too late for this sum.
-        let stat = entry.file_name().to_str().filter(|name| name.parse::<u32>().is_ok()).and_then(Stat::read);
-        ticks += stat.filter(|stat| stat.parent == u64::from(process)).map_or(0, |stat| stat.own);
+    /// Looks at most, while children go on ending.
+    const LOOKS_MAX: usize = 20;
+    let mut looks = LOOKS_MAX;
+    loop {
+        let parent = Stat::read(&process.to_string())?;
+        let mut ticks = parent.own + parent.ended_children;
+        for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+            let stat =
+                entry.file_name().to_str().filter(|name| name.parse::<u32>().is_ok()).and_then(Stat::read);
+            ticks += stat.filter(|stat| stat.parent == u64::from(process)).map_or(0, |stat| stat.own);
+        }
+        looks -= 1;
+        // One that ended meanwhile became a part of its parent's after that was read, and was not there to be added.
+        let ended_meanwhile = Stat::read(&process.to_string())?.ended_children != parent.ended_children;
+        if !ended_meanwhile || looks == 0 {
+            return Some(time_of(ticks));
+        }
     }
-    Some(time_of(ticks))
 }
 
 #[cfg(not(target_os = "linux"))]

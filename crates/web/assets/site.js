@@ -22,3 +22,77 @@ document.addEventListener("keydown", (event) => {
   search.focus();
   search.select();
 });
+
+// Charts: the drawing that came with the page gives way to one that answers to the pointer.
+(() => {
+  if (typeof uPlot === "undefined") return;
+  const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+  const draw = (figure) => {
+    const place = figure.querySelector(".chart-place");
+    const data = JSON.parse(figure.dataset.chart);
+    if (!place || data.times.length < 2) return;
+    const ink = colour(figure, "--ink-quiet");
+    const line = colour(figure, "--line");
+    const zone = document.body.dataset.zone || "UTC";
+    const step = data.times[1] - data.times[0];
+    // A day has 23 to 25 hours.
+    const daily = step > 80000;
+    const format = (parts) => {
+      const told = new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...parts });
+      return (seconds) => told.format(new Date(seconds * 1000));
+    };
+    const day = format({ day: "numeric", month: "short" });
+    const hour = format({ hour: "2-digit", minute: "2-digit" });
+    const whole = format({ day: "numeric", month: "short", year: "numeric", ...(daily ? {} : { hour: "2-digit", minute: "2-digit" }) });
+    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    const series = data.series.map((one) => {
+      const tone = colour(figure, `--${one.tone}`);
+      const bars = one.bars ? { paths: uPlot.paths.bars({ size: [0.8, 40] }), fill: colour(figure, `--${one.tone}-tint`) } : {};
+      return { label: one.name, stroke: tone, width: one.bars ? 1 : 2, points: { show: false }, ...bars };
+    });
+    const options = {
+      width: Math.max(place.clientWidth, 240),
+      height: 240,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+      series: [{ label: "When", value: (_, seconds) => (seconds == null ? "–" : whole(seconds)) }, ...series],
+      axes: [{
+        ...axis,
+        incrs: (daily ? [1, 2, 3, 5, 7, 14, 28, 56] : [1 / 24, 2 / 24, 3 / 24, 6 / 24, 12 / 24, 1, 2]).map((days) => days * 86400),
+        values: (_, splits) => splits.map((seconds) => (daily || hour(seconds) === "00:00" ? day(seconds) : hour(seconds))),
+      }, { ...axis, size: 64, values: (_, values) => values.map((value) => value.toLocaleString("en")) }],
+      scales: { x: { range: (_, min, max) => [min - step / 2, max + step / 2] }, y: { range: (_, __, max) => [0, Math.max(max * 1.05, 4)] } },
+    };
+    const chart = new uPlot(options, [data.times, ...data.series.map((one) => one.values)], (plot, init) => {
+      place.replaceChildren(plot.root);
+      init();
+    });
+    figure.classList.add("chart-moves");
+    return () => chart.destroy();
+  };
+  const figures = [...document.querySelectorAll("[data-chart]")];
+  let undo = [];
+  const drawAll = () => {
+    undo.forEach((destroy) => destroy && destroy());
+    undo = figures.map(draw);
+  };
+  drawAll();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  let width = innerWidth;
+  let waiting;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(drawAll, 150);
+  });
+})();
+
+// A file fills the field that it could be pasted into.
+document.querySelectorAll("input[type=file][data-fills]").forEach((input) => {
+  input.closest("[hidden]")?.removeAttribute("hidden");
+  input.addEventListener("change", async () => {
+    const file = input.files[0];
+    const field = document.getElementById(input.dataset.fills);
+    if (file && field) field.value = await file.text();
+  });
+});

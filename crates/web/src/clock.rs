@@ -2,11 +2,12 @@
 
 use std::{convert::Infallible, fmt};
 
+use aftersend_store::{TimeZoneName, search::query};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, Zoned, civil::Date, tz::TimeZone};
 
 /// The cookie that holds the zone's IANA name. A script sets it from the browser's own, the page `/zone` by choice.
 pub(crate) const ZONE_COOKIE: &str = "zone";
@@ -37,14 +38,44 @@ impl Clock {
         self.now
     }
 
+    /// The viewer's zone, as the store takes it.
+    pub(crate) fn zone_for_store(&self) -> TimeZoneName {
+        self.zone_name().parse().unwrap_or_else(|_| TimeZoneName::utc())
+    }
+
+    /// The clock as a search takes it.
+    pub(crate) fn for_search(&self) -> query::Clock {
+        query::Clock { now: self.now, zone: self.zone.clone() }
+    }
+
     /// The zone's IANA name: `Europe/Berlin`, `UTC`.
     pub(crate) fn zone_name(&self) -> &str {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
-    /// What the times of a search are relative to.
-    pub(crate) fn of_search(&self) -> aftersend_store::search::query::Clock {
-        aftersend_store::search::query::Clock { now: self.now, zone: self.zone.clone() }
+    /// The day that it is for the viewer.
+    pub(crate) fn today(&self) -> Date {
+        self.at(self.now).date()
+    }
+
+    /// When a day begins for the viewer.
+    pub(crate) fn beginning_of(&self, day: Date) -> Timestamp {
+        day.to_zoned(self.zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    }
+
+    /// When the day began for the viewer that was so many days ago; today for 0.
+    pub(crate) fn beginning_of_day(&self, days_ago: i64) -> Timestamp {
+        self.beginning_of(self.today().checked_sub(days_ago.days()).unwrap_or(Date::MIN))
+    }
+
+    /// `3 May`
+    pub(crate) fn short_day(&self, time: Timestamp) -> String {
+        self.told(time, "%-d %b")
+    }
+
+    /// `14:00`
+    pub(crate) fn hour(&self, time: Timestamp) -> String {
+        self.told(time, "%H:%M")
     }
 
     fn at(&self, time: Timestamp) -> Zoned {

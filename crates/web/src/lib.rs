@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod assets;
+mod chart;
 mod clock;
 mod headers;
 mod json;
+mod numbers;
 mod operation;
 mod pages;
+mod period;
 mod rereading;
 mod routes;
 #[cfg(test)]

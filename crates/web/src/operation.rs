@@ -138,6 +138,10 @@ impl Site {
         Self { rereading, ..self }
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(crate) fn rereading(&self) -> &dyn Rereading {
         &*self.rereading
     }

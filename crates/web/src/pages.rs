@@ -1,11 +1,18 @@
 //! The pages: what a request asks for, as far as it can be asked, and what the answer shows.
 
+mod blocklist;
 mod feeds;
+mod figures;
+mod first_start;
 mod list;
 mod mail;
+mod overview;
 mod parked;
 mod problem;
 mod quarantine;
+mod recipient;
+mod schema;
+mod templates;
 mod zone;
 
 use askama::Template;
@@ -14,18 +21,33 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+pub(crate) use blocklist::{BlocklistListPage, Imported, PAGE_BLOCKS as BLOCKLIST_PAGE_BLOCKS};
 pub(crate) use feeds::FeedsPage;
-pub(crate) use list::{BadRequest, ListPage, ListRequest, Params};
+pub(crate) use first_start::FirstStartPage;
+pub(crate) use list::{BadRequest, ListPage, ListRequest, News, Params};
 pub(crate) use mail::MailPage;
+pub(crate) use overview::{Glance, OverviewPage, WORST_SHOWN};
 pub(crate) use parked::{PAGE_EVENTS as PARKED_PAGE_EVENTS, ParkedListPage, cursor as parked_cursor};
 pub(crate) use problem::Problem;
 pub(crate) use quarantine::{PAGE_MESSAGES as QUARANTINE_PAGE_MESSAGES, QuarantineListPage, QuarantinedPage};
+pub(crate) use recipient::{PAGE_MAILS as RECIPIENT_PAGE_MAILS, RecipientPage};
+pub(crate) use schema::SchemaPage;
+pub(crate) use templates::{
+    OneTemplatePage, PAGE_TEMPLATES, ROWS_SHOWN as TEMPLATE_ROWS_SHOWN, TemplatesPage,
+    order as template_order,
+};
 pub(crate) use zone::ZonePage;
 
 use crate::{assets, clock::Clock};
 
 /// The pages that the head of every page names, by their paths.
-const PLACES: [(&str, &str); 2] = [("/mails", "Mails"), ("/feeds", "Feeds")];
+const PLACES: [(&str, &str); 5] = [
+    ("/", "Overview"),
+    ("/mails", "Mails"),
+    ("/templates", "Templates"),
+    ("/blocklist", "Blocklist"),
+    ("/feeds", "Feeds"),
+];
 
 /// What the frame around every page needs.
 pub(crate) struct Frame {

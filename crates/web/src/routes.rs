@@ -2,6 +2,9 @@
 
 mod mails;
 mod operation;
+mod overview;
+mod recipients;
+mod templates;
 mod waiting;
 mod zone;
 
@@ -9,7 +12,6 @@ use axum::{
     Router,
     http::StatusCode,
     middleware,
-    response::Redirect,
     routing::{get, post},
 };
 
@@ -18,11 +20,22 @@ use crate::{Site, assets, headers, pages::Problem};
 /// The site, every page and asset of it.
 pub fn router(site: impl Into<Site>) -> Router {
     Router::new()
-        .route("/", get(async || Redirect::temporary("/mails")))
+        .route("/", get(overview::overview))
         .route("/mails", get(mails::list))
+        .route("/mails/new", get(mails::news))
+        .route("/mails/export/{format}", get(mails::export))
         .route("/mails/{uuid}", get(mails::mail))
         .route("/mails/by-id/{id}", get(mails::mail_by_id))
+        .route("/recipients/{address}", get(recipients::recipient))
+        .route("/blocklist", get(recipients::blocklist))
+        .route("/blocklist/add", post(recipients::add))
+        .route("/blocklist/remove", post(recipients::remove))
+        .route("/blocklist/import", post(recipients::import))
+        .route("/blocklist/export", get(recipients::export))
+        .route("/templates", get(templates::templates))
+        .route("/templates/{name}", get(templates::template))
         .route("/feeds", get(operation::feeds))
+        .route("/schema", get(operation::schema))
         .route("/quarantine", get(waiting::quarantine))
         .route("/quarantine/{uuid}", get(waiting::quarantined))
         .route("/quarantine/{uuid}/reread", post(waiting::reread))

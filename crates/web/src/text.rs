@@ -40,6 +40,22 @@ pub(crate) fn clipped(text: &str, chars_max: usize) -> String {
     }
 }
 
+/// The text with what means something in HTML escaped. For the few places that no template writes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
 /// `⟨U+202E⟩`
 pub(crate) fn named(character: char) -> String {
     format!("⟨U+{:04X}⟩", u32::from(character))

@@ -44,6 +44,16 @@ pub(crate) fn spelled(from: Timestamp, to: Timestamp) -> Option<String> {
     })
 }
 
+/// A length of time, for a table: `42 s`, `18 min`, `5 h`, `3 days`.
+pub(crate) fn lasting(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{seconds:.0}\u{a0}s"),
+        ..5_400.0 => format!("{:.0}\u{a0}min", seconds / 60.0),
+        ..172_800.0 => format!("{:.0}\u{a0}h", seconds / 3_600.0),
+        _ => format!("{:.0}\u{a0}days", seconds / 86_400.0),
+    }
+}
+
 const HALF_SECOND_MS: i64 = SECOND_MS / 2;
 
 /// From here on tenths of a second round to a whole minute.

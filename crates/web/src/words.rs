@@ -183,7 +183,30 @@ pub(crate) fn reason(occurrence: &Occurrence) -> Option<String> {
 }
 
 fn bounce_reason(bounce: &Occurrence) -> Option<String> {
-    let known = match (bounce.subtype.as_deref()?, bounce.bounce_type.as_deref()) {
+    let subtype = bounce.subtype.as_deref()?;
+    Some(
+        bounce_subtype(bounce.bounce_type.as_deref(), subtype)
+            .map_or_else(|| text::value(subtype), str::to_owned),
+    )
+}
+
+/// What bounces of a kind (`hard`, `soft`, `undetermined`) and a subtype of SES's have in common.
+pub(crate) fn bounce_meaning(kind: Option<&str>, subtype: Option<&str>) -> String {
+    let known = subtype.and_then(|subtype| bounce_subtype(kind, subtype));
+    let mut meaning = match (known, subtype, kind) {
+        (Some(known), ..) => known.to_owned(),
+        (None, Some(subtype), _) => text::value(subtype),
+        (None, None, Some(kind)) => format!("a {} bounce without a reason", text::value(kind)),
+        (None, None, None) => "no reason given".to_owned(),
+    };
+    if let Some(first) = meaning.get(..1) {
+        meaning = first.to_uppercase() + &meaning[1..];
+    }
+    meaning
+}
+
+fn bounce_subtype(kind: Option<&str>, subtype: &str) -> Option<&'static str> {
+    Some(match (subtype, kind) {
         ("NoEmail", _) => "the mailbox does not exist",
         ("General", Some("hard")) => "the recipient’s server refused it for good",
         ("General", _) => "the recipient’s server could not take it",
@@ -198,9 +221,8 @@ fn bounce_reason(bounce: &Occurrence) -> Option<String> {
         ("ContentRejected", _) => "the recipient’s server refused its content",
         ("AttachmentRejected", _) => "the recipient’s server refused an attachment",
         ("Undetermined", _) => "SES could not tell why",
-        (other, _) => return Some(text::value(other)),
-    };
-    Some(known.to_owned())
+        _ => return None,
+    })
 }
 
 fn delay_reason(delay_type: &str) -> Option<&'static str> {

@@ -28,7 +28,19 @@ const SPAN: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// A page that says something else without data is a line for the empty one, too.
 fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
     vec![
+        Page::new("overview", "/"),
+        Page::new("overview-of-a-day", "/?period=24h"),
+        Page::new("overview-of-other-days", "/?from=2026-01-01&to=2026-01-31"),
+        Page::new("templates", "/templates?sort=bounced"),
+        Page::new("template", "/templates/newsletter"),
+        Page::new("recipient", recipient_of(truth)),
+        Page::new("recipient-unknown", "/recipients/nobody%40example.com"),
+        Page::new("blocklist", "/blocklist"),
+        Page::new("blocklist-not-found", "/blocklist?q=nobody-wrote-this"),
+        Page::new("schema", "/schema"),
+        Page::new("no-such-period", "/?period=8d").answering(400),
         Page::new("mails", "/mails"),
+        Page::new("mails-oldest", "/mails?order=oldest"),
         Page::new("mails-of-a-status", "/mails?status=hard_bounced"),
         Page::new("mails-found", "/mails?q=order&status=clicked"),
         Page::new("mails-not-found", "/mails?q=nobody-wrote-this&status=failed"),
@@ -49,6 +61,9 @@ fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
 
 fn pages_of_an_empty_site() -> Vec<Page> {
     vec![
+        Page::new("first-start", "/"),
+        Page::new("templates", "/templates"),
+        Page::new("blocklist", "/blocklist"),
         Page::new("mails", "/mails"),
         Page::new("mails-not-found", "/mails?q=anything"),
         Page::new("feeds", "/feeds"),
@@ -59,6 +74,12 @@ fn pages_of_an_empty_site() -> Vec<Page> {
 
 fn pages_of_a_hostile_site(quarantined: String) -> Vec<Page> {
     let mut pages = vec![
+        Page::new("overview", "/?period=90d"),
+        Page::new("templates", "/templates?period=90d"),
+        Page::new("template", format!("/templates/{}?period=90d", hostile::encoded(hostile::MARKUP))),
+        Page::new("recipient", format!("/recipients/{}", hostile::encoded(hostile::MARKUP))),
+        Page::new("recipient-rtl", format!("/recipients/{}", hostile::encoded(hostile::RIGHT_TO_LEFT))),
+        Page::new("blocklist", "/blocklist"),
         Page::new("mails", "/mails"),
         Page::new("mails-not-found", format!("/mails?q={}", hostile::encoded(hostile::MARKUP))),
         Page::new("mails-not-found-rtl", format!("/mails?q={}", hostile::encoded(hostile::RIGHT_TO_LEFT))),
@@ -82,7 +103,7 @@ fn flows(truth: &Truth) -> Vec<Flow> {
         Step::Fill("#q", "order".into()),
         Step::Select("#status", "clicked"),
         Step::Click("text=Find"),
-        Step::BeAt("/mails?q=order&status=clicked".into()),
+        Step::BeAt("/mails?q=order%20status%3Aclicked".into()),
         Step::Click("text=All mails"),
         Step::BeAt("/mails".into()),
         Step::Click("[rel=next]"),
@@ -235,6 +256,13 @@ fn id_with(truth: &Truth, status: Status) -> String {
 
 fn mail_with(truth: &Truth, status: Status) -> String {
     format!("/mails/by-id/{}", id_with(truth, status))
+}
+
+/// The page of an address to which a mail bounced.
+fn recipient_of(truth: &Truth) -> String {
+    let id = id_with(truth, Status::HardBounced);
+    let address = truth.mails[&id].recipients.keys().next().unwrap();
+    format!("/recipients/{}", address.replace('@', "%40"))
 }
 
 fn mail_to_many(truth: &Truth) -> String {

@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::{LastRun, MigrateError, SchemaStatus, Verification, pooler, verify};
-use crate::{Connection, DatabaseAddress, Examiner, Prefix};
+use crate::{Connection, DatabaseAddress, Examiner, Prefix, QueryError, Store};
 
 /// What a schema says of itself, and what its catalog says.
 #[derive(Clone, Debug)]
@@ -24,13 +24,32 @@ impl Examiner {
     ///
     /// When its marker can't be read, a newer program has been at work there, or the user may not look.
     pub async fn schema(&self) -> Result<SchemaFindings, MigrateError> {
-        let (client, prefix) = (self.client(), self.prefix());
-        Ok(SchemaFindings {
-            status: SchemaStatus::read(client, prefix).await?,
-            catalog: verify::compare_catalog(client, prefix).await?,
-            last_run: last_run(client, prefix).await?,
-        })
+        findings(self.client(), self.prefix()).await
     }
+}
+
+impl Store {
+    /// Where the schema stands, for a page. Rows are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Examiner::schema`], and when the database falls silent.
+    pub async fn schema_findings(&self) -> Result<SchemaFindings, MigrateError> {
+        let failed = |error: QueryError| MigrateError::Database {
+            doing: "reading the schema".to_owned(),
+            reason: error.to_string(),
+        };
+        let reader = self.reader().await.map_err(failed)?;
+        reader.in_time(findings(reader.client(), self.prefix())).await.map_err(failed)?
+    }
+}
+
+async fn findings(client: &Client, prefix: &Prefix) -> Result<SchemaFindings, MigrateError> {
+    Ok(SchemaFindings {
+        status: SchemaStatus::read(client, prefix).await?,
+        catalog: verify::compare_catalog(client, prefix).await?,
+        last_run: last_run(client, prefix).await?,
+    })
 }
 
 /// Whether sessions of that address are shared with other clients.

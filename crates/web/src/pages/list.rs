@@ -4,9 +4,10 @@ use std::fmt;
 
 use aftersend_event::Status;
 use aftersend_store::{
-    Cursor, MailPage, MailSummary, PageStart, Search,
-    search::query::{
-        Condition, QUERY_CHARS_MAX, Query, SearchTextError, Statuses, Term, VALUE_CHARS_MAX, Value,
+    Cursor, MailPage, MailSummary, Order, PageStart, Search,
+    search::{
+        MailCount, NewMails,
+        query::{Condition, QUERY_CHARS_MAX, Query, SearchTextError, Statuses, Term, VALUE_CHARS_MAX, Value},
     },
 };
 use askama::Template;
@@ -25,20 +26,24 @@ const PAGE_MAILS: usize = 50;
 /// The query of the URL, as it came.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Params {
-    q: Option<String>,
-    status: Option<String>,
-    older: Option<String>,
-    newer: Option<String>,
+    pub(crate) q: Option<String>,
+    /// The state that is chosen in the form.
+    pub(crate) status: Option<String>,
+    /// The state that was chosen when the form was made: the choice counts where it differs.
+    pub(crate) was: Option<String>,
+    pub(crate) order: Option<String>,
+    pub(crate) older: Option<String>,
+    pub(crate) newer: Option<String>,
 }
 
 /// What to list. The URL holds all of it.
 #[derive(Clone, Debug)]
 pub(crate) struct ListRequest {
-    text: Option<String>,
-    /// What the text means.
     query: Query,
-    status: Option<Status>,
+    order: Order,
     page: PageStart,
+    /// Whether the URL says it in another way than this site does.
+    is_loose: bool,
 }
 
 /// Why a request can't be listed.
@@ -47,6 +52,7 @@ pub(crate) enum BadRequest {
     Query,
     Text(SearchTextError),
     Status,
+    Order,
     Cursor,
     TwoCursors,
 }
@@ -57,6 +63,7 @@ impl fmt::Display for BadRequest {
             Self::Query => f.write_str("The part of the address after the question mark can’t be read."),
             Self::Text(error) => write!(f, "The search can’t be read: {error}."),
             Self::Status => f.write_str("No mail can have the status that the address asks for; choose one."),
+            Self::Order => f.write_str("Mails are listed with the newest or with the oldest first."),
             Self::Cursor => f.write_str(
                 "The address names a place in the list that does not exist; it may have been cut off on its way. \
                  Start at the newest mails.",
@@ -74,11 +81,17 @@ impl ListRequest {
         let given = |param: Option<String>| {
             param.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
-        let text = given(params.q);
-        let query: Query = text.as_deref().unwrap_or_default().parse().map_err(BadRequest::Text)?;
+        let is_form = params.status.is_some();
+        let text = given(params.q).unwrap_or_default();
+        let mut query: Query = text.parse().map_err(BadRequest::Text)?;
         let status = given(params.status)
             .map(|name| Status::from_name(&name).ok_or(BadRequest::Status))
             .transpose()?;
+        let order = match given(params.order).as_deref() {
+            None | Some("newest") => Order::NewestFirst,
+            Some("oldest") => Order::OldestFirst,
+            Some(_) => return Err(BadRequest::Order),
+        };
         let cursor = |text: String| text.parse::<Cursor>().map_err(|_| BadRequest::Cursor);
         let page = match (given(params.older), given(params.newer)) {
             (None, None) => PageStart::First,
@@ -86,69 +99,106 @@ impl ListRequest {
             (None, Some(newer)) => PageStart::NewerThan(cursor(newer)?),
             (Some(_), Some(_)) => return Err(BadRequest::TwoCursors),
         };
-        Ok(Self { text, query, status, page })
+        let was = given(params.was).and_then(|name| Status::from_name(&name));
+        let is_loose = is_form;
+        if status != was {
+            query = with_status(&query, status)?;
+        }
+        Ok(Self { query, order, page, is_loose })
     }
 
-    /// The search text where it may be a whole id: typed alone, in one piece, and long enough for one.
+    /// Where to go instead, if the URL says it in another way than this site does.
+    pub(crate) fn canonical(&self) -> Option<String> {
+        self.is_loose.then(|| self.path(PageStart::First))
+    }
+
+    /// The search text where it may be a whole id: a bare word, alone, and long enough for one.
     pub(crate) fn possible_id(&self) -> Option<&str> {
         const ID_BYTES_MIN: usize = 8;
-        let text = self.text.as_deref().filter(|_| self.status.is_none() && self.page == PageStart::First)?;
+        let [Term { negated: false, condition: Condition::Text(value) }] = self.query.terms() else {
+            return None;
+        };
+        let text = Some(value.as_str()).filter(|_| self.page == PageStart::First)?;
         let one_piece = !text.chars().any(|character| character.is_whitespace() || character.is_control());
         (one_piece && text.len() >= ID_BYTES_MIN).then_some(text)
     }
 
-    pub(crate) fn search(&self, clock: &Clock) -> Result<Search, BadRequest> {
-        let statuses = self.status.and_then(|status| Statuses::new([status]));
-        let query = match statuses {
-            None => self.query.clone(),
-            Some(statuses) => self
-                .query
-                .with(Term::is(Condition::Status(statuses)))
-                .map_err(|fault| BadRequest::Text(SearchTextError { at: 1, fault }))?,
-        };
-        Ok(Search { clock: clock.of_search(), page: self.page, mails_max: PAGE_MAILS, ..Search::new(query) })
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
     }
 
-    fn is_filtered(&self) -> bool {
-        self.text.is_some() || self.status.is_some()
+    /// The place that somebody asks for what is newer than.
+    pub(crate) fn since(&self) -> Option<Cursor> {
+        match self.page {
+            PageStart::NewerThan(cursor) => Some(cursor),
+            PageStart::First | PageStart::OlderThan(_) => None,
+        }
     }
 
-    fn page_path(&self, page: PageStart) -> String {
-        list_path(self.text.as_deref(), self.status, page)
+    pub(crate) fn order(&self) -> Order {
+        self.order
     }
+
+    pub(crate) fn search(&self, clock: &Clock) -> Search {
+        Search {
+            page: self.page,
+            order: self.order,
+            mails_max: PAGE_MAILS,
+            clock: clock.for_search(),
+            ..Search::new(self.query.clone())
+        }
+    }
+
+    /// Whether this is the place where new mails appear.
+    fn is_newest(&self) -> bool {
+        self.page == PageStart::First && self.order == Order::NewestFirst
+    }
+
+    fn path(&self, page: PageStart) -> String {
+        list_path("/mails", &self.query, self.order, page)
+    }
+
+    fn of(&self, query: &Query) -> String {
+        list_path("/mails", query, self.order, PageStart::First)
+    }
+}
+
+/// The query with this state and no other one; with none, if there is none.
+fn with_status(query: &Query, status: Option<Status>) -> Result<Query, BadRequest> {
+    let other = |term: &&Term| term.negated || !matches!(term.condition, Condition::Status(_));
+    let terms = query.terms().iter().filter(other).cloned();
+    let status = Statuses::new(status).map(|statuses| Term::is(Condition::Status(statuses)));
+    Query::of(terms.chain(status)).map_err(|fault| BadRequest::Text(SearchTextError { at: 1, fault }))
 }
 
 /// The path of a list; it holds all that the list depends on.
-fn list_path(text: Option<&str>, status: Option<Status>, page: PageStart) -> String {
-    let mut path = "/mails".to_owned();
-    let mut separator = '?';
-    let mut add = |name: &str, value: &str| {
-        path.push(separator);
-        path.push_str(name);
-        path.push('=');
-        path.push_str(&text::url_encoded(value));
-        separator = '&';
-    };
-    if let Some(text) = text {
-        add("q", text);
+fn list_path(path: &str, query: &Query, order: Order, page: PageStart) -> String {
+    let mut parts = Vec::new();
+    if !query.is_empty() {
+        parts.push(format!("q={}", text::url_encoded(&query.to_string())));
     }
-    if let Some(status) = status {
-        add("status", status.name());
+    if order == Order::OldestFirst {
+        parts.push("order=oldest".to_owned());
     }
     match page {
         PageStart::First => {}
-        PageStart::OlderThan(cursor) => add("older", &cursor.to_string()),
-        PageStart::NewerThan(cursor) => add("newer", &cursor.to_string()),
+        PageStart::OlderThan(cursor) => parts.push(format!("older={cursor}")),
+        PageStart::NewerThan(cursor) => parts.push(format!("newer={cursor}")),
     }
-    path
+    if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
 }
 
-/// `/mails` with a search for this text.
-pub(super) fn search_path(text: &str) -> String {
-    // Quoted where it has a meaning in the language of the search. What is too long for it is cut, and then a part.
+/// `/mails` with a search for this condition.
+pub(super) fn condition_path(condition: Condition) -> String {
+    // One term that was made here is short enough.
+    let query = Query::of([Term::is(condition)]).unwrap_or_default();
+    list_path("/mails", &query, Order::NewestFirst, PageStart::First)
+}
+
+/// A text as a search takes it: what is too long for it is cut, and then a part.
+pub(super) fn searched(text: &str) -> Option<Value> {
     let part: String = text.chars().take(VALUE_CHARS_MAX).collect();
-    let term = Value::new(&part).ok().map(|value| Term::is(Condition::Text(value)).to_string());
-    list_path(term.as_deref(), None, PageStart::First)
+    Value::new(&part).ok()
 }
 
 /// The page.
@@ -159,9 +209,29 @@ pub(crate) struct ListPage {
     text: String,
     text_chars_max: usize,
     groups: Vec<StatusGroup>,
+    /// The state that is chosen among them.
+    was: &'static str,
+    chips: Vec<Chip>,
     now: String,
-    is_filtered: bool,
+    is_oldest_first: bool,
+    /// The same list, the other way round.
+    reversed: String,
+    /// `1,204 mails`, `about 1.2 million mails`; nothing where it is not known.
+    count: Option<String>,
+    csv: String,
+    ndjson: String,
+    /// Where to ask whether mails have come since, where they would appear on this very page.
+    news: Option<String>,
     content: Content,
+}
+
+/// A part of the search, and the list without it.
+struct Chip {
+    /// `not`, where it must not hold.
+    not: bool,
+    field: Option<&'static str>,
+    value: String,
+    without: String,
 }
 
 /// Choices of the filter that belong together.
@@ -179,7 +249,7 @@ struct StatusChoice {
 enum Content {
     Mails {
         rows: Vec<Row>,
-        newest: Option<String>,
+        first: Option<String>,
         newer: Option<String>,
         older: Option<String>,
         /// Until when the search has come, where its time was up.
@@ -189,24 +259,21 @@ enum Content {
     NothingFoundYet { looked_until: String, further: String },
     /// Nothing has ever been stored.
     NoMails,
-    /// The filters leave nothing.
-    NothingFound {
-        without_text: Option<String>,
-        without_status: Option<String>,
-        status_word: Option<&'static str>,
-    },
+    /// The search leaves nothing.
+    NothingFound,
     /// The place in the list has no mails on its far side (any more).
-    EndOfList { newest: String },
+    EndOfList { first: String },
 }
 
-struct Row {
-    path: String,
-    status: Label,
-    to: String,
-    subject: Option<String>,
-    template: Option<String>,
-    campaign: Option<String>,
-    sent: Moment,
+/// A mail in a list.
+pub(super) struct Row {
+    pub(super) path: String,
+    pub(super) status: Label,
+    pub(super) to: String,
+    pub(super) subject: Option<String>,
+    pub(super) template: Option<String>,
+    pub(super) campaign: Option<String>,
+    pub(super) sent: Moment,
 }
 
 /// Characters of a value in a row at most: one mail should not fill a phone.
@@ -217,7 +284,7 @@ fn in_a_row(value: &str) -> String {
 }
 
 impl Row {
-    fn new(mail: &MailSummary, clock: &Clock) -> Self {
+    pub(super) fn new(mail: &MailSummary, clock: &Clock) -> Self {
         let given =
             |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(in_a_row);
         Self {
@@ -233,46 +300,85 @@ impl Row {
 }
 
 impl ListPage {
-    pub(crate) fn new(request: &ListRequest, page: &MailPage, clock: &Clock) -> Self {
+    pub(crate) fn new(
+        request: &ListRequest,
+        page: &MailPage,
+        count: Option<MailCount>,
+        clock: &Clock,
+    ) -> Self {
+        let (query, order) = (&request.query, request.order);
+        let other = match order {
+            Order::NewestFirst => Order::OldestFirst,
+            Order::OldestFirst => Order::NewestFirst,
+        };
+        let export = |format| list_path(&format!("/mails/export/{format}"), query, order, PageStart::First);
+        let newest = page.mails.first().filter(|_| request.is_newest());
+        let chips = query.terms().iter().enumerate().map(|(place, term)| Chip {
+            not: term.negated,
+            field: term.condition.field(),
+            value: text::value(&term.condition.value()),
+            without: request.of(&query.without(place)),
+        });
         Self {
             frame: Frame::of("/mails", clock),
-            text: request.text.clone().unwrap_or_default(),
+            text: query.to_string(),
             text_chars_max: QUERY_CHARS_MAX,
-            groups: status_groups(request.status),
+            groups: status_groups(chosen_status(query)),
+            was: chosen_status(query).map_or("", Status::name),
+            chips: chips.collect(),
             now: clock.to_the_second(clock.now()),
-            is_filtered: request.is_filtered(),
+            is_oldest_first: order == Order::OldestFirst,
+            reversed: list_path("/mails", query, other, PageStart::First),
+            count: count.map(|count| {
+                let is_one = count == MailCount::Exactly(1);
+                format!("{count} {}", if is_one { "mail" } else { "mails" })
+            }),
+            csv: export("csv"),
+            ndjson: export("ndjson"),
+            news: newest
+                .map(|mail| list_path("/mails/new", query, order, PageStart::NewerThan(mail.cursor()))),
             content: content(request, page, clock),
         }
     }
 }
 
 fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
+    let path = |cursor: Option<Cursor>, start: fn(Cursor) -> PageStart| {
+        cursor.map(|cursor| request.path(start(cursor)))
+    };
+    let newer = path(page.newer, PageStart::NewerThan);
+    let older = path(page.older, PageStart::OlderThan);
     if !page.mails.is_empty() {
         return Content::Mails {
             rows: page.mails.iter().map(|mail| Row::new(mail, clock)).collect(),
-            newest: page.newer.map(|_| request.page_path(PageStart::First)),
-            newer: page.newer.map(|cursor| request.page_path(PageStart::NewerThan(cursor))),
-            older: page.older.map(|cursor| request.page_path(PageStart::OlderThan(cursor))),
+            first: (request.page != PageStart::First).then(|| request.path(PageStart::First)),
+            newer,
+            older,
             looked_until: page.looked_until.map(|until| clock.spoken(until)),
         };
     }
-    if let (Some(looked_until), Some(cursor)) = (page.looked_until, page.older) {
-        let further = request.page_path(PageStart::OlderThan(cursor));
+    let ahead = match request.order {
+        Order::NewestFirst => older,
+        Order::OldestFirst => newer,
+    };
+    if let (Some(looked_until), Some(further)) = (page.looked_until, ahead) {
         return Content::NothingFoundYet { looked_until: clock.spoken(looked_until), further };
     }
     if request.page != PageStart::First {
-        return Content::EndOfList { newest: request.page_path(PageStart::First) };
+        return Content::EndOfList { first: request.path(PageStart::First) };
     }
-    if !request.is_filtered() {
-        return Content::NoMails;
-    }
-    // Dropping the only filter is what "all mails" does.
-    let both = request.text.is_some() && request.status.is_some();
-    Content::NothingFound {
-        without_text: both.then(|| list_path(None, request.status, PageStart::First)),
-        without_status: both.then(|| list_path(request.text.as_deref(), None, PageStart::First)),
-        status_word: request.status.map(status_word),
-    }
+    if request.query.is_empty() { Content::NoMails } else { Content::NothingFound }
+}
+
+/// The state that the query asks for, where it is one.
+fn chosen_status(query: &Query) -> Option<Status> {
+    query.terms().iter().find_map(|term| match &term.condition {
+        Condition::Status(statuses) if !term.negated => match statuses.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 fn status_groups(selected: Option<Status>) -> Vec<StatusGroup> {
@@ -294,6 +400,23 @@ fn status_groups(selected: Option<Status>) -> Vec<StatusGroup> {
         group("On its way", &[Status::Queued, Status::Sent, Status::Delayed]),
         group("Never sent", &[Status::Rejected, Status::Failed]),
     ]
+}
+
+/// Says that mails have come since the page was made; a part of it, which scripts put in its place.
+#[derive(Template)]
+#[template(path = "news.html")]
+pub(crate) struct News {
+    count: usize,
+    or_more: bool,
+    path: String,
+}
+
+impl News {
+    /// Nothing where none have come.
+    pub(crate) fn new(request: &ListRequest, new: NewMails) -> Option<Self> {
+        let NewMails { count, or_more } = new;
+        (count > 0).then(|| Self { count, or_more, path: request.path(PageStart::First) })
+    }
 }
 
 #[cfg(test)]

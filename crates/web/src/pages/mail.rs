@@ -1,11 +1,19 @@
 //! One mail and what became of it.
 
 use aftersend_event::{RecipientState, Status};
-use aftersend_store::{Mail, Occurrence, Recipient, RecipientCounts, STORY_OCCURRENCES_MAX, Story};
+use aftersend_store::{
+    Mail, Occurrence, Recipient, RecipientCounts, RelatedMails, STORY_OCCURRENCES_MAX, Story,
+    search::query::Condition,
+};
 use askama::Template;
 use jiff::Timestamp;
 
-use super::{Frame, list::search_path};
+use super::{
+    Frame,
+    list::{Row, condition_path, searched},
+    recipient::recipient_path,
+    templates::template_path,
+};
 use crate::{
     clock::{self, Clock},
     json, sentence, smtp, text,
@@ -44,6 +52,15 @@ pub(crate) struct MailPage {
     any_folded: bool,
     any_automated: bool,
     occurrences_max: Option<usize>,
+    related: Vec<Related>,
+}
+
+/// Other mails that have something in common with this one.
+struct Related {
+    title: &'static str,
+    /// The path to all of them.
+    path: String,
+    mails: Vec<Row>,
 }
 
 /// What became of the mail for each of several recipients.
@@ -60,8 +77,8 @@ struct ShownRecipient {
     label: Label,
     since: Option<ShownTime>,
     unlisted: bool,
-    /// The path that finds the mails to this address.
-    search: String,
+    /// The path to all that is known of this address.
+    path: String,
 }
 
 struct ShownTime {
@@ -130,10 +147,10 @@ struct Said {
 }
 
 /// A link that was followed.
-struct Link {
-    text: String,
+pub(super) struct Link {
+    pub(super) text: String,
     /// Only for http and https: what runs or opens something else must never be one click away.
-    target: Option<String>,
+    pub(super) target: Option<String>,
 }
 
 struct Detail {
@@ -147,7 +164,7 @@ enum RawJson {
 }
 
 impl MailPage {
-    pub(crate) fn new(story: &Story, clock: &Clock) -> Self {
+    pub(crate) fn new(story: &Story, related: &RelatedMails, clock: &Clock) -> Self {
         let mail = &story.mail;
         let summary = &mail.summary;
         let subject = given(summary.subject.as_deref());
@@ -169,7 +186,32 @@ impl MailPage {
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
+            related: Related::all(mail, related, clock),
         }
+    }
+}
+
+impl Related {
+    fn all(mail: &Mail, related: &RelatedMails, clock: &Clock) -> Vec<Self> {
+        let summary = &mail.summary;
+        let campaign = summary.campaign_id.as_deref().and_then(searched).map(Condition::Campaign);
+        let kinds = [
+            ("To the same recipient", Some(recipient_path(&summary.to)), &related.by_recipient),
+            (
+                "Of the same template",
+                summary.template_name.as_deref().map(template_path),
+                &related.by_template,
+            ),
+            ("Of the same campaign", campaign.map(condition_path), &related.by_campaign),
+        ];
+        kinds
+            .into_iter()
+            .filter(|(.., mails)| !mails.is_empty())
+            .filter_map(|(title, path, mails)| {
+                let mails = mails.iter().map(|mail| Row::new(mail, clock)).collect();
+                Some(Self { title, path: path?, mails })
+            })
+            .collect()
     }
 }
 
@@ -207,7 +249,7 @@ impl ShownRecipient {
             label: recipient_label(recipient.state()),
             since,
             unlisted: !recipient.listed,
-            search: search_path(&recipient.address),
+            path: recipient_path(&recipient.address),
         }
     }
 }
@@ -218,15 +260,16 @@ fn given(value: Option<&str>) -> Option<String> {
 
 fn facts(mail: &Mail, clock: &Clock) -> Vec<Fact> {
     let summary = &mail.summary;
-    let search = |name, value: &str| Fact {
+    let leads = |name, value: &str, path: Option<String>| Fact {
         name,
         value: text::value(value),
-        kind: FactKind::Search(search_path(value)),
+        kind: path.map_or(FactKind::Text, FactKind::Search),
     };
     let plain = |name, value: &str| Fact { name, value: text::value(value), kind: FactKind::Text };
     let id = |name, value: &str| Fact { name, value: text::value(value), kind: FactKind::Id };
 
-    let mut facts = vec![search("To", &summary.to), plain("From", &summary.from)];
+    let mut facts =
+        vec![leads("To", &summary.to, Some(recipient_path(&summary.to))), plain("From", &summary.from)];
     let time = |name, time: Timestamp| Fact {
         name,
         value: clock.to_the_second(time),
@@ -235,8 +278,11 @@ fn facts(mail: &Mail, clock: &Clock) -> Vec<Fact> {
     facts.push(time("Sent", summary.sent_at));
     let others = mail.times.iter().filter(|(status, _)| *status != Status::Sent);
     facts.extend(others.map(|&(status, at)| time(time_name(status), at)));
-    facts.extend(summary.campaign_id.as_deref().map(|campaign| search("Campaign", campaign)));
-    facts.extend(summary.template_name.as_deref().map(|template| plain("Template", template)));
+    facts.extend(summary.campaign_id.as_deref().map(|campaign| {
+        leads("Campaign", campaign, searched(campaign).map(Condition::Campaign).map(condition_path))
+    }));
+    let template = summary.template_name.as_deref().filter(|template| !template.trim().is_empty());
+    facts.extend(template.map(|template| leads("Template", template, Some(template_path(template)))));
     facts.extend(mail.configuration_set.as_deref().map(|set| plain("Configuration set", set)));
     facts.extend(summary.aws_message_id.as_deref().map(|ses| id("SES id", ses)));
     if summary.aws_message_id.as_ref() != Some(&summary.message_id) {
@@ -353,7 +399,7 @@ fn said(occurrence: &Occurrence) -> Vec<Said> {
 }
 
 impl Link {
-    fn new(url: &str) -> Self {
+    pub(super) fn new(url: &str) -> Self {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let harmless = matches!(scheme.as_deref(), Some("http" | "https"));
         // A cut link would lead elsewhere, and one with hidden characters does not lead where it seems to.

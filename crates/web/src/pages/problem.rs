@@ -1,6 +1,6 @@
 //! The page for what can't be shown: what is wrong, and what to do now.
 
-use aftersend_store::QueryError;
+use aftersend_store::{BadBlock, FiguresError, QueryError, schema::MigrateError};
 use askama::Template;
 use axum::{
     http::StatusCode,
@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{Frame, answer, list::BadRequest};
-use crate::clock::NoSuchZone;
+use crate::{clock::NoSuchZone, period::NoPeriod};
 
 /// Something that can't be shown.
 pub(crate) struct Problem {
@@ -61,8 +61,7 @@ impl Problem {
     }
 
     /// 400 for a request that makes no sense.
-    #[expect(clippy::needless_pass_by_value, reason = "what is wrong ends as its page")]
-    pub(crate) fn bad_request(why: BadRequest) -> Self {
+    pub(crate) fn bad_request(why: &BadRequest) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             title: "This can’t be listed",
@@ -81,6 +80,16 @@ impl Problem {
         }
     }
 
+    /// 400 for a period that there is not.
+    pub(crate) fn no_period(why: NoPeriod) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "There is no such period",
+            sentences: vec![why.to_string()],
+            way_out: Some(WayOut { path: "/", text: "To the overview" }),
+        }
+    }
+
     /// 404 for a message that is not in quarantine.
     pub(crate) fn no_such_message() -> Self {
         Self {
@@ -91,6 +100,20 @@ impl Problem {
                     .to_owned(),
             ],
             way_out: Some(WayOut { path: "/quarantine", text: "To the quarantine" }),
+        }
+    }
+
+    /// 503 for a schema that can't be looked at.
+    pub(crate) fn schema(error: &MigrateError) -> Self {
+        tracing::error!(%error, "the schema could not be looked at");
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "The schema can’t be looked at",
+            sentences: vec![
+                format!("What happened: {}.", error.to_string().replace('`', "").trim_end_matches('.')),
+                "The command aftersend doctor tells what else is wrong.".to_owned(),
+            ],
+            way_out: Some(WayOut { path: "/feeds", text: "To the feeds" }),
         }
     }
 
@@ -105,6 +128,19 @@ impl Problem {
                 "Nothing was changed. Try again in a moment.".to_owned(),
             ],
             way_out: Some(WayOut { path: "/feeds", text: "To the feeds" }),
+        }
+    }
+
+    /// 400 for what can't be blocked.
+    pub(crate) fn no_block(why: &BadBlock) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "This can’t be blocked",
+            sentences: vec![
+                format!("What is wrong: {}.", why.to_string().replace('`', "")),
+                "Nothing was changed.".to_owned(),
+            ],
+            way_out: Some(WayOut { path: "/blocklist", text: "To the blocklist" }),
         }
     }
 
@@ -179,6 +215,27 @@ impl Problem {
         let what = error.to_string().replace('`', "");
         let sentences = vec![format!("What happened: {what}."), advice.to_owned()];
         Self { status: StatusCode::SERVICE_UNAVAILABLE, title, sentences, way_out: TO_LIST }
+    }
+}
+
+/// Figures that could not be counted.
+impl From<FiguresError> for Problem {
+    fn from(error: FiguresError) -> Self {
+        match error {
+            FiguresError::Query(QueryError::TimedOut) => {
+                let advice = "A shorter period is counted faster.";
+                let problem = Self::store(&QueryError::TimedOut);
+                let sentences = problem.sentences.into_iter().take(1).chain([advice.to_owned()]).collect();
+                Self { title: "Counting took too long", sentences, ..problem }
+            }
+            FiguresError::Query(error) => Self::store(&error),
+            FiguresError::TimeZone(_) | FiguresError::TooManyBuckets => Self {
+                status: StatusCode::BAD_REQUEST,
+                title: "This can’t be counted so",
+                sentences: vec![format!("What happened: {}.", error.to_string().replace('`', ""))],
+                way_out: Some(WayOut { path: "/zone", text: "To the choice of the time zone" }),
+            },
+        }
     }
 }
 

@@ -1,40 +1,109 @@
 //! The list of mails, and one of them.
 
-use aftersend_store::{Store, Story};
+use aftersend_store::{QueryError, Store, Story, search::ExportFormat};
 use axum::{
+    body::Body,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
+use futures_util::stream;
 use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    pages::{BadRequest, ListPage, ListRequest, MailPage, Params, Problem, answer},
+    pages::{BadRequest, ListPage, ListRequest, MailPage, News, Params, Problem, answer},
 };
 
 /// Bytes of an id at most: as much as the widest of the columns that hold one takes, and some.
 pub(super) const ID_BYTES_MAX: usize = 1_024;
 
-/// `GET /mails?q=…&status=…&older=…`
+/// Other mails of each kind that a mail's page shows.
+const RELATED_SHOWN: usize = 5;
+
+/// `GET /mails?q=…&order=…&older=…`
 pub(super) async fn list(
     State(store): State<Store>,
     clock: Clock,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(params) = params.map_err(|_| Problem::bad_request(BadRequest::Query))?;
-    let request = ListRequest::parse(params).map_err(Problem::bad_request)?;
+    let request = parse(params)?;
+    if let Some(path) = request.canonical() {
+        return Ok(Redirect::to(&path).into_response());
+    }
     if let Some(id) = request.possible_id()
         && let Some(found) = find(&store, id).await?
     {
         return Ok(to_mail(&found));
     }
-    let search = request.search(&clock).map_err(Problem::bad_request)?;
+    let search = request.search(&clock);
     let page = store.search(&search).await.map_err(|error| Problem::store(&error))?;
-    Ok(answer(StatusCode::OK, &ListPage::new(&request, &page, &clock)))
+    // A list without its length is better than none.
+    let count = store.count_mails(&search.query, &search.clock).await.ok();
+    Ok(answer(StatusCode::OK, &ListPage::new(&request, &page, count, &clock)))
+}
+
+/// `GET /mails/new?q=…&newer=…`: whether mails have come since, as a part of a page.
+pub(super) async fn news(
+    State(store): State<Store>,
+    clock: Clock,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let request = parse(params)?;
+    let Some(since) = request.since() else { return Err(Problem::bad_request(&BadRequest::Cursor)) };
+    let new = store.count_newer(request.query(), &clock.for_search(), since).await;
+    let new = new.map_err(|error| Problem::store(&error))?;
+    Ok(match News::new(&request, new) {
+        Some(news) => answer(StatusCode::OK, &news),
+        // htmx leaves the page as it is.
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// `GET /mails/export/{format}?q=…&order=…`: all mails that fit, sent as they are found.
+pub(super) async fn export(
+    State(store): State<Store>,
+    clock: Clock,
+    format: Result<Path<String>, PathRejection>,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let format = match format.as_deref().map(String::as_str) {
+        Ok("csv") => ExportFormat::Csv,
+        Ok("ndjson") => ExportFormat::Ndjson,
+        _ => return Err(Problem::no_such_page()),
+    };
+    let request = parse(params)?;
+    let mut export = store.export(request.query().clone(), clock.for_search(), request.order());
+    // The first part decides whether there is an answer at all; of later ones only the end can tell.
+    let first = export.next_batch().await.map_err(|error| Problem::store(&error))?;
+    let name =
+        format!("mails-{}.{}", clock.today(), if format == ExportFormat::Csv { "csv" } else { "ndjson" });
+    let headers = [
+        (header::CONTENT_TYPE, format.media_type().to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    let parts =
+        stream::try_unfold((export, Some(first), true), move |(mut export, ready, begins)| async move {
+            let mails = match ready {
+                Some(mails) => mails,
+                None => export.next_batch().await?,
+            };
+            let mut part = if begins { format.header().to_owned() } else { String::new() };
+            for mail in &mails {
+                format.write(mail, &mut part);
+            }
+            let more = !mails.is_empty();
+            Ok::<_, QueryError>((more || begins).then_some((part, (export, None, false))))
+        });
+    Ok((headers, Body::from_stream(parts)).into_response())
+}
+
+fn parse(params: Result<Query<Params>, QueryRejection>) -> Result<ListRequest, Problem> {
+    let Query(params) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
+    ListRequest::parse(params).map_err(|why| Problem::bad_request(&why))
 }
 
 /// `GET /mails/{uuid}`
@@ -50,7 +119,9 @@ pub(super) async fn mail(
     if found.mail.summary.uuid != uuid {
         return Ok(to_mail(&found));
     }
-    Ok(answer(StatusCode::OK, &MailPage::new(&found, &clock)))
+    // Its own story is what somebody came for; what is beside it may be missing.
+    let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
+    Ok(answer(StatusCode::OK, &MailPage::new(&found, &related, &clock)))
 }
 
 /// `GET /mails/by-id/{id}`: to the mail with this uuid, message id or SES id.

@@ -9,7 +9,7 @@ use axum::{
 use crate::{
     Site,
     clock::Clock,
-    pages::{FeedsPage, answer},
+    pages::{FeedsPage, Problem, SchemaPage, answer},
 };
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>
@@ -21,6 +21,12 @@ pub(super) async fn feeds(State(site): State<Site>, clock: Clock) -> Response {
     let (feeds, trouble) = (site.operation().feeds(), site.operation().database_trouble());
     let page = FeedsPage::new(&feeds, trouble.as_deref(), &readings, unread.as_deref(), &clock);
     answer(StatusCode::OK, &page)
+}
+
+/// `GET /schema`
+pub(super) async fn schema(State(site): State<Site>, clock: Clock) -> Result<Response, Problem> {
+    let findings = site.store().schema_findings().await.map_err(|error| Problem::schema(&error))?;
+    Ok(answer(StatusCode::OK, &SchemaPage::new(&findings, &clock)))
 }
 
 /// `GET /readyz`: whether mails can be shown and events be taken in, or why not, a line for each reason.

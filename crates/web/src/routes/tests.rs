@@ -84,6 +84,15 @@ impl TestSite {
         self.ask(request(Method::GET, path, "127.0.0.1:4100")).await
     }
 
+    /// The page that this path leads to, if need be by another.
+    async fn followed(&self, path: &str) -> Answer {
+        let answer = self.get(path).await;
+        match answer.headers.get(header::LOCATION) {
+            Some(location) => self.get(location.to_str().unwrap()).await,
+            None => answer,
+        }
+    }
+
     /// The path that this one redirects to.
     async fn redirected(&self, path: &str) -> String {
         let answer = self.get(path).await;
@@ -139,19 +148,6 @@ fn link(html: &str, rel: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_empty_database_says_how_to_get_events_in() {
-    let site = TestSite::new().await;
-    assert_eq!(site.redirected("/").await, "/mails");
-    let answer = site.get("/mails").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(
-        answer.body.contains("No mails yet") && answer.body.contains("aftersend demo"),
-        "{}",
-        answer.body
-    );
-}
-
-#[tokio::test]
 async fn a_mail_is_listed_found_and_told() {
     let site = TestSite::new().await;
     site.ingest(&[
@@ -165,7 +161,7 @@ async fn a_mail_is_listed_found_and_told() {
     assert_eq!(rows(&all).len(), 2);
     assert!(all.find("Your invoice").unwrap() < all.find("Your order").unwrap(), "newest first: {all}");
     for query in ["q=JANE@exam", "q=r+order", "status=delivered", "q=order&status=delivered&older="] {
-        let found = site.get(&format!("/mails?{query}")).await.body;
+        let found = site.followed(&format!("/mails?{query}")).await.body;
         assert_eq!(rows(&found), [rows(&all)[1]], "{query}");
     }
     assert_eq!(rows(&site.get("/mails?q=spring").await.body).len(), 2, "by campaign");
@@ -210,9 +206,9 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
         (0..120).map(|n| sent(&format!("ses-{n}"), "jane@example.com", "Hello", n / 7)).collect();
     site.ingest(&records).await;
 
-    let mut pages = vec![site.get("/mails?q=jane&status=sent").await.body];
+    let mut pages = vec![site.followed("/mails?q=jane&status=sent").await.body];
     while let Some(older) = link(pages.last().unwrap(), "next") {
-        assert!(older.starts_with("/mails?q=jane&status=sent&older="), "{older}");
+        assert!(older.starts_with("/mails?q=jane%20status%3Asent&older="), "{older}");
         pages.push(site.get(&older).await.body);
     }
     let sizes: Vec<_> = pages.iter().map(|page| rows(page).len()).collect();
@@ -286,6 +282,12 @@ async fn every_answer_carries_the_headers_that_guard_it() {
         "/feeds",
         "/readyz",
         "/metrics",
+        "/templates",
+        "/blocklist",
+        "/blocklist/export",
+        "/schema",
+        "/mails/export/csv",
+        "/recipients/jane%40example.com",
     ] {
         for host in ["127.0.0.1:4100", "evil.example"] {
             let headers = site.ask(request(Method::GET, path, host)).await.headers;
@@ -610,4 +612,133 @@ async fn parked_events_are_looked_at_and_dropped_by_mail() {
     assert!(site.get("/parked?id=m%2F1").await.body.contains("Nothing waits for this mail"));
     assert!(site.get("/parked").await.body.contains("<code>m2</code>"));
     assert_eq!(site.ask(posted("/parked/drop", "ids=x")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_empty_site_explains_how_to_begin() {
+    let site = TestSite::new().await;
+    let page = site.get("/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for expected in
+        ["Nothing has come in yet", "aftersend demo", "aws sns subscribe", "aftersend serve --queue-url"]
+    {
+        assert!(page.body.contains(expected), "{expected} is not in {}", page.body);
+    }
+    for path in ["/templates", "/templates/order", "/blocklist", "/recipients/jane%40example.com"] {
+        assert_eq!(site.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    site.ingest(&[sent("m1", "jane@example.com", "Hello", 0)]).await;
+    // Sent before the period: an overview without figures, and no first start.
+    let page = site.get("/?period=24h").await.body;
+    assert!(page.contains("No mail was sent in this period"), "{page}");
+}
+
+#[tokio::test]
+async fn figures_lead_to_the_mails_behind_them() {
+    let site = TestSite::new().await;
+    site.ingest(&[
+        sent("m1", "jane@example.com", "Hello", 0),
+        delivered("m1", "jane@example.com", "Hello", 0),
+        sent("m2", "joe@example.com", "Hello", 1),
+    ])
+    .await;
+    let page = site.get("/?from=2026-03-10&to=2026-03-10").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    let of_delivered =
+        page.body.split("href=\"").find(|rest| rest.starts_with("/mails?q=event%3Adelivery")).unwrap();
+    let path = of_delivered.split('"').next().unwrap().replace("&#38;", "&");
+    let list = site.get(&path).await.body;
+    assert_eq!(rows(&list).len(), 1, "{path}: {list}");
+    assert!(page.body.contains("<span class=\"tile-count\">2</span>"), "{}", page.body);
+    for (path, status) in [
+        ("/?period=8d", StatusCode::BAD_REQUEST),
+        ("/?from=x", StatusCode::BAD_REQUEST),
+        ("/?from=2026-03-10&to=2020-01-01", StatusCode::BAD_REQUEST),
+        ("/templates?sort=size", StatusCode::BAD_REQUEST),
+        ("/templates?skip=-1", StatusCode::BAD_REQUEST),
+        ("/templates?from=2026-03-10&to=2026-03-10&sort=time", StatusCode::OK),
+        ("/templates/no%2Fsuch?from=2026-03-10&to=2026-03-10", StatusCode::OK),
+    ] {
+        assert_eq!(site.get(path).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_are_blocked_and_freed_by_hand() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("m1", "jane@example.com", "Hello", 0)]).await;
+    let page = async || site.get("/recipients/Jane%40Example.com").await.body;
+    assert!(page().await.contains("Not blocked") && page().await.contains(">Hello<"), "{}", page().await);
+
+    let wanted = "address=Jane%40Example.com&reason=asked+for+it&until=2999-12-31";
+    let answer = site.ask(posted("/blocklist/add", wanted)).await;
+    assert_eq!(answer.headers[header::LOCATION], "/recipients/jane%40example.com?done=blocked");
+    assert!(page().await.contains("asked for it until 1 January 3000"), "{}", page().await);
+    let again =
+        site.ask(posted("/blocklist/add", "address=jane%40example.com&reason=x&until=2998-01-01")).await;
+    assert!(again.headers[header::LOCATION].to_str().unwrap().ends_with("done=held"));
+    for nonsense in
+        ["address=jane&reason=x", "address=a%40b&reason=", "address=a%40b&reason=x&until=x", "reason=x"]
+    {
+        let answer = site.ask(posted("/blocklist/add", nonsense)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{nonsense}");
+    }
+
+    let lines = "lines=email,reason,expires_at%0Ajoe%40example.com,%3Dformula,%0Anobody%0A";
+    let answer = site.ask(posted("/blocklist/import", lines)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.body.contains("1 added") && answer.body.contains("line 3: "), "{}", answer.body);
+    let export = site.get("/blocklist/export").await;
+    assert_eq!(export.headers[header::CONTENT_TYPE], "text/csv; charset=utf-8");
+    let expected = "email,reason,expires_at\r\n\
+                    jane@example.com,asked for it,3000-01-01T00:00:00Z\r\n\
+                    joe@example.com,'=formula,\r\n";
+    assert_eq!(export.body, expected);
+
+    let answer = site.ask(posted("/blocklist/remove", "address=jane%40example.com")).await;
+    assert_eq!(answer.headers[header::LOCATION], "/recipients/jane%40example.com?done=unblocked");
+    let list = site.get("/blocklist").await.body;
+    assert!(list.contains("joe@example.com") && !list.contains("jane@example.com"), "{list}");
+    assert!(site.get("/blocklist?q=zebra").await.body.contains("No such address is blocked"));
+}
+
+#[tokio::test]
+async fn new_mails_are_announced_and_all_are_exported() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("m1", "jane@example.com", "=1+1", 0)]).await;
+    let list = site.get("/mails?q=jane").await.body;
+    let news = list.split("hx-get=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+    assert_eq!(site.get(&news).await.status, StatusCode::NO_CONTENT);
+    site.ingest(&[sent("m2", "jane@example.com", "Hello", 1), sent("m3", "joe@example.com", "Hello", 1)])
+        .await;
+    let told = site.get(&news).await.body;
+    assert!(told.contains("href=\"/mails?q=jane\">1 new mail</a>"), "{told}");
+    assert_eq!(site.get("/mails/new").await.status, StatusCode::BAD_REQUEST);
+
+    let csv = site.get("/mails/export/csv?q=jane").await;
+    assert_eq!(csv.headers[header::CONTENT_TYPE], "text/csv; charset=utf-8; header=present");
+    let disposition = csv.headers[header::CONTENT_DISPOSITION].to_str().unwrap();
+    assert!(disposition.starts_with("attachment; filename=\"mails-"), "{disposition}");
+    assert_eq!(csv.body.lines().count(), 3, "{}", csv.body);
+    assert!(csv.body.contains(",\"'=1+1\","), "{}", csv.body);
+    let ndjson = site.get("/mails/export/ndjson?order=oldest").await.body;
+    assert_eq!(ndjson.lines().count(), 3, "{ndjson}");
+    assert!(ndjson.lines().next().unwrap().contains("\"=1+1\""), "{ndjson}");
+    assert_eq!(site.get("/mails/export/xlsx").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_schema_is_told_at_any_step() {
+    let site = TestSite::new().await;
+    let page = site.get("/schema").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("has every step, and is as they made it"), "{}", page.body);
+    let site = TestSite::without_tables().await;
+    let page = site.get("/schema").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(
+        page.body.contains("aftersend migrate up") && page.body.contains("not there yet"),
+        "{}",
+        page.body
+    );
 }

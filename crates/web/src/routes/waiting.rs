@@ -57,7 +57,7 @@ pub(super) struct Params {
 }
 
 fn read<T>(params: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    params.map(|Query(params)| params).map_err(|_| Problem::bad_request(BadRequest::Query))
+    params.map(|Query(params)| params).map_err(|_| Problem::bad_request(&BadRequest::Query))
 }
 
 /// `GET /quarantine?before=…`
@@ -68,7 +68,7 @@ pub(super) async fn quarantine(
 ) -> Result<Response, Problem> {
     let params = read(params)?;
     let before = params.before.map(|uuid| uuid.parse::<Uuid>()).transpose();
-    let before = before.map_err(|_| Problem::bad_request(BadRequest::Cursor))?;
+    let before = before.map_err(|_| Problem::bad_request(&BadRequest::Cursor))?;
     let listed = store.list_quarantine(&QuarantineFilter::default(), before, QUARANTINE_PAGE_MESSAGES).await;
     let page = listed.map_err(|error| Problem::store(&error))?;
     let notice = params.done.map(Done::notice);
@@ -125,7 +125,7 @@ pub(super) async fn parked(
 ) -> Result<Response, Problem> {
     let params = read(params)?;
     let before = match &params.before {
-        Some(text) => Some(parked_cursor(text).ok_or_else(|| Problem::bad_request(BadRequest::Cursor))?),
+        Some(text) => Some(parked_cursor(text).ok_or_else(|| Problem::bad_request(&BadRequest::Cursor))?),
         None => None,
     };
     let id = params.id.filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX && !id.contains('\0'));

@@ -2,7 +2,7 @@ use super::*;
 use crate::sample::{bounce, clock, concerning, occurrence, recipient, story};
 
 fn rendered(story: &Story) -> String {
-    MailPage::new(story, &clock()).render().unwrap()
+    MailPage::new(story, &RelatedMails::default(), &clock()).render().unwrap()
 }
 
 fn click(url: &str) -> Occurrence {
@@ -147,8 +147,8 @@ fn facts_name_the_ids_and_find_others_alike() {
     let mut story = story("sent", vec![]);
     let html = rendered(&story);
     assert!(html.contains("No event of this mail has been stored."), "{html}");
-    assert!(html.contains("<a href=\"/mails?q=jane%40example.com\""), "{html}");
-    assert!(html.contains("<a href=\"/mails?q=orders-2016\""), "{html}");
+    assert!(html.contains("<a href=\"/recipients/jane%40example.com\""), "{html}");
+    assert!(html.contains("<a href=\"/mails?q=campaign%3Aorders-2016\""), "{html}");
     assert!(!html.contains("Message id"), "the same id twice helps nobody: {html}");
     story.mail.summary.message_id = "pk_1".into();
     story.truncated = true;
@@ -175,7 +175,7 @@ fn each_recipient_stands_with_its_state_and_all_are_counted() {
     let html = rendered(&several);
     for expected in [
         "Recipients <span class=\"aside\">1 of 3 delivered, 1 bounced, 1 without news</span>",
-        "<a href=\"/mails?q=bob%40example.com\" title=\"Find mails to this address\"><bdi>bob@example.com</bdi></a>",
+        "<a href=\"/recipients/bob%40example.com\" title=\"All about this address\"><bdi>bob@example.com</bdi></a>",
         "<time datetime=\"2016-10-19T23:21:04.133Z\">19 October 2016, 23:21:04 UTC</time>",
         ">forward</abbr></p>",
         "It enters no count and is not blocked.",

@@ -1,0 +1,43 @@
+use super::*;
+use crate::sample::clock;
+
+fn block(address: &str) -> Block {
+    let at = "2016-10-19T23:25:00Z".parse().unwrap();
+    Block {
+        address: address.to_owned(),
+        reason: "hard_bounce".to_owned(),
+        expires_at: None,
+        holds: true,
+        user: None,
+        inserted_at: at,
+        updated_at: at,
+    }
+}
+
+#[test]
+fn the_list_leads_on_with_its_search() {
+    let page = BlocklistPage {
+        blocks: vec![block("a&b@example.com"), block("<script>@example.com")],
+        after: Some("a&b@example.com".to_owned()),
+    };
+    let html = BlocklistListPage::new(&page, Some("a&b"), true, None, None, &clock()).render().unwrap();
+    assert!(html.contains("href=\"/blocklist?q=a%26b&#38;after=a%26b%40example.com\""), "{html}");
+    assert!(
+        html.contains("href=\"/recipients/a%26b%40example.com\"") && !html.contains("<script>"),
+        "{html}"
+    );
+    assert!(html.contains("for good"), "{html}");
+}
+
+#[test]
+fn an_import_tells_its_first_faults_and_counts_the_rest() {
+    let mut imported = Imported { added: 3, ..Imported::default() };
+    for line in 1..=25 {
+        imported.fault(format!("line {line}: <no> address"));
+    }
+    let page = BlocklistPage::default();
+    let html = BlocklistListPage::new(&page, None, true, None, Some(imported), &clock()).render().unwrap();
+    assert!(html.contains("3 added, 0 strengthened"), "{html}");
+    assert_eq!(html.matches("&#60;no&#62; address").count(), 20);
+    assert!(html.contains("And 5 more lines"), "{html}");
+}

@@ -1,0 +1,293 @@
+//! What pages of figures have in common: the choice of a period, large figures, a chart, rows of what is worst.
+
+use aftersend_store::{
+    DomainFigures, Figures, Overview, Rate,
+    search::query::{Condition, EventKind, Value},
+};
+
+use crate::{
+    chart::{Chart, Series},
+    clock::Clock,
+    numbers::{change, grouped, percentage, points},
+    period::{Choice, PeriodChoice},
+    text,
+};
+
+/// The paths of the files that a moving chart needs.
+pub(super) struct ChartAssets {
+    pub(super) script: String,
+    pub(super) style: String,
+}
+
+impl ChartAssets {
+    pub(super) fn new() -> Self {
+        Self { script: crate::assets::path("uplot.js"), style: crate::assets::path("uplot.css") }
+    }
+}
+
+/// The choice of a period.
+pub(super) struct Periods {
+    /// The page that the choice is for.
+    pub(super) path: String,
+    /// The part of an address that names the period.
+    pub(super) query: String,
+    pub(super) usual: Vec<PeriodLink>,
+    /// The range's days where one was chosen, for its fields.
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) name: String,
+    pub(super) is_range: bool,
+}
+
+pub(super) struct PeriodLink {
+    pub(super) path: String,
+    pub(super) name: String,
+    pub(super) is_chosen: bool,
+}
+
+impl Periods {
+    pub(super) fn new(path: &str, choice: &PeriodChoice, clock: &Clock) -> Self {
+        let usual = Choice::USUAL.map(|usual| PeriodLink {
+            path: format!("{path}?{}", usual.query()),
+            name: usual.name(),
+            is_chosen: usual == choice.choice,
+        });
+        let (from, to) = match choice.choice {
+            Choice::Range(from, to) => (from.to_string(), to.to_string()),
+            Choice::Day | Choice::Days(_) => (String::new(), clock.today().to_string()),
+        };
+        let is_range = matches!(choice.choice, Choice::Range(..));
+        let query = choice.choice.query();
+        Self {
+            path: path.to_owned(),
+            query,
+            usual: usual.into(),
+            from,
+            to,
+            name: choice.choice.name(),
+            is_range,
+        }
+    }
+}
+
+/// One figure, large.
+pub(super) struct Tile {
+    pub(super) name: &'static str,
+    pub(super) tone: &'static str,
+    pub(super) count: String,
+    /// The mails behind it.
+    pub(super) path: String,
+    pub(super) rate: Option<String>,
+    /// What the rate is a part of.
+    pub(super) rate_of: &'static str,
+    /// How it changed against the period before.
+    pub(super) change: Option<String>,
+    pub(super) besides: Option<String>,
+}
+
+/// A chart, drawn and as a table.
+pub(super) struct ShownChart {
+    pub(super) svg: String,
+    pub(super) json: String,
+    pub(super) is_empty: bool,
+    pub(super) legend: Vec<(&'static str, &'static str)>,
+    pub(super) rows: Vec<(String, Vec<String>)>,
+}
+
+impl ShownChart {
+    pub(super) fn new(overview: &Overview, choice: &PeriodChoice, clock: &Clock) -> Self {
+        let values = |value: fn(&Figures) -> u64| {
+            overview.series.iter().map(|bucket| value(&bucket.figures)).collect::<Vec<_>>()
+        };
+        let series = vec![
+            Series { name: "Sent", tone: "neutral", bars: true, values: values(|figures| figures.sent) },
+            Series {
+                name: "Delivered",
+                tone: "delivered",
+                bars: false,
+                values: values(|figures| figures.delivered),
+            },
+            Series { name: "Opened", tone: "opened", bars: false, values: values(|figures| figures.opened) },
+            Series {
+                name: "Clicked",
+                tone: "clicked",
+                bars: false,
+                values: values(|figures| figures.clicked),
+            },
+            Series { name: "Bounced", tone: "bounced", bars: false, values: values(Figures::bounced) },
+        ];
+        let chart = Chart {
+            times: overview.series.iter().map(|bucket| bucket.from.as_second()).collect(),
+            names: overview.series.iter().map(|bucket| choice.bucket_name(bucket.from, clock)).collect(),
+            series,
+        };
+        let row = |place: usize| chart.series.iter().map(|series| grouped(series.values[place])).collect();
+        Self {
+            svg: chart.svg(),
+            json: chart.json(),
+            is_empty: chart.is_empty(),
+            legend: chart.series.iter().map(|series| (series.name, series.tone)).collect(),
+            rows: chart.names.iter().enumerate().map(|(place, name)| (name.clone(), row(place))).collect(),
+        }
+    }
+}
+
+/// A template or a domain, and what harm it does.
+pub(super) struct WorstRow {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) sent: String,
+    pub(super) bounced: String,
+    pub(super) bounced_path: String,
+    pub(super) complained: String,
+}
+
+/// The six figures, of all mails or of a template's.
+pub(super) fn tiles(overview: &Overview, choice: &PeriodChoice, template: Option<&str>) -> Vec<Tile> {
+    let (now, before) = (&overview.figures, &overview.before);
+    let rates = now.rates(&overview.seen, overview.period);
+    let rates_before = before.rates(&overview.seen, overview.period.before());
+    let of_template = || template.and_then(|name| Value::new(name).ok()).map(Condition::Template);
+    let path = |kind: Option<EventKind>| {
+        choice.mails_path(of_template().into_iter().chain(kind.map(|kind| Condition::Event(kind, None))))
+    };
+    let tile = |name, tone, count: u64, kind, rate: Rate, rate_before: Rate, rate_of| Tile {
+        name,
+        tone,
+        count: if rate == Rate::Unknown { "–".to_owned() } else { grouped(count) },
+        path: path(Some(kind)),
+        rate: Some(percentage(rate)),
+        rate_of,
+        change: points(rate_before, rate),
+        besides: None,
+    };
+    let machines = |count: u64, what: &str| {
+        (count > 0).then(|| format!("and {} {what} by machines alone", grouped(count)))
+    };
+    let bounced = now.bounced();
+    vec![
+        Tile {
+            name: "Sent",
+            tone: "neutral",
+            count: grouped(now.sent),
+            path: path(None),
+            rate: None,
+            rate_of: "recipients",
+            change: change(before.sent, now.sent),
+            besides: (now.mails != now.sent).then(|| format!("in {} mails", grouped(now.mails))),
+        },
+        tile(
+            "Delivered",
+            "delivered",
+            now.delivered,
+            EventKind::Delivery,
+            rates.delivery,
+            rates_before.delivery,
+            "of sent",
+        ),
+        Tile {
+            besides: (now.hard_bounced > 0 && now.hard_bounced < bounced)
+                .then(|| format!("{} of them for good", grouped(now.hard_bounced))),
+            ..tile(
+                "Bounced",
+                "bounced",
+                bounced,
+                EventKind::Bounce,
+                rates.bounce,
+                rates_before.bounce,
+                "of sent",
+            )
+        },
+        tile(
+            "Complained",
+            "complained",
+            now.complained,
+            EventKind::Complaint,
+            rates.complaint,
+            rates_before.complaint,
+            "of delivered",
+        ),
+        Tile {
+            besides: machines(now.machine_opened, "opened"),
+            ..tile(
+                "Opened",
+                "opened",
+                now.opened,
+                EventKind::Open,
+                rates.open,
+                rates_before.open,
+                "of delivered mails",
+            )
+        },
+        Tile {
+            besides: machines(now.machine_clicked, "clicked"),
+            ..tile(
+                "Clicked",
+                "clicked",
+                now.clicked,
+                EventKind::Click,
+                rates.click,
+                rates_before.click,
+                "of delivered mails",
+            )
+        },
+    ]
+}
+
+/// What else became of mails, where anything did.
+pub(super) fn notes(overview: &Overview) -> Vec<String> {
+    let figures = &overview.figures;
+    let notes = [
+        (figures.delayed, "was put off at least once", "were put off at least once"),
+        (
+            figures.not_tried,
+            "was not tried by SES, being on a suppression list",
+            "were not tried by SES, being on a suppression list",
+        ),
+        (
+            figures.rejected,
+            "was rejected by SES and is not among the sent",
+            "were rejected by SES and are not among the sent",
+        ),
+        (
+            figures.failed,
+            "could not be rendered from its template and is not among the sent",
+            "could not be rendered from their template and are not among the sent",
+        ),
+        (
+            figures.possibly_complained,
+            "may have complained: the provider named everyone at the domain",
+            "may have complained: their provider named everyone at their domain",
+        ),
+    ];
+    notes
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, several)| format!("{} {}", grouped(count), if count == 1 { one } else { several }))
+        .collect()
+}
+
+pub(super) fn of_domain(domain: &DomainFigures, choice: &PeriodChoice) -> WorstRow {
+    let condition = || Value::new(&domain.domain).ok().map(Condition::Domain);
+    WorstRow {
+        name: text::value(&domain.domain),
+        path: choice.mails_path(condition()),
+        sent: grouped(domain.sent),
+        bounced: harm(domain.bounced, domain.sent),
+        bounced_path: choice
+            .mails_path(condition().into_iter().chain([Condition::Event(EventKind::Bounce, None)])),
+        complained: harm(domain.complained, domain.delivered),
+    }
+}
+
+/// `12 (3.4 %)`
+pub(super) fn harm(count: u64, of: u64) -> String {
+    if count == 0 {
+        "0".to_owned()
+    } else {
+        format!("{} ({})", grouped(count), percentage(Rate::Of { count, of }))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

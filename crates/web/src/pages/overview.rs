@@ -1,0 +1,175 @@
+//! A period at a glance.
+
+use aftersend_store::{
+    Alarm, BounceReason, DomainFigures, Overview, TemplateFigures,
+    search::query::{Condition, EventKind, Value},
+};
+use askama::Template;
+
+use super::{
+    Frame,
+    figures::{ChartAssets, Periods, ShownChart, Tile, WorstRow, harm, notes, of_domain, tiles},
+    templates::template_path,
+};
+use crate::{
+    clock::Clock,
+    numbers::{grouped, percentage},
+    period::PeriodChoice,
+    text,
+    words::bounce_meaning,
+};
+
+/// Rows of each list of what is worst.
+pub(crate) const WORST_SHOWN: usize = 5;
+
+/// What the page is made from.
+pub(crate) struct Glance<'a> {
+    pub(crate) overview: &'a Overview,
+    pub(crate) alarms: &'a [Alarm],
+    pub(crate) templates: &'a [TemplateFigures],
+    pub(crate) domains: &'a [DomainFigures],
+    pub(crate) reasons: &'a [BounceReason],
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(crate) struct OverviewPage {
+    frame: Frame,
+    chart_assets: ChartAssets,
+    periods: Periods,
+    alarms: Vec<ShownAlarm>,
+    tiles: Vec<Tile>,
+    /// What the figures leave out, or say besides.
+    notes: Vec<String>,
+    chart: ShownChart,
+    templates: Vec<WorstRow>,
+    domains: Vec<WorstRow>,
+    reasons: Vec<ReasonRow>,
+}
+
+struct ShownAlarm {
+    sentence: String,
+    path: String,
+    link: &'static str,
+}
+
+struct ReasonRow {
+    meaning: String,
+    code: Option<String>,
+    count: String,
+    path: String,
+}
+
+impl OverviewPage {
+    pub(crate) fn new(glance: &Glance<'_>, choice: &PeriodChoice, clock: &Clock) -> Self {
+        let Glance { overview, alarms, templates, domains, reasons } = *glance;
+        Self {
+            frame: Frame::of("/", clock),
+            chart_assets: ChartAssets::new(),
+            periods: Periods::new("/", choice, clock),
+            alarms: alarms.iter().map(|alarm| ShownAlarm::new(alarm, choice, clock)).collect(),
+            tiles: tiles(overview, choice, None),
+            notes: notes(overview),
+            chart: ShownChart::new(overview, choice, clock),
+            templates: templates.iter().filter_map(|template| of_template(template, choice)).collect(),
+            domains: domains.iter().map(|domain| of_domain(domain, choice)).collect(),
+            reasons: reasons.iter().map(|reason| ReasonRow::new(reason, choice)).collect(),
+        }
+    }
+}
+
+impl ShownAlarm {
+    fn new(alarm: &Alarm, choice: &PeriodChoice, clock: &Clock) -> Self {
+        let events = |kind| choice.mails_path([Condition::Event(kind, None)]);
+        match *alarm {
+            Alarm::Bounces(rate) => Self {
+                sentence: format!(
+                    "{} of the mail of this period bounced for good. From 5 % on, SES reviews an account; from 10 % \
+                     on, it may stop it from sending.",
+                    percentage(rate)
+                ),
+                path: choice.mails_path([Condition::Event(EventKind::Bounce, None)]),
+                link: "The mails that bounced",
+            },
+            Alarm::Complaints(rate) => Self {
+                sentence: format!(
+                    "{} of those who got mail in this period called it spam. From 0.1 % on, SES reviews an account; \
+                     from 0.5 % on, it may stop it from sending.",
+                    percentage(rate)
+                ),
+                path: events(EventKind::Complaint),
+                link: "The mails complained of",
+            },
+            Alarm::Silence(silence) => Self {
+                sentence: format!(
+                    "{} mails were sent since anything was heard of what became of them, {}.",
+                    grouped(silence.mails_since),
+                    clock.ago(silence.last_event_at)
+                ),
+                path: "/feeds".to_owned(),
+                link: "How the feeds are",
+            },
+            Alarm::Parked(parked) => Self {
+                sentence: format!(
+                    "{}{}.",
+                    match parked.events {
+                        1 => "1 event waits for its mail for longer than it should".to_owned(),
+                        events => {
+                            format!(
+                                "{} events wait for their mail for longer than they should",
+                                grouped(events)
+                            )
+                        }
+                    },
+                    parked
+                        .oldest_received_at
+                        .map_or_else(String::new, |at| format!("; the oldest came {}", clock.ago(at)))
+                ),
+                path: "/parked".to_owned(),
+                link: "What is parked",
+            },
+            Alarm::Quarantine { messages, oldest_received_at } => Self {
+                sentence: format!(
+                    "{} {} in quarantine; the oldest came {}.",
+                    grouped(messages),
+                    if messages == 1 { "message" } else { "messages" },
+                    clock.ago(oldest_received_at)
+                ),
+                path: "/quarantine".to_owned(),
+                link: "Look at them",
+            },
+        }
+    }
+}
+
+/// Nothing for mails of no template: the list can't be told to search for them.
+fn of_template(template: &TemplateFigures, choice: &PeriodChoice) -> Option<WorstRow> {
+    let name = template.name.as_deref()?;
+    let condition = Value::new(name).ok().map(Condition::Template);
+    Some(WorstRow {
+        name: text::value(name),
+        path: choice.path(&template_path(name)),
+        sent: grouped(template.figures.sent),
+        bounced: harm(template.figures.bounced(), template.figures.sent),
+        bounced_path: choice
+            .mails_path(condition.into_iter().chain([Condition::Event(EventKind::Bounce, None)])),
+        complained: harm(template.figures.complained, template.figures.delivered),
+    })
+}
+
+impl ReasonRow {
+    fn new(reason: &BounceReason, choice: &PeriodChoice) -> Self {
+        let by = reason.subtype.as_deref().or(reason.kind.as_deref());
+        let condition = by.and_then(|by| Value::new(by).ok()).map(Condition::Bounce);
+        Self {
+            meaning: bounce_meaning(reason.kind.as_deref(), reason.subtype.as_deref()),
+            code: reason.code.as_deref().map(text::value),
+            count: grouped(reason.bounces),
+            path: choice.mails_path(condition.into_iter().chain([Condition::Event(EventKind::Bounce, None)])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

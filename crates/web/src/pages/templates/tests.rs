@@ -1,0 +1,69 @@
+use super::{
+    super::figures::tests::{clock, overview, week},
+    *,
+};
+
+fn template(name: &str) -> TemplateFigures {
+    TemplateFigures {
+        name: Some(name.to_owned()),
+        figures: overview().figures,
+        median_to_open_s: Some(2_400.0),
+        last_opened_at: None,
+        last_clicked_at: None,
+    }
+}
+
+#[test]
+fn the_table_can_be_sorted_and_paged() {
+    let page = TemplatePage { templates: vec![template("<b>")], all: 120, truncated: false };
+    let trend = TemplateTrend { name: "<b>".to_owned(), series: overview().series };
+    let page =
+        TemplatesPage::new(&page, &[trend], TemplateOrder::Bounced, 50, &overview().seen, &week(), &clock());
+    let html = page.render().unwrap().replace('\u{a0}', " ");
+    for expected in [
+        "<bdi>&#60;b&#62;</bdi>",
+        "href=\"/templates/%3Cb%3E?period=7d\"",
+        "aria-sort=\"descending\"><a href=\"/templates?period=7d&#38;sort=bounced\">Bounced</a>",
+        "href=\"/templates?period=7d&#38;sort=time\"",
+        "rel=\"prev\" href=\"/templates?period=7d&#38;sort=bounced\"",
+        "rel=\"next\" href=\"/templates?period=7d&#38;sort=bounced&#38;skip=51\"",
+        "51 to 51 of 120",
+        "40 min",
+        "<td class=\"number\">unknown</td>",
+        "+ 10.0 %</abbr>",
+        "<svg class=\"spark",
+    ] {
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+    assert_eq!(html.matches("aria-sort").count(), 1);
+}
+
+#[test]
+fn orders_are_read_as_they_are_written() {
+    for (name, by, _) in ORDERS {
+        assert_eq!(order(name), Some(by));
+        assert_eq!(order_name(by), name);
+    }
+    assert_eq!(order("size"), None);
+}
+
+#[test]
+fn a_templates_links_lead_only_where_they_may() {
+    let link = |link: Option<&str>| LinkFigures {
+        link: link.map(str::to_owned),
+        mails: 3,
+        clicks: 1_500,
+        machine_clicks: 2,
+    };
+    let links = [link(Some("https://example.com/a?b")), link(Some("javascript:alert(1)")), link(None)];
+    let name = "a/b \u{202E}c";
+    let page = OneTemplatePage::new(&template(name), name, &overview(), &links, &[], &week(), &clock());
+    let html = page.render().unwrap();
+    assert!(
+        html.contains("<a href=\"https://example.com/a?b\" rel=\"noopener noreferrer nofollow\">"),
+        "{html}"
+    );
+    assert!(!html.contains("href=\"javascript"), "{html}");
+    assert!(html.contains("a/b ⟨U+202E⟩c") && html.contains("1,500"), "{html}");
+    assert!(html.contains("action=\"/templates/a%2Fb%20%E2%80%AEc\""), "{html}");
+}

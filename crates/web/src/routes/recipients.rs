@@ -1,0 +1,216 @@
+//! Addresses: one of them, and those that are blocked.
+
+use aftersend_store::{
+    BlockLineError, BlockLines, Blocked, BlocklistQuery, CSV_HEADER, Cursor, NewBlock, QueryError, Store,
+    csv_line,
+};
+use axum::{
+    Form,
+    body::Body,
+    extract::{
+        Path, Query, State,
+        rejection::{FormRejection, PathRejection, QueryRejection},
+    },
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use futures_util::stream;
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::{
+    clock::Clock,
+    pages::{
+        BLOCKLIST_PAGE_BLOCKS, BadRequest, BlocklistListPage, Imported, Notice, Problem,
+        RECIPIENT_PAGE_MAILS, RecipientPage, answer,
+    },
+    text,
+};
+
+/// Bytes of an address at most: what the widest column takes.
+const ADDRESS_BYTES_MAX: usize = 2_600;
+
+/// Blocks of one part of an export.
+const EXPORT_BLOCKS: usize = 1_000;
+
+/// What a page is told of the change that led to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Done {
+    Blocked,
+    Held,
+    Unblocked,
+    Unknown,
+}
+
+impl Done {
+    fn notice(self) -> Notice {
+        match self {
+            Self::Blocked => Notice::good("The address is blocked."),
+            Self::Held => {
+                Notice::good("The address was blocked already, for as long at least; nothing was changed.")
+            }
+            Self::Unblocked => Notice::good("The address is off the blocklist."),
+            Self::Unknown => Notice::bad("The address was not on the blocklist."),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Params {
+    q: Option<String>,
+    after: Option<String>,
+    older: Option<String>,
+    done: Option<Done>,
+}
+
+fn read(params: Result<Query<Params>, QueryRejection>) -> Result<Params, Problem> {
+    params.map(|Query(params)| params).map_err(|_| Problem::bad_request(&BadRequest::Query))
+}
+
+/// `GET /recipients/{address}?older=…`
+pub(super) async fn recipient(
+    State(store): State<Store>,
+    clock: Clock,
+    address: Result<Path<String>, PathRejection>,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Path(address) = address.map_err(|_| Problem::no_such_page())?;
+    if address.len() > ADDRESS_BYTES_MAX || address.trim().is_empty() {
+        return Err(Problem::no_such_page());
+    }
+    let params = read(params)?;
+    let older = params.older.map(|cursor| cursor.parse::<Cursor>()).transpose();
+    let older = older.map_err(|_| Problem::bad_request(&BadRequest::Cursor))?;
+    let report = store.find_address(&address).await?;
+    let mails = store.list_mails_to(&address, older, RECIPIENT_PAGE_MAILS).await;
+    let mails = mails.map_err(|error| Problem::store(&error))?;
+    let notice = params.done.map(Done::notice);
+    Ok(answer(StatusCode::OK, &RecipientPage::new(&report, &mails, older.is_none(), notice, &clock)))
+}
+
+/// `GET /blocklist?q=…&after=…`
+pub(super) async fn blocklist(
+    State(store): State<Store>,
+    clock: Clock,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let params = read(params)?;
+    page(&store, params, None, &clock).await
+}
+
+async fn page(
+    store: &Store,
+    params: Params,
+    imported: Option<Imported>,
+    clock: &Clock,
+) -> Result<Response, Problem> {
+    let text = params.q.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let is_first = params.after.is_none();
+    let query = BlocklistQuery {
+        text,
+        after: params.after,
+        blocks_max: BLOCKLIST_PAGE_BLOCKS,
+        ..BlocklistQuery::default()
+    };
+    let page = store.list_blocklist(&query).await.map_err(|error| Problem::store(&error))?;
+    let notice = params.done.map(Done::notice);
+    let text = query.text.as_deref();
+    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, text, is_first, notice, imported, clock)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    address: String,
+    reason: String,
+    until: Option<String>,
+}
+
+/// `POST /blocklist/add`
+pub(super) async fn add(
+    State(store): State<Store>,
+    clock: Clock,
+    form: Result<Form<Wanted>, FormRejection>,
+) -> Result<Response, Problem> {
+    let Form(wanted) = form.map_err(|_| Problem::unreadable_form())?;
+    let until = wanted.until.filter(|until| !until.trim().is_empty());
+    let until = until.map(|day| day.trim().parse::<Date>()).transpose();
+    let until = until.map_err(|_| Problem::unreadable_form())?;
+    // The day itself still belongs to it.
+    let expires_at = until.and_then(|day| day.tomorrow().ok()).map(|day| clock.beginning_of(day));
+    let block = NewBlock::new(&wanted.address, &wanted.reason, expires_at)
+        .map_err(|error| Problem::no_block(&error))?;
+    let blocked = store.block(&block, None).await.map_err(|error| Problem::not_now(&error.to_string()))?;
+    let done = match blocked {
+        Blocked::Added | Blocked::Strengthened => "blocked",
+        Blocked::Held => "held",
+    };
+    let address = text::url_encoded(block.address());
+    Ok(Redirect::to(&format!("/recipients/{address}?done={done}")).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Unwanted {
+    address: String,
+}
+
+/// `POST /blocklist/remove`
+pub(super) async fn remove(
+    State(store): State<Store>,
+    form: Result<Form<Unwanted>, FormRejection>,
+) -> Result<Response, Problem> {
+    let Form(Unwanted { address }) = form.map_err(|_| Problem::unreadable_form())?;
+    if address.len() > ADDRESS_BYTES_MAX {
+        return Err(Problem::unreadable_form());
+    }
+    let removed = store.unblock(&address).await.map_err(|error| Problem::not_now(&error.to_string()))?;
+    let done = if removed.is_some() { "unblocked" } else { "unknown" };
+    Ok(Redirect::to(&format!("/recipients/{}?done={done}", text::url_encoded(&address))).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Lines {
+    lines: String,
+}
+
+/// `POST /blocklist/import`: lines that can be read are blocked, the others are told.
+pub(super) async fn import(
+    State(store): State<Store>,
+    clock: Clock,
+    form: Result<Form<Lines>, FormRejection>,
+) -> Result<Response, Problem> {
+    let Form(Lines { lines }) = form.map_err(|_| Problem::unreadable_form())?;
+    let mut imported = Imported::default();
+    let mut blocks = Vec::new();
+    for line in BlockLines::new(lines.as_bytes()) {
+        match line {
+            Ok(block) => blocks.push(block),
+            Err(fault @ (BlockLineError::Line { .. } | BlockLineError::Read { .. })) => {
+                imported.fault(fault.to_string());
+            }
+        }
+    }
+    let counts =
+        store.block_all(&blocks, None).await.map_err(|error| Problem::not_now(&error.to_string()))?;
+    (imported.added, imported.strengthened, imported.held) = (counts.added, counts.strengthened, counts.held);
+    page(&store, Params::default(), Some(imported), &clock).await
+}
+
+/// `GET /blocklist/export`: the whole list, sent as it is read.
+pub(super) async fn export(State(store): State<Store>, clock: Clock) -> Response {
+    let name = format!("blocklist-{}.csv", clock.today());
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    let begin = BlocklistQuery { blocks_max: EXPORT_BLOCKS, ..BlocklistQuery::default() };
+    let parts = stream::try_unfold((store, Some(begin), true), |(store, query, begins)| async move {
+        let Some(query) = query else { return Ok(None) };
+        let page = store.list_blocklist(&query).await?;
+        let mut part = if begins { CSV_HEADER.to_owned() } else { String::new() };
+        part.extend(page.blocks.iter().map(csv_line));
+        let next = page.after.map(|after| BlocklistQuery { after: Some(after), ..query });
+        Ok::<_, QueryError>(Some((part, (store, next, false))))
+    });
+    (headers, Body::from_stream(parts)).into_response()
+}

@@ -13,6 +13,9 @@ const LEFT: f64 = 52.0;
 const BOTTOM: f64 = 24.0;
 const TOP: f64 = 8.0;
 
+/// How wide the name of a bucket is, about.
+const DATE_WIDTH: f64 = 44.0;
+
 /// Dates below the chart at most.
 const DATES_MAX: usize = 7;
 
@@ -122,10 +125,16 @@ impl Chart {
         }
         let every = self.names.len().div_ceil(DATES_MAX).max(1);
         for (place, name) in self.names.iter().enumerate().filter(|(place, _)| place % every == 0) {
+            let middle = LEFT + step * (place as f64 + 0.5);
+            // The last one would reach beyond the drawing's edge.
+            let (class, x) = if middle + DATE_WIDTH / 2.0 > WIDTH {
+                ("chart-date chart-date-last", WIDTH)
+            } else {
+                ("chart-date", middle)
+            };
             let _ = write!(
                 svg,
-                r#"<text class="chart-date" x="{:.1}" y="{:.1}">{}</text>"#,
-                LEFT + step * (place as f64 + 0.5),
+                r#"<text class="{class}" x="{x:.1}" y="{:.1}">{}</text>"#,
                 HEIGHT - 6.0,
                 text::escaped(name)
             );

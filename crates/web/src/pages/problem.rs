@@ -132,7 +132,7 @@ impl Problem {
     }
 
     /// 400 for what can't be blocked.
-    pub(crate) fn no_block(why: &BadBlock) -> Self {
+    pub(crate) fn no_block(why: BadBlock) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             title: "This can’t be blocked",

@@ -138,8 +138,7 @@ pub(super) async fn add(
     let until = until.map_err(|_| Problem::unreadable_form())?;
     // The day itself still belongs to it.
     let expires_at = until.and_then(|day| day.tomorrow().ok()).map(|day| clock.beginning_of(day));
-    let block = NewBlock::new(&wanted.address, &wanted.reason, expires_at)
-        .map_err(|error| Problem::no_block(&error))?;
+    let block = NewBlock::new(&wanted.address, &wanted.reason, expires_at).map_err(Problem::no_block)?;
     let blocked = store.block(&block, None).await.map_err(|error| Problem::not_now(&error.to_string()))?;
     let done = match blocked {
         Blocked::Added | Blocked::Strengthened => "blocked",

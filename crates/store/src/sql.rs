@@ -112,6 +112,10 @@ statements! {
     FindAddressed = "find_addressed.sql",
     /// A mail by its uuid.
     FindMailByUuid = "find_mail_by_uuid.sql",
+    /// How long a mail's body is.
+    AboutBody = "about_body.sql",
+    /// A mail's body.
+    ReadBody = "read_body.sql",
     /// A mail by its own id or the one SES gave it.
     FindMailById = "find_mail_by_id.sql",
     /// What happened to a mail.

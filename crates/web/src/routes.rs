@@ -25,6 +25,7 @@ pub fn router(site: impl Into<Site>) -> Router {
         .route("/mails/new", get(mails::news))
         .route("/mails/export/{format}", get(mails::export))
         .route("/mails/{uuid}", get(mails::mail))
+        .route("/mails/{uuid}/body", get(mails::body))
         .route("/mails/by-id/{id}", get(mails::mail_by_id))
         .route("/recipients/{address}", get(recipients::recipient))
         .route("/blocklist", get(recipients::blocklist))

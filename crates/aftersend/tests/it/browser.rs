@@ -74,9 +74,12 @@ fn pages_of_an_empty_site() -> Vec<Page> {
 
 fn pages_of_a_hostile_site(quarantined: String) -> Vec<Page> {
     let mut pages = vec![
-        Page::new("overview", "/?period=90d"),
-        Page::new("templates", "/templates?period=90d"),
-        Page::new("template", format!("/templates/{}?period=90d", hostile::encoded(hostile::MARKUP))),
+        Page::new("overview", "/?from=2026-03-10&to=2026-03-10"),
+        Page::new("templates", "/templates?from=2026-03-10&to=2026-03-10"),
+        Page::new(
+            "template",
+            format!("/templates/{}?from=2026-03-10&to=2026-03-10", hostile::encoded(hostile::MARKUP)),
+        ),
         Page::new("recipient", format!("/recipients/{}", hostile::encoded(hostile::MARKUP))),
         Page::new("recipient-rtl", format!("/recipients/{}", hostile::encoded(hostile::RIGHT_TO_LEFT))),
         Page::new("blocklist", "/blocklist"),

@@ -2,11 +2,12 @@
 
 use aftersend_event::{RecipientState, Status};
 use aftersend_store::{
-    Mail, Occurrence, Recipient, RecipientCounts, RelatedMails, STORY_OCCURRENCES_MAX, Story,
-    search::query::Condition,
+    BODY_BYTES_MAX, BodyState, Mail, Occurrence, Recipient, RecipientCounts, RelatedMails,
+    STORY_OCCURRENCES_MAX, Story, search::query::Condition,
 };
 use askama::Template;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{
     Frame,
@@ -53,6 +54,17 @@ pub(crate) struct MailPage {
     any_automated: bool,
     occurrences_max: Option<usize>,
     related: Vec<Related>,
+    body: Option<Body>,
+}
+
+/// The mail's body, or why there is none to show.
+enum Body {
+    /// In a frame of its own.
+    Shown {
+        path: String,
+        size: String,
+    },
+    Gone(&'static str),
 }
 
 /// Other mails that have something in common with this one.
@@ -164,7 +176,7 @@ enum RawJson {
 }
 
 impl MailPage {
-    pub(crate) fn new(story: &Story, related: &RelatedMails, clock: &Clock) -> Self {
+    pub(crate) fn new(story: &Story, body: BodyState, related: &RelatedMails, clock: &Clock) -> Self {
         let mail = &story.mail;
         let summary = &mail.summary;
         let subject = given(summary.subject.as_deref());
@@ -186,8 +198,28 @@ impl MailPage {
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
+            body: Body::new(body, summary.uuid),
             related: Related::all(mail, related, clock),
         }
+    }
+}
+
+impl Body {
+    fn new(state: BodyState, mail: Uuid) -> Option<Self> {
+        Some(match state {
+            BodyState::None | BodyState::Kept { bytes: 0 } => return None,
+            BodyState::Kept { bytes } if bytes > BODY_BYTES_MAX => {
+                Self::Gone("The body is too long to be shown.")
+            }
+            BodyState::Kept { bytes } => Self::Shown {
+                path: format!("/mails/{mail}/body"),
+                size: size(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            },
+            BodyState::CompressedElsewhere => {
+                Self::Gone("The application has compressed the body in its own way; it can’t be shown here.")
+            }
+            BodyState::Discarded => Self::Gone("The application has discarded the body."),
+        })
     }
 }
 

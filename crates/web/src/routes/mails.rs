@@ -1,6 +1,6 @@
 //! The list of mails, and one of them.
 
-use aftersend_store::{QueryError, Store, Story, search::ExportFormat};
+use aftersend_store::{BodyState, QueryError, Store, Story, search::ExportFormat};
 use axum::{
     body::Body,
     extract::{
@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use futures_util::stream;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
@@ -20,6 +21,16 @@ use crate::{
 
 /// Bytes of an id at most: as much as the widest of the columns that hold one takes, and some.
 pub(super) const ID_BYTES_MAX: usize = 1_024;
+
+/// What a mail's body may: be seen. Its own styles are part of it; links, forms, scripts and frames lead nowhere.
+/// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/sandbox>
+const BODY_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; \
+                           base-uri 'none'; frame-ancestors 'self'";
+
+/// The same with pictures and fonts from elsewhere, once somebody has asked for them.
+const BODY_POLICY_REMOTE: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline' https:; \
+                                  img-src data: https: http:; font-src https:; form-action 'none'; \
+                                  base-uri 'none'; frame-ancestors 'self'";
 
 /// Other mails of each kind that a mail's page shows.
 const RELATED_SHOWN: usize = 5;
@@ -121,7 +132,37 @@ pub(super) async fn mail(
     }
     // Its own story is what somebody came for; what is beside it may be missing.
     let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
-    Ok(answer(StatusCode::OK, &MailPage::new(&found, &related, &clock)))
+    let body = store.body_state(uuid).await.unwrap_or(BodyState::None);
+    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, &related, &clock)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct BodyParams {
+    /// `yes` loads pictures from elsewhere.
+    remote: Option<String>,
+}
+
+/// `GET /mails/{uuid}/body?remote=yes`: what somebody wrote, with a policy that lets nothing of it run. In a frame the
+/// page's own sandbox holds it, opened alone the policy's.
+pub(super) async fn body(
+    State(store): State<Store>,
+    uuid: Result<Path<Uuid>, PathRejection>,
+    params: Result<Query<BodyParams>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Path(uuid) = uuid.map_err(|_| Problem::no_such_mail())?;
+    let Query(params) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
+    let body = store.read_body(uuid).await.map_err(|error| Problem::store(&error))?;
+    let body = body.ok_or_else(Problem::no_such_mail)?;
+    let is_remote = params.remote.as_deref() == Some("yes");
+    // An HTML mail has tags; what has none is text, and read as HTML its lines would run together.
+    let is_html = body.contains("</") || body.trim_start().starts_with('<');
+    let content_type = if is_html { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_SECURITY_POLICY, if is_remote { BODY_POLICY_REMOTE } else { BODY_POLICY }),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    Ok((headers, body).into_response())
 }
 
 /// `GET /mails/by-id/{id}`: to the mail with this uuid, message id or SES id.

@@ -294,7 +294,7 @@ async fn every_answer_carries_the_headers_that_guard_it() {
             assert_eq!(
                 headers[header::CONTENT_SECURITY_POLICY],
                 "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
-                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+                 frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
                 "{path}"
             );
             assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
@@ -620,7 +620,7 @@ async fn an_empty_site_explains_how_to_begin() {
     let page = site.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
     for expected in
-        ["Nothing has come in yet", "aftersend demo", "aws sns subscribe", "aftersend serve --queue-url"]
+        ["Nothing has come in yet", "aftersend demo", "aws sns subscribe", "--queue-url https://sqs."]
     {
         assert!(page.body.contains(expected), "{expected} is not in {}", page.body);
     }
@@ -741,4 +741,38 @@ async fn the_schema_is_told_at_any_step() {
         "{}",
         page.body
     );
+}
+
+#[tokio::test]
+async fn a_body_comes_with_a_policy_under_which_nothing_of_it_runs() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("m1", "jane@example.com", "Hello", 0)]).await;
+    let path = site.redirected("/mails/by-id/m1").await;
+    assert_eq!(site.get(&format!("{path}/body")).await.status, StatusCode::NOT_FOUND);
+    assert!(!site.get(&path).await.body.contains("<iframe"));
+    let logs = format!("\"{}\".phoenix_kit_email_logs", site.schema.prefix());
+    for (body, content_type) in [
+        ("<p>Hi</p><script>alert(1)</script>", "text/html; charset=utf-8"),
+        ("1 < 2", "text/plain; charset=utf-8"),
+    ] {
+        site.schema
+            .client()
+            .await
+            .execute(&format!("UPDATE {logs} SET body_full = $1"), &[&body])
+            .await
+            .unwrap();
+        assert!(site.get(&path).await.body.contains("<iframe"));
+        for (query, pictures) in [("", "img-src data:;"), ("?remote=yes", "img-src data: https: http:;")] {
+            let answer = site.get(&format!("{path}/body{query}")).await;
+            let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(
+                policy.starts_with("sandbox; default-src 'none';") && policy.contains(pictures),
+                "{policy}"
+            );
+            assert!(!policy.contains("script"), "{policy}");
+            assert_eq!(answer.headers[header::CONTENT_TYPE], content_type);
+            assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+            assert_eq!(answer.body, body);
+        }
+    }
 }

@@ -33,7 +33,8 @@ fn meaning(code: &str) -> Option<&'static str> {
         (1, 6) => "the mailbox has moved and left no address behind",
         (1, 7) => "the sender’s address is not written as addresses are",
         (1, 8) => "the sender’s domain takes no mail, or does not exist",
-        (1, 10) => "the domain says that it takes no mail at all",
+        // Servers of Microsoft say so of mailboxes, the standard of domains.
+        (1, 10) => "the mailbox does not exist, or its domain takes no mail at all",
         (2, 0) => "something is wrong with the mailbox",
         (2, 1) => "the mailbox is switched off and takes no mail",
         (2, 2) => "the mailbox is full",

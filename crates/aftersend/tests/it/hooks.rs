@@ -59,7 +59,10 @@ async fn what_is_posted_is_stored_and_nothing_else_is_served() {
     // The site is on loopback alone, and no part of it is here.
     assert_eq!(request(&hooks, "GET /mails", "", ""), 404);
     assert_eq!(request(&hooks, "GET /hooks/sns", "", ""), 405);
-    assert_eq!(request(&site, "POST /hooks/sns", &format!("{raw}{right}"), EVENT), 404);
+    // The site changes nothing for whoever is not one of its pages, and has no such path for those either.
+    assert_eq!(request(&site, "POST /hooks/sns", &format!("{raw}{right}"), EVENT), 403);
+    let of_a_page = format!("{raw}{right}Origin: http://{site}\r\n");
+    assert_eq!(request(&site, "POST /hooks/sns", &of_a_page, EVENT), 404);
 
     kill_process(Pid::from_child(&server.0), Signal::TERM).unwrap();
     assert!(server.0.wait().unwrap().success());

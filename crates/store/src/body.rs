@@ -80,12 +80,15 @@ mod tests {
             ("pk_5", "NULL", true, BodyState::Discarded, None),
         ] {
             fixture.log(id).await;
-            let row = fixture
-                .row(&format!(
+            fixture
+                .run(&format!(
                     r#"UPDATE "prefix".phoenix_kit_email_logs SET body_full = {body}, body_compressed = {compressed}
-                       WHERE message_id = '{id}' RETURNING uuid"#
+                       WHERE message_id = '{id}'"#
                 ))
                 .await;
+            let find =
+                format!(r#"SELECT uuid FROM "prefix".phoenix_kit_email_logs WHERE message_id = '{id}'"#);
+            let row = fixture.row(&find).await;
             let uuid: Uuid = row["uuid"].as_str().unwrap().parse().unwrap();
             assert_eq!(fixture.store.body_state(uuid).await.unwrap(), state, "{id}");
             assert_eq!(fixture.store.read_body(uuid).await.unwrap().as_deref(), read, "{id}");

@@ -379,6 +379,19 @@ impl Store {
         Reader::of(&self.readers, self.answer_timeout).await
     }
 
+    /// Gives a change that somebody asked for its time: a server that has fallen silent must not hold the connections that
+    /// events are stored by.
+    pub(crate) async fn changed_in_time<T>(
+        &self,
+        change: impl Future<Output = Result<T, QueryError>>,
+    ) -> Result<T, QueryError> {
+        tokio::time::timeout(self.answer_timeout, change).await.unwrap_or_else(|_| {
+            self.renew_writers();
+            let seconds = self.answer_timeout.as_secs_f32();
+            Err(QueryError::Unreachable(format!("nothing came back within {seconds} s")))
+        })
+    }
+
     /// Gives a transaction that stores, or whatever else a writer does, its time. Cancel-safe if the transaction is.
     pub(crate) async fn in_time<T>(
         &self,

@@ -27,7 +27,7 @@ const NEEDS: [(&str, &[Right]); 9] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
-    ("phoenix_kit_email_blocklist", &[Right::Select, Right::Insert, Right::Update]),
+    ("phoenix_kit_email_blocklist", &Right::ALL),
     ("aftersend_folded_events", &Right::ALL),
     ("aftersend_ids", &Right::ALL),
     ("aftersend_quarantine", &Right::ALL),

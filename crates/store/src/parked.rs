@@ -87,9 +87,14 @@ impl Store {
     ///
     /// Nothing was dropped then; [`IngestError::Repeat`] asks for the same again.
     pub async fn drop_parked(&self, aws_message_id: &str) -> Result<u64, IngestError> {
-        let client = self.writer().await?;
-        let statement = client.prepare_cached(self.sql(Statement::DropParked)).await?;
-        Ok(client.execute(&statement, &[&aws_message_id]).await?)
+        let dropping = async {
+            let client = self.writer().await?;
+            let statement = client.prepare_cached(self.sql(Statement::DropParked)).await?;
+            Ok(client.execute(&statement, &[&aws_message_id]).await?)
+        };
+        let outcome = self.in_time(dropping).await;
+        self.renew_writers_after(&outcome);
+        outcome
     }
 }
 

@@ -3,11 +3,11 @@
 
 // The zone that this browser keeps its clock in. The choice of the page /zone is not overruled: it sets the cookie, too.
 (() => {
-  const known = document.cookie.split("; ").some((cookie) => cookie.startsWith("zone="));
+  const known = document.cookie.split("; ").some((cookie) => cookie.startsWith("aftersend_zone="));
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (known || !zone || !/^[A-Za-z0-9_+\-/]{1,64}$/.test(zone)) return;
-  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-  const kept = document.cookie.split("; ").includes(`zone=${zone}`);
+  document.cookie = `aftersend_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  const kept = document.cookie.split("; ").includes(`aftersend_zone=${zone}`);
   const shown = document.body.dataset.zone;
   if (kept && shown && shown !== zone) location.reload();
 })();
@@ -34,7 +34,9 @@ document.addEventListener("keydown", (event) => {
     const ink = colour(figure, "--ink-quiet");
     const line = colour(figure, "--line");
     const zone = document.body.dataset.zone || "UTC";
-    const step = data.times[1] - data.times[0];
+    // The first bucket may be a part of one: it is drawn as wide as the others.
+    const step = data.times.length > 2 ? data.times[2] - data.times[1] : data.times[1] - data.times[0];
+    data.times[0] = data.times[1] - step;
     // A day has 23 to 25 hours.
     const daily = step > 80000;
     const format = (parts) => {
@@ -57,7 +59,7 @@ document.addEventListener("keydown", (event) => {
       series: [{ label: "When", value: (_, seconds) => (seconds == null ? "–" : whole(seconds)) }, ...series],
       axes: [{
         ...axis,
-        incrs: (daily ? [1, 2, 3, 5, 7, 14, 28, 56] : [1 / 24, 2 / 24, 3 / 24, 6 / 24, 12 / 24, 1, 2]).map((days) => days * 86400),
+        incrs: (daily ? [1, 2, 3, 5, 7, 14, 28, 56, 91, 182, 364] : [1 / 24, 2 / 24, 3 / 24, 6 / 24, 12 / 24, 1, 2]).map((days) => days * 86400),
         values: (_, splits) => splits.map((seconds) => (daily || hour(seconds) === "00:00" ? day(seconds) : hour(seconds))),
       }, { ...axis, size: 64, values: (_, values) => values.map((value) => value.toLocaleString("en")) }],
       scales: { x: { range: (_, min, max) => [min - step / 2, max + step / 2] }, y: { range: (_, __, max) => [0, Math.max(max * 1.05, 4)] } },
@@ -73,7 +75,15 @@ document.addEventListener("keydown", (event) => {
   let undo = [];
   const drawAll = () => {
     undo.forEach((destroy) => destroy && destroy());
-    undo = figures.map(draw);
+    undo = figures.map((figure) => {
+      try {
+        return draw(figure);
+      } catch (error) {
+        // What came with the page stays.
+        console.warn("a chart could not be drawn", error);
+        return undefined;
+      }
+    });
   };
   drawAll();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

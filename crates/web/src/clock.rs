@@ -10,7 +10,7 @@ use axum::{
 use jiff::{Timestamp, ToSpan, Zoned, civil::Date, tz::TimeZone};
 
 /// The cookie that holds the zone's IANA name. A script sets it from the browser's own, the page `/zone` by choice.
-pub(crate) const ZONE_COOKIE: &str = "zone";
+pub(crate) const ZONE_COOKIE: &str = "aftersend_zone";
 
 /// Bytes of a zone's name at most; the longest that there is has 32.
 const ZONE_BYTES_MAX: usize = 64;
@@ -246,12 +246,20 @@ mod tests {
 
     #[tokio::test]
     async fn the_cookie_sets_the_zone_and_nonsense_in_it_sets_none() {
-        assert_eq!(clock_of("a=b; zone=Asia/Kolkata; c=d").await.zone_name(), "Asia/Kolkata");
-        for nonsense in ["zone=", "zone=../../etc/passwd", "zone=Mars/Olympus", "zones=Asia/Kolkata", "zone"]
-        {
+        assert_eq!(
+            clock_of("a=b; zone=UTC; aftersend_zone=Asia/Kolkata; c=d").await.zone_name(),
+            "Asia/Kolkata"
+        );
+        for nonsense in [
+            "aftersend_zone=",
+            "aftersend_zone=../../etc/passwd",
+            "aftersend_zone=Mars/Olympus",
+            "zone=Asia/Kolkata",
+            "aftersend_zone",
+        ] {
             assert_eq!(clock_of(nonsense).await.zone_name(), "UTC", "{nonsense}");
         }
-        let long = format!("zone={}", "A".repeat(10_000));
+        let long = format!("aftersend_zone={}", "A".repeat(10_000));
         assert_eq!(clock_of(&long).await.zone_name(), "UTC");
     }
 }

@@ -12,7 +12,7 @@ use axum::{
 use crate::pages::Problem;
 
 /// Headers of every answer. Pages load nothing from elsewhere, run this site's own scripts alone, and are framed by nobody.
-const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -21,6 +21,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // Not `no-referrer`: a form would then be sent with the origin `null`, which could be anybody's.
     (header::REFERRER_POLICY, "same-origin"),
+    // Or names of hosts in links are looked up before anybody follows one.
+    (HeaderName::from_static("x-dns-prefetch-control"), "off"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
@@ -34,7 +36,9 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
     let mut response = if !names_loopback(&request) {
         Problem::foreign_host().into_response()
-    } else if !request.method().is_safe() && !comes_from_here(request.headers()) {
+    } else if is_loaded_from_elsewhere(request.headers())
+        || !request.method().is_safe() && !comes_from_here(request.headers())
+    {
         Problem::foreign_origin().into_response()
     } else {
         next.run(request).await
@@ -61,6 +65,15 @@ fn names_loopback(request: &Request) -> bool {
         any = true;
     }
     any
+}
+
+/// Whether a page elsewhere has a browser load something from here, as a picture, a frame or a script's request: it could
+/// keep the database busy with it. A link that leads here is followed.
+/// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site>
+fn is_loaded_from_elsewhere(headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let from_elsewhere = matches!(said("sec-fetch-site"), Some("cross-site" | "same-site"));
+    from_elsewhere && (said("sec-fetch-mode"), said("sec-fetch-dest")) != (Some("navigate"), Some("document"))
 }
 
 /// Whether a page of this very site asks for a change: the origin that the browser names is the host that it asks.

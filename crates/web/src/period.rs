@@ -148,6 +148,11 @@ impl PeriodChoice {
 
     /// The address of the mails that were sent in the period and of which these conditions hold.
     pub(crate) fn mails_path(&self, conditions: impl IntoIterator<Item = search::Condition>) -> String {
+        self.mails_path_of(conditions.into_iter().map(search::Term::is))
+    }
+
+    /// The same for terms, some of which may be negated.
+    pub(crate) fn mails_path_of(&self, terms: impl IntoIterator<Item = search::Term>) -> String {
         let moment = |at: Timestamp| search::Moment::Instant(at);
         let (after, before) = match self.choice {
             // So that the link stays one to the last days, whenever it is followed.
@@ -156,11 +161,9 @@ impl PeriodChoice {
             // A day means its beginning for `after:`, and so does the day behind the last for `before:`.
             Choice::Range(from, _) => (search::Moment::Day(from), Some(moment(self.period.to()))),
         };
-        let terms = conditions
-            .into_iter()
-            .chain([search::Condition::After(after)])
-            .chain(before.map(search::Condition::Before))
-            .map(search::Term::is);
+        let times =
+            [search::Condition::After(after)].into_iter().chain(before.map(search::Condition::Before));
+        let terms = terms.into_iter().chain(times.map(search::Term::is));
         // A query of a few terms fits, whatever they say; a template's long name at worst leads to all mails.
         let query = search::Query::of(terms).unwrap_or_default();
         format!("/mails?q={}", text::url_encoded(&query.to_string()))

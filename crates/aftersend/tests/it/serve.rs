@@ -25,7 +25,7 @@ async fn the_site_is_served_until_it_is_told_to_stop() {
             .unwrap(),
     );
     let (address, _) = listening(&mut server.0);
-    let page = get(&address, "/mails");
+    let page = get(&address, "/");
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(page.contains("aftersend ingest"), "an empty site says how events get in");
 

@@ -261,9 +261,12 @@ impl Store {
             let reasons: Vec<&str> = wanted.values().map(|block| block.reason.as_str()).collect();
             let ends: Vec<Option<Timestamp>> = wanted.values().map(|block| block.expires_at).collect();
             let users = vec![user; wanted.len()];
-            let client = self.writer().await?;
-            let statement = client.prepare_cached(self.sql(Statement::Block)).await?;
-            let rows = client.query(&statement, &[&uuids, &addresses, &reasons, &ends, &users]).await?;
+            let blocking = async {
+                let client = self.writer().await?;
+                let statement = client.prepare_cached(self.sql(Statement::Block)).await?;
+                Ok(client.query(&statement, &[&uuids, &addresses, &reasons, &ends, &users]).await?)
+            };
+            let rows = self.changed_in_time(blocking).await?;
             let mut added = 0;
             for row in &rows {
                 added += usize::from(row.try_get::<_, bool>("is_new")?);
@@ -275,16 +278,19 @@ impl Store {
         Ok(counts)
     }
 
-    /// Takes an address off the blocklist and gives back how it was blocked. What comes in later may block it again; what
-    /// has come in before and comes again does not.
+    /// Takes an address off the blocklist and gives back how it was blocked. A bounce or a complaint that comes in later
+    /// blocks it again; so does one that has come in before and is delivered once more.
     ///
     /// # Errors
     ///
     /// When the database does not answer, or can't be written to.
     pub async fn unblock(&self, address: &str) -> Result<Option<Block>, QueryError> {
-        let client = self.writer().await?;
-        let statement = client.prepare_cached(self.sql(Statement::Unblock)).await?;
-        let rows = client.query(&statement, &[&spellings(address)]).await?;
+        let unblocking = async {
+            let client = self.writer().await?;
+            let statement = client.prepare_cached(self.sql(Statement::Unblock)).await?;
+            Ok(client.query(&statement, &[&spellings(address)]).await?)
+        };
+        let rows = self.changed_in_time(unblocking).await?;
         let blocks = rows.iter().map(Block::from_row).collect::<Result<Vec<_>, _>>()?;
         Ok(blocks.into_iter().max_by_key(|block| block.holds))
     }

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -24,13 +24,21 @@ pub(crate) struct Reader {
     pool: Pool,
     answer_timeout: Duration,
     is_silent: AtomicBool,
+    /// Questions whose answers have not come. Where there is one left in the end, nobody waited for it.
+    unanswered: AtomicUsize,
 }
 
 impl Reader {
     /// A connection of the pool, new or used.
     pub(super) async fn of(pool: &Pool, answer_timeout: Duration) -> Result<Self, QueryError> {
         let client = Some(pool.get().await?);
-        Ok(Self { client, pool: pool.clone(), answer_timeout, is_silent: AtomicBool::new(false) })
+        Ok(Self {
+            client,
+            pool: pool.clone(),
+            answer_timeout,
+            is_silent: AtomicBool::new(false),
+            unanswered: AtomicUsize::new(0),
+        })
     }
 
     pub(crate) async fn prepare_cached(&self, sql: &str) -> Result<Statement, QueryError> {
@@ -78,7 +86,10 @@ impl Reader {
             transaction.commit().await?;
             Ok::<_, tokio_postgres::Error>(rows)
         };
-        match tokio::time::timeout(self.answer_timeout, asked).await {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let rows = tokio::time::timeout(self.answer_timeout, asked).await;
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        match rows {
             Ok(rows) => Ok(rows?),
             Err(_) => Err(self.fell_silent()),
         }
@@ -89,9 +100,13 @@ impl Reader {
         self.client.as_ref().expect("it is there until this is dropped")
     }
 
-    /// What an answer says, if it comes within the limit. Cancel-safe: the server's own limit ends what was asked.
+    /// What an answer says, if it comes within the limit. Cancel-safe: a connection on which nobody waits for an answer any
+    /// more is closed with this, and the server's own limit ends what was asked.
     pub(crate) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, QueryError> {
-        tokio::time::timeout(self.answer_timeout, answer).await.map_err(|_| self.fell_silent())
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let answered = tokio::time::timeout(self.answer_timeout, answer).await;
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        answered.map_err(|_| self.fell_silent())
     }
 
     fn fell_silent(&self) -> QueryError {
@@ -102,9 +117,13 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if self.is_silent.load(Ordering::Relaxed) {
+        let is_silent = self.is_silent.load(Ordering::Relaxed);
+        // Whoever asked next on it would wait for the other answer first, and perhaps for ever.
+        if is_silent || self.unanswered.load(Ordering::Relaxed) > 0 {
             // Out of the pool, and closed.
             drop(self.client.take().map(Object::take));
+        }
+        if is_silent {
             self.pool.retain(|_, _| false);
         }
     }

@@ -20,15 +20,11 @@ pub(super) struct Fates {
     /// Those that are new and folded, by their keys.
     pub(super) folded: HashSet<Uuid>,
     pub(super) repeated: usize,
-    /// Fingerprints of those that no repeat is known to be: the new ones, and those whose row an application wrote, of
-    /// which nothing tells whether they came in before.
-    pub(super) not_repeated: HashSet<Uuid>,
 }
 
 impl Fates {
     /// Takes back that an occurrence is new.
     fn is_repeat(&mut self, occurrence: &Occurrence<'_>) {
-        self.not_repeated.remove(&occurrence.fingerprint);
         if self.stored.remove(&occurrence.uuid) || self.folded.remove(&occurrence.uuid) {
             self.repeated += 1;
         }
@@ -64,12 +60,9 @@ impl Held {
 }
 
 /// Stored rows by key, and for each place in the batch the rows that stand there.
-#[derive(Default)]
 struct Standing {
     rows: BTreeMap<(bool, Uuid), Held>,
     at: HashMap<i32, Vec<(bool, Uuid)>>,
-    /// Fingerprints of occurrences whose row an application wrote.
-    of_application: HashSet<Uuid>,
 }
 
 /// The mail that an occurrence belongs to.
@@ -100,7 +93,7 @@ impl Writer<'_> {
         occurrences: &[Occurrence<'_>],
         owners: &Owners<'_>,
     ) -> Result<Fates, IngestError> {
-        let (claimed, mut not_repeated) = self.claim_cut(occurrences, owners).await?;
+        let claimed = self.claim_cut(occurrences, owners).await?;
         let mut single = EventColumns::default();
         let mut repeatable = EventColumns::default();
         for occurrence in occurrences.iter().filter(|occurrence| !claimed.contains(&occurrence.uuid)) {
@@ -126,12 +119,7 @@ impl Writer<'_> {
         }
         let folded = self.insert(Statement::FoldEvents, &new).await?;
         self.write_back(&standing).await?;
-        not_repeated.extend(standing.of_application);
-        let is_new = |occurrence: &&Occurrence<'_>| {
-            stored.contains(&occurrence.uuid) || folded.contains(&occurrence.uuid)
-        };
-        not_repeated.extend(occurrences.iter().filter(is_new).map(|occurrence| occurrence.fingerprint));
-        Ok(Fates { stored, folded, repeated, not_repeated })
+        Ok(Fates { stored, folded, repeated })
     }
 
     /// Counts as repeats what is stored now and was counted when it was parked.
@@ -170,13 +158,12 @@ impl Writer<'_> {
     }
 
     /// Finds the opens and clicks that are here already in rows of an application's, which cuts their times to the
-    /// second: the unique index, to which that is another time, would take them for new. Says which, by their keys and by
-    /// their fingerprints.
+    /// second: the unique index, to which that is another time, would take them for new.
     async fn claim_cut(
         &self,
         occurrences: &[Occurrence<'_>],
         owners: &Owners<'_>,
-    ) -> Result<(HashSet<Uuid>, HashSet<Uuid>), IngestError> {
+    ) -> Result<HashSet<Uuid>, IngestError> {
         let cut: Vec<&Occurrence<'_>> = occurrences
             .iter()
             .filter(|occurrence| occurrence.is_repeatable() && occurrence.cut_time().is_some())
@@ -191,7 +178,7 @@ impl Writer<'_> {
             .map(|(_, occurrence)| occurrence.uuid)
             .collect();
         self.write_back(&standing).await?;
-        Ok((claimed, standing.of_application))
+        Ok(claimed)
     }
 
     async fn insert(
@@ -213,7 +200,7 @@ impl Writer<'_> {
         owners: &Owners<'_>,
         which: Place,
     ) -> Result<Standing, IngestError> {
-        let mut standing = Standing::default();
+        let mut standing = Standing { rows: BTreeMap::new(), at: HashMap::new() };
         if rest.is_empty() {
             return Ok(standing);
         }
@@ -276,9 +263,6 @@ impl Standing {
         }
         if let Some(held) = known.and_then(|key| self.rows.get_mut(&key)) {
             held.take_in(&occurrence.told);
-            if !held.ours {
-                self.of_application.insert(occurrence.fingerprint);
-            }
         }
         known.is_some()
     }

@@ -15,10 +15,10 @@ use super::{Arrival, facts::cut_for_column, record::as_uuid, transaction::Writer
 use crate::{IngestError, QueryError, Store, sql::Statement};
 
 /// What became of events of unknown mails.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ParkedNow {
-    /// Occurrences that were not parked before, by their fingerprints.
-    pub(super) new: HashSet<Uuid>,
+    /// Occurrences that were not parked before.
+    pub(super) new: usize,
     pub(super) repeated: usize,
 }
 
@@ -100,8 +100,7 @@ impl Writer<'_> {
             let reason = "a mail became known while events of it were parked";
             return Err(IngestError::Repeat(reason.to_owned()));
         }
-        let repeated = records.len() - new.len();
-        Ok(ParkedNow { new, repeated })
+        Ok(ParkedNow { new: new.len(), repeated: records.len() - new.len() })
     }
 
     /// Says which of them were not parked before.

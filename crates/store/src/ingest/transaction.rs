@@ -21,7 +21,6 @@ use super::{
     mails::{LockedMail, Looked, Mails, Unmerged},
     occurrence::{Occurrence, distinct},
     recipients::{FatesByMail, fates_by_mail},
-    record::as_uuid,
     unknown::Treatment,
 };
 use crate::{IngestError, Store, sql::Statement};
@@ -47,15 +46,7 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<Outcome, Ing
     };
     let TakenIn { fates, known, unknown, removed } = taken_in;
     let parked = writer.park(&batch.arrivals, &unknown).await?;
-    // A person may have lifted a block since its event came in first. Of a mail that was removed on purpose nothing is kept
-    // that an event could be recognised by.
-    let is_repeat = |arrival: &Arrival<'_>| {
-        let fingerprint = as_uuid(arrival.event.fingerprint());
-        !fates.not_repeated.contains(&fingerprint)
-            && !parked.new.contains(&fingerprint)
-            && !removed.contains(&*arrival.event.mail.message_id)
-    };
-    writer.block(&batch.arrivals, is_repeat).await?;
+    writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
 
     let count = |is_meant: &dyn Fn(&str) -> bool| {
@@ -68,7 +59,7 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<Outcome, Ing
         folded: fates.folded.len(),
         // Known to the database, or several times in the batch, or of mails that were removed on purpose.
         repeated: fates.repeated + (of_known - known) + parked.repeated + of_removed,
-        parked: parked.new.len(),
+        parked: parked.new,
         quarantined: batch.poisons.len(),
     };
     require_sum(batch, &report)?;
@@ -196,23 +187,12 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Blocks the addresses that events speak against which are no repeats, each for its strongest reason.
-    async fn block(
-        &self,
-        arrivals: &[Arrival<'_>],
-        is_repeat: impl Fn(&Arrival<'_>) -> bool,
-    ) -> Result<(), IngestError> {
+    /// Blocks the addresses that the batch's events speak against, each for its strongest reason.
+    async fn block(&self, batch: &Batch<'_>) -> Result<(), IngestError> {
         let mut wanted: BTreeMap<String, BlockReason> = BTreeMap::new();
-        for arrival in arrivals {
-            let blocks = arrival.event.blocks();
-            // Few events block, and a fingerprint is dearer to tell.
-            if blocks.is_empty() || is_repeat(arrival) {
-                continue;
-            }
-            for (address, reason) in blocks {
-                let strongest = wanted.entry(cut_for_column(&address)).or_insert(reason);
-                *strongest = (*strongest).max(reason);
-            }
+        for (address, reason) in batch.arrivals.iter().flat_map(|arrival| arrival.event.blocks()) {
+            let strongest = wanted.entry(cut_for_column(&address)).or_insert(reason);
+            *strongest = (*strongest).max(reason);
         }
         if wanted.is_empty() {
             return Ok(());

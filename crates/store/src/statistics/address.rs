@@ -79,10 +79,10 @@ impl Store {
     ///
     /// When the database does not answer.
     pub async fn find_address(&self, address: &str) -> Result<AddressReport, FiguresError> {
-        let spellings = spellings(address);
-        let address = spellings[0].clone();
+        // An application may have spelled its block in another way.
+        let block = self.find_block(address).await?;
+        let address = spellings(address).swap_remove(0);
         let totals = self.address_totals(&address).await?;
-        let block = self.find_block(&address).await?;
         let cause = match &block {
             Some(block) => self.block_cause(&address, block).await?,
             None => None,

@@ -2,7 +2,7 @@
 
 use aftersend_store::{
     DomainFigures, Figures, Overview, Rate,
-    search::query::{Condition, EventKind, Value},
+    search::query::{Condition, EventKind, Term, Value},
 };
 
 use crate::{
@@ -148,14 +148,12 @@ pub(super) fn tiles(overview: &Overview, choice: &PeriodChoice, template: Option
     let rates = now.rates(&overview.seen, overview.period);
     let rates_before = before.rates(&overview.seen, overview.period.before());
     let of_template = || template.and_then(|name| Value::new(name).ok()).map(Condition::Template);
-    let path = |kind: Option<EventKind>| {
-        choice.mails_path(of_template().into_iter().chain(kind.map(|kind| Condition::Event(kind, None))))
-    };
+    let path = |kind| choice.mails_path(of_template().into_iter().chain([Condition::Event(kind, None)]));
     let tile = |name, tone, count: u64, kind, rate: Rate, rate_before: Rate, rate_of| Tile {
         name,
         tone,
         count: if rate == Rate::Unknown { "–".to_owned() } else { grouped(count) },
-        path: path(Some(kind)),
+        path: path(kind),
         rate: Some(percentage(rate)),
         rate_of,
         change: points(rate_before, rate),
@@ -170,7 +168,13 @@ pub(super) fn tiles(overview: &Overview, choice: &PeriodChoice, template: Option
             name: "Sent",
             tone: "neutral",
             count: grouped(now.sent),
-            path: path(None),
+            // What SES refused or could not render is not sent.
+            path: choice.mails_path_of(
+                of_template().into_iter().map(Term::is).chain(
+                    [EventKind::Reject, EventKind::RenderingFailure]
+                        .map(|kind| Term::is_not(Condition::Event(kind, None))),
+                ),
+            ),
             rate: None,
             rate_of: "recipients",
             change: change(before.sent, now.sent),

@@ -357,10 +357,8 @@ fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
             looked_until: page.looked_until.map(|until| clock.spoken(until)),
         };
     }
-    let ahead = match request.order {
-        Order::NewestFirst => older,
-        Order::OldestFirst => newer,
-    };
+    // An empty page has a cursor on the one side only on which the search goes on.
+    let ahead = older.or(newer);
     if let (Some(looked_until), Some(further)) = (page.looked_until, ahead) {
         return Content::NothingFoundYet { looked_until: clock.spoken(looked_until), further };
     }

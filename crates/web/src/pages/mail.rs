@@ -63,6 +63,8 @@ enum Body {
     Shown {
         path: String,
         size: String,
+        switch: String,
+        with_pictures: bool,
     },
     Gone(&'static str),
 }
@@ -176,7 +178,13 @@ enum RawJson {
 }
 
 impl MailPage {
-    pub(crate) fn new(story: &Story, body: BodyState, related: &RelatedMails, clock: &Clock) -> Self {
+    pub(crate) fn new(
+        story: &Story,
+        body: BodyState,
+        with_pictures: bool,
+        related: &RelatedMails,
+        clock: &Clock,
+    ) -> Self {
         let mail = &story.mail;
         let summary = &mail.summary;
         let subject = given(summary.subject.as_deref());
@@ -198,21 +206,23 @@ impl MailPage {
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
-            body: Body::new(body, summary.uuid),
+            body: Body::new(body, summary.uuid, with_pictures),
             related: Related::all(mail, related, clock),
         }
     }
 }
 
 impl Body {
-    fn new(state: BodyState, mail: Uuid) -> Option<Self> {
+    fn new(state: BodyState, mail: Uuid, with_pictures: bool) -> Option<Self> {
         Some(match state {
             BodyState::None | BodyState::Kept { bytes: 0 } => return None,
             BodyState::Kept { bytes } if bytes > BODY_BYTES_MAX => {
                 Self::Gone("The body is too long to be shown.")
             }
             BodyState::Kept { bytes } => Self::Shown {
-                path: format!("/mails/{mail}/body"),
+                path: format!("/mails/{mail}/body{}", if with_pictures { "?remote=yes" } else { "" }),
+                switch: format!("/mails/{mail}{}", if with_pictures { "" } else { "?pictures=yes" }),
+                with_pictures,
                 size: size(usize::try_from(bytes).unwrap_or(usize::MAX)),
             },
             BodyState::CompressedElsewhere => {

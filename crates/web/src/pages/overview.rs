@@ -89,8 +89,8 @@ impl ShownAlarm {
                      on, it may stop it from sending.",
                     percentage(rate)
                 ),
-                path: choice.mails_path([Condition::Event(EventKind::Bounce, None)]),
-                link: "The mails that bounced",
+                path: choice.mails_path(Value::new("hard").ok().map(Condition::Bounce)),
+                link: "The mails that bounced for good",
             },
             Alarm::Complaints(rate) => Self {
                 sentence: format!(
@@ -160,13 +160,19 @@ fn of_template(template: &TemplateFigures, choice: &PeriodChoice) -> Option<Wors
 
 impl ReasonRow {
     fn new(reason: &BounceReason, choice: &PeriodChoice) -> Self {
-        let by = reason.subtype.as_deref().or(reason.kind.as_deref());
-        let condition = by.and_then(|by| Value::new(by).ok()).map(Condition::Bounce);
+        // Both: a subtype such as General is of hard bounces and of soft ones.
+        let by = [reason.kind.as_deref(), reason.subtype.as_deref()];
+        let conditions = by.into_iter().flatten().filter_map(|by| Value::new(by).ok()).map(Condition::Bounce);
+        let conditions: Vec<Condition> = conditions.collect();
         Self {
             meaning: bounce_meaning(reason.kind.as_deref(), reason.subtype.as_deref()),
             code: reason.code.as_deref().map(text::value),
             count: grouped(reason.bounces),
-            path: choice.mails_path(condition.into_iter().chain([Condition::Event(EventKind::Bounce, None)])),
+            path: choice.mails_path(if conditions.is_empty() {
+                vec![Condition::Event(EventKind::Bounce, None)]
+            } else {
+                conditions
+            }),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct ParkedListPage {
 /// Events next to each other that wait for the same mail.
 struct Mail {
     id: String,
+    /// As the form sends it back.
+    raw: String,
     /// The path to all that waits for it.
     path: String,
     events: Vec<Event>,
@@ -53,11 +55,12 @@ impl ParkedListPage {
         let mut mails: Vec<Mail> = Vec::new();
         for event in &page.events {
             let id = text::value(&event.aws_message_id);
-            match mails.last_mut().filter(|mail| mail.id == id) {
+            match mails.last_mut().filter(|mail| mail.raw == event.aws_message_id) {
                 Some(mail) => mail.events.push(Event::new(event, clock)),
                 None => mails.push(Mail {
                     path: path(Some(&event.aws_message_id), None),
                     id,
+                    raw: event.aws_message_id.clone(),
                     events: vec![Event::new(event, clock)],
                 }),
             }
@@ -96,8 +99,10 @@ fn path(of: Option<&str>, before: Option<ParkedCursor>) -> String {
 /// The place that a path names.
 pub(crate) fn cursor(text: &str) -> Option<ParkedCursor> {
     let (time, uuid) = text.split_once('.')?;
+    // The earliest time that PostgreSQL holds: https://www.postgresql.org/docs/current/datatype-datetime.html
+    let time = time.parse().ok().filter(|time| *time >= -210_866_803_200_000_000_i64)?;
     Some(ParkedCursor {
-        received_at: jiff::Timestamp::from_microsecond(time.parse().ok()?).ok()?,
+        received_at: jiff::Timestamp::from_microsecond(time).ok()?,
         uuid: uuid.parse().ok()?,
     })
 }

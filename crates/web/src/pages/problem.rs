@@ -103,6 +103,20 @@ impl Problem {
         }
     }
 
+    /// 403 for a mail's body outside of its frame.
+    pub(crate) fn body_alone() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            title: "A mail’s body is shown on its mail’s page only",
+            sentences: vec![
+                "Alone it would be a page of whoever wrote it, under this site’s address. On the mail’s page it stands in a frame in \
+                 which nothing of it runs."
+                    .to_owned(),
+            ],
+            way_out: TO_LIST,
+        }
+    }
+
     /// 503 for a schema that can't be looked at.
     pub(crate) fn schema(error: &MigrateError) -> Self {
         tracing::error!(%error, "the schema could not be looked at");
@@ -125,7 +139,8 @@ impl Problem {
             title: "This could not be done",
             sentences: vec![
                 format!("What happened: {}.", reason.replace('`', "").trim_end_matches('.')),
-                "Nothing was changed. Try again in a moment.".to_owned(),
+                "Look whether a part of it was done before you try again; doing so twice does no harm."
+                    .to_owned(),
             ],
             way_out: Some(WayOut { path: "/feeds", text: "To the feeds" }),
         }
@@ -140,6 +155,16 @@ impl Problem {
                 format!("What is wrong: {}.", why.to_string().replace('`', "")),
                 "Nothing was changed.".to_owned(),
             ],
+            way_out: Some(WayOut { path: "/blocklist", text: "To the blocklist" }),
+        }
+    }
+
+    /// 400 for a block whose end is over.
+    pub(crate) fn past_block() -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "This can’t be blocked",
+            sentences: vec!["The last day of the block is over already. Nothing was changed.".to_owned()],
             way_out: Some(WayOut { path: "/blocklist", text: "To the blocklist" }),
         }
     }
@@ -168,10 +193,10 @@ impl Problem {
     pub(crate) fn foreign_origin() -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            title: "Only this site’s own pages change something",
+            title: "Only this site’s own pages may ask for this",
             sentences: vec![
-                "The request does not say that it comes from a page of this site, so nothing was changed. Open the \
-                 page here and try again; scripts use the commands of aftersend."
+                "The request does not say that it comes from a page of this site, so nothing was shown or changed. Open \
+                 the page here and try again; scripts use the commands of aftersend."
                     .to_owned(),
             ],
             way_out: TO_LIST,
@@ -196,6 +221,14 @@ impl Problem {
     /// 503 for a question that the database did not answer. Logged here, and nowhere else.
     pub(crate) fn store(error: &QueryError) -> Self {
         // The error's own sentence holds no value of any row.
+        if matches!(error, QueryError::TextTooLong) {
+            return Self {
+                status: StatusCode::BAD_REQUEST,
+                title: "The search text is too long",
+                sentences: vec!["Shorten it: a piece of what is looked for does.".to_owned()],
+                way_out: TO_LIST,
+            };
+        }
         tracing::error!(%error, "a question to the database failed");
         let (title, advice) = match error {
             QueryError::TimedOut => {

@@ -63,7 +63,8 @@ impl RecipientPage {
             frame: Frame::below("/blocklist", clock),
             notice,
             address: text::value(&report.address),
-            raw: report.address.clone(),
+            // As the list has it: an application may have spelled it in another way.
+            raw: report.block.as_ref().map_or(&report.address, |block| &block.address).clone(),
             is_blocked: report.block.as_ref().is_some_and(|block| block.holds),
             blocked: report.block.as_ref().map(|block| BlockTold::new(block, report.cause.as_ref(), clock)),
             totals: totals

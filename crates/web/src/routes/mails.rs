@@ -7,7 +7,7 @@ use axum::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use futures_util::stream;
@@ -29,7 +29,7 @@ const BODY_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline
 
 /// The same with pictures and fonts from elsewhere, once somebody has asked for them.
 const BODY_POLICY_REMOTE: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline' https:; \
-                                  img-src data: https: http:; font-src https:; form-action 'none'; \
+                                  img-src data: https:; font-src https:; form-action 'none'; \
                                   base-uri 'none'; frame-ancestors 'self'";
 
 /// Other mails of each kind that a mail's page shows.
@@ -122,7 +122,9 @@ pub(super) async fn mail(
     State(store): State<Store>,
     clock: Clock,
     uuid: Result<Path<String>, PathRejection>,
+    params: Result<Query<MailParams>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let with_pictures = params.is_ok_and(|Query(params)| params.pictures.as_deref() == Some("yes"));
     let uuid = uuid.ok().and_then(|Path(uuid)| Uuid::try_parse(&uuid).ok());
     let uuid = uuid.ok_or_else(Problem::no_such_mail)?;
     let found = find(&store, &uuid.to_string()).await?.ok_or_else(Problem::no_such_mail)?;
@@ -133,7 +135,13 @@ pub(super) async fn mail(
     // Its own story is what somebody came for; what is beside it may be missing.
     let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
     let body = store.body_state(uuid).await.unwrap_or(BodyState::None);
-    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, &related, &clock)))
+    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, with_pictures, &related, &clock)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct MailParams {
+    /// `yes` lets the body load pictures from elsewhere.
+    pictures: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -142,27 +150,56 @@ pub(super) struct BodyParams {
     remote: Option<String>,
 }
 
-/// `GET /mails/{uuid}/body?remote=yes`: what somebody wrote, with a policy that lets nothing of it run. In a frame the
-/// page's own sandbox holds it, opened alone the policy's.
+/// `GET /mails/{uuid}/body?remote=yes`: what somebody wrote, for the frame on the mail's page and for nothing else.
+///
+/// Opened alone it would be a page of its author's under this site's address, free to lead anywhere; and a link in it could ask for its
+/// own pictures. Browsers say what a request is for, and who began it; what is in a sandbox begins nothing as this site.
+/// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Dest>
 pub(super) async fn body(
     State(store): State<Store>,
     uuid: Result<Path<Uuid>, PathRejection>,
     params: Result<Query<BodyParams>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Path(uuid) = uuid.map_err(|_| Problem::no_such_mail())?;
     let Query(params) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
+    let says = |name: &str, value: &str| headers.get(name).is_some_and(|said| said == value);
+    if !says("sec-fetch-dest", "iframe") {
+        return Err(Problem::body_alone());
+    }
+    let is_remote = params.remote.as_deref() == Some("yes") && says("sec-fetch-site", "same-origin");
     let body = store.read_body(uuid).await.map_err(|error| Problem::store(&error))?;
     let body = body.ok_or_else(Problem::no_such_mail)?;
-    let is_remote = params.remote.as_deref() == Some("yes");
     // An HTML mail has tags; what has none is text, and read as HTML its lines would run together.
     let is_html = body.contains("</") || body.trim_start().starts_with('<');
-    let content_type = if is_html { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
+    let (content_type, body) = if is_html {
+        ("text/html; charset=utf-8", without_links_to_resources(&body))
+    } else {
+        ("text/plain; charset=utf-8", body)
+    };
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, if is_remote { BODY_POLICY_REMOTE } else { BODY_POLICY }),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     Ok((headers, body).into_response())
+}
+
+/// The document with every `<link` made an element that means nothing: no policy keeps a browser from looking a name up or opening
+/// a connection for `rel=preconnect`, which would tell the sender that somebody looks.
+fn without_links_to_resources(html: &str) -> String {
+    const LINK: &str = "<link";
+    let mut kept = String::with_capacity(html.len() + 64);
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        let (before, tag) = rest.split_at(at);
+        kept.push_str(before);
+        let is_link = tag.get(..LINK.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(LINK));
+        kept.push_str(if is_link { "<x-" } else { "<" });
+        rest = &tag[1..];
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// `GET /mails/by-id/{id}`: to the mail with this uuid, message id or SES id.
@@ -184,4 +221,22 @@ async fn find(store: &Store, id: &str) -> Result<Option<Story>, Problem> {
 
 fn to_mail(found: &Story) -> Response {
     Redirect::to(&format!("/mails/{}", found.mail.summary.uuid)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_links_to_resources;
+
+    #[test]
+    fn links_to_resources_lose_their_meaning_and_nothing_else_changes() {
+        for (html, expected) in [
+            ("<p>ä</p>", "<p>ä</p>"),
+            ("<link rel=preconnect href=//a>", "<x-link rel=preconnect href=//a>"),
+            ("a<LiNk/><<link<", "a<x-LiNk/><<x-link<"),
+            ("<lin", "<lin"),
+            ("<", "<"),
+        ] {
+            assert_eq!(without_links_to_resources(html), expected);
+        }
+    }
 }

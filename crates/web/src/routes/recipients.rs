@@ -136,6 +136,9 @@ pub(super) async fn add(
     let until = wanted.until.filter(|until| !until.trim().is_empty());
     let until = until.map(|day| day.trim().parse::<Date>()).transpose();
     let until = until.map_err(|_| Problem::unreadable_form())?;
+    if until.is_some_and(|day| day < clock.today()) {
+        return Err(Problem::past_block());
+    }
     // The day itself still belongs to it.
     let expires_at = until.and_then(|day| day.tomorrow().ok()).map(|day| clock.beginning_of(day));
     let block = NewBlock::new(&wanted.address, &wanted.reason, expires_at).map_err(Problem::no_block)?;

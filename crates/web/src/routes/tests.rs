@@ -513,7 +513,7 @@ async fn nothing_is_changed_for_a_page_elsewhere() {
         let answer = site.ask(chosen_zone("Europe/Berlin", headers)).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{headers:?}");
         let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
-        assert!(cookie.starts_with("zone=Europe/Berlin; Path=/; "), "{cookie}");
+        assert!(cookie.starts_with("aftersend_zone=Europe/Berlin; Path=/; "), "{cookie}");
     }
 }
 
@@ -523,7 +523,7 @@ async fn a_chosen_zone_is_the_one_that_pages_tell_times_in() {
     site.ingest(&[sent("id-of-a-mail-0000", "jane@example.com", "Hello", 0)]).await;
     let path = site.redirected("/mails/by-id/id-of-a-mail-0000").await;
     let mut request = request(Method::GET, &path, "127.0.0.1:4100");
-    request.headers_mut().insert(header::COOKIE, "zone=Asia/Kolkata".parse().unwrap());
+    request.headers_mut().insert(header::COOKIE, "aftersend_zone=Asia/Kolkata".parse().unwrap());
     let page = site.ask(request).await.body;
     assert!(page.contains("10 March 2026 at 17:30:00 IST"), "{page}");
     assert!(page.contains("Times are those of Asia/Kolkata."), "{page}");
@@ -748,7 +748,6 @@ async fn a_body_comes_with_a_policy_under_which_nothing_of_it_runs() {
     let site = TestSite::new().await;
     site.ingest(&[sent("m1", "jane@example.com", "Hello", 0)]).await;
     let path = site.redirected("/mails/by-id/m1").await;
-    assert_eq!(site.get(&format!("{path}/body")).await.status, StatusCode::NOT_FOUND);
     assert!(!site.get(&path).await.body.contains("<iframe"));
     let logs = format!("\"{}\".phoenix_kit_email_logs", site.schema.prefix());
     for (body, content_type) in [
@@ -762,8 +761,19 @@ async fn a_body_comes_with_a_policy_under_which_nothing_of_it_runs() {
             .await
             .unwrap();
         assert!(site.get(&path).await.body.contains("<iframe"));
-        for (query, pictures) in [("", "img-src data:;"), ("?remote=yes", "img-src data: https: http:;")] {
-            let answer = site.get(&format!("{path}/body{query}")).await;
+        let framed = |query: &str, from: &str| {
+            let mut request = request(Method::GET, &format!("{path}/body{query}"), "127.0.0.1:4100");
+            request.headers_mut().insert("sec-fetch-dest", "iframe".parse().unwrap());
+            request.headers_mut().insert("sec-fetch-site", from.parse().unwrap());
+            request.headers_mut().insert("sec-fetch-mode", "navigate".parse().unwrap());
+            request
+        };
+        assert_eq!(site.get(&format!("{path}/body")).await.status, StatusCode::FORBIDDEN, "alone");
+        // What is in the frame can't ask for its own pictures: it is not this site.
+        let asked = site.ask(framed("?remote=yes", "cross-site")).await;
+        assert_eq!(asked.status, StatusCode::FORBIDDEN);
+        for (query, pictures) in [("", "img-src data:;"), ("?remote=yes", "img-src data: https:;")] {
+            let answer = site.ask(framed(query, "same-origin")).await;
             let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
             assert!(
                 policy.starts_with("sandbox; default-src 'none';") && policy.contains(pictures),
@@ -774,5 +784,29 @@ async fn a_body_comes_with_a_policy_under_which_nothing_of_it_runs() {
             assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert_eq!(answer.body, body);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_may_link_here_and_load_nothing() {
+    let site = TestSite::new().await;
+    let asked = |mode: &str, dest: &str, from: &str| {
+        let mut request = request(Method::GET, "/mails/export/csv", "127.0.0.1:4100");
+        for (name, value) in [("sec-fetch-mode", mode), ("sec-fetch-dest", dest), ("sec-fetch-site", from)] {
+            request
+                .headers_mut()
+                .insert(axum::http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+        }
+        request
+    };
+    for (mode, dest, from, status) in [
+        ("no-cors", "image", "cross-site", StatusCode::FORBIDDEN),
+        ("navigate", "iframe", "cross-site", StatusCode::FORBIDDEN),
+        ("cors", "empty", "same-site", StatusCode::FORBIDDEN),
+        ("navigate", "document", "cross-site", StatusCode::OK),
+        ("navigate", "document", "none", StatusCode::OK),
+        ("cors", "empty", "same-origin", StatusCode::OK),
+    ] {
+        assert_eq!(site.ask(asked(mode, dest, from)).await.status, status, "{mode} {dest} {from}");
     }
 }

@@ -233,17 +233,16 @@ async fn a_stronger_block_is_never_weakened() {
     assert_eq!(blocks().await, forever("hard_bounce"));
     fixture.ingest(&[spam()]).await;
     assert_eq!(blocks().await, forever("complaint"));
-    // New ones each time: what is repeated blocks nobody.
-    fixture.ingest(&[bounce("m3", "01:00", "Permanent", "f3")]).await;
+    fixture.ingest(&[hard()]).await;
     assert_eq!(blocks().await, forever("complaint"));
     // An application's own reason without an end stays.
     set("manual", "NULL").await;
-    fixture.ingest(&[bounce("m4", "01:00", "Permanent", "f4"), complaint("m4", "02:00", "f5")]).await;
+    fixture.ingest(&[hard(), spam()]).await;
     assert_eq!(blocks().await, forever("manual"));
     // One that runs out is weaker than one that does not, whatever its reason.
     for reason in ["manual", "complaint", "hard_bounce"] {
         set(reason, "now() + interval '1 day'").await;
-        fixture.ingest(&[bounce(&format!("{reason} m"), "01:00", "Permanent", reason)]).await;
+        fixture.ingest(&[hard()]).await;
         assert_eq!(blocks().await, forever("hard_bounce"));
     }
 }

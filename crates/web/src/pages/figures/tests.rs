@@ -73,7 +73,10 @@ fn each_figure_has_its_rate_its_change_and_the_mails_behind_it() {
             ("Clicked", "–", rate("unknown"), None),
         ]
     );
-    assert_eq!(tiles[0].path, "/mails?q=after%3A2026-05-02T00%3A00%3A00Z");
+    assert_eq!(
+        tiles[0].path,
+        "/mails?q=-event%3Areject%20-event%3Arendering_failure%20after%3A2026-05-02T00%3A00%3A00Z"
+    );
     assert_eq!(tiles[2].path, "/mails?q=event%3Abounce%20after%3A2026-05-02T00%3A00%3A00Z");
     assert_eq!(tiles[2].besides.as_deref(), Some("50 of them for good"));
     assert_eq!(tiles[4].besides.as_deref(), Some("and 85 opened by machines alone"));

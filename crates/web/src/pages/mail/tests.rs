@@ -2,7 +2,7 @@ use super::*;
 use crate::sample::{bounce, clock, concerning, occurrence, recipient, story};
 
 fn rendered(story: &Story) -> String {
-    MailPage::new(story, BodyState::None, &RelatedMails::default(), &clock()).render().unwrap()
+    MailPage::new(story, BodyState::None, false, &RelatedMails::default(), &clock()).render().unwrap()
 }
 
 fn click(url: &str) -> Occurrence {
@@ -218,12 +218,14 @@ fn a_list_of_recipients_without_end_is_cut_and_says_so() {
 #[test]
 fn a_body_is_shown_in_a_frame_that_may_nothing() {
     let told = |state| {
-        MailPage::new(&story("sent", vec![]), state, &RelatedMails::default(), &clock()).render().unwrap()
+        MailPage::new(&story("sent", vec![]), state, false, &RelatedMails::default(), &clock())
+            .render()
+            .unwrap()
     };
     let html = told(BodyState::Kept { bytes: 1_900 });
     let frame = html.split("<iframe").nth(1).unwrap().split('>').next().unwrap();
     assert!(frame.contains(" sandbox ") && frame.contains("/body\""), "{frame}");
-    assert!(html.contains("1.9 KB") && html.contains("/body?remote=yes"), "{html}");
+    assert!(html.contains("1.9 KB") && html.contains("?pictures=yes#body-title\""), "{html}");
     for (state, expected) in [
         (BodyState::Discarded, "has discarded the body"),
         (BodyState::CompressedElsewhere, "can’t be shown here"),

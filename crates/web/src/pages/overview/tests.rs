@@ -46,7 +46,7 @@ fn the_worst_are_named_with_the_mails_behind_them() {
         "1 (12.5 %)",
         "The mailbox does not exist",
         "<code>5.1.1</code>",
-        "bounce%3ANoEmail",
+        "bounce%3Ahard%20bounce%3ANoEmail",
     ] {
         assert!(html.contains(expected), "{expected} is not in {html}");
     }

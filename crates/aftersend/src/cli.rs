@@ -15,7 +15,9 @@ use jiff::{Span, SpanRelativeTo};
 
 use crate::config::Flags;
 
+mod figures;
 mod quarantine;
+pub(crate) use figures::FiguresCommand;
 pub(crate) use quarantine::{QuarantineCommand, QuarantineSelection};
 
 /// What became of the mail we sent through Amazon SES?
@@ -68,7 +70,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the site on this machine, and take events in from the queues of the configuration
     Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4
+    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     /// Look at messages that could not be read or stored, read them anew, or drop them
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Look after the sums that the site's figures are made of
+    #[command(subcommand)]
+    Figures(FiguresCommand),
     /// List mails, newest first, by words such as jane, status:delivered or after:7d
     Search(SearchArgs),
     /// Tell the story of one mail
@@ -253,7 +258,7 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137, a1, a2, a3 or a4
+        /// The last step to take: 136, 137, a1, a2, a3, a4 or a5
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -268,7 +273,7 @@ pub(crate) enum MigrateCommand {
     /// Print what `migrate up` would do to this database: each statement, its locks, what it touches, and what stands
     /// in the way; exit with 1 where something does
     Plan {
-        /// The last step to take: 136, 137, a1, a2, a3 or a4
+        /// The last step to take: 136, 137, a1, a2, a3, a4 or a5
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Of the way in one transaction, which keeps writers out until it is done

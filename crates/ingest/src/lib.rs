@@ -6,6 +6,7 @@ mod file;
 #[cfg(test)]
 mod fixture;
 mod joining;
+mod keeping;
 mod observe;
 mod pump;
 mod replay;
@@ -17,6 +18,7 @@ mod sqs;
 pub use feed::{Feed, FeedError, Received};
 pub use file::FileFeed;
 pub use joining::{join_continually, join_through};
+pub use keeping::keep_figures_continually;
 pub use observe::{Commit, Committed, Condition, Observer, Refused};
 pub use pump::{Intake, Patience, Pump, PumpError, Storage, Tally};
 pub use replay::replay;

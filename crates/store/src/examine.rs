@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 9] = [
+const NEEDS: [(&str, &[Right]); 14] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -32,6 +32,11 @@ const NEEDS: [(&str, &[Right]); 9] = [
     ("aftersend_ids", &Right::ALL),
     ("aftersend_quarantine", &Right::ALL),
     ("aftersend_recipients", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_figure_marks", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_figure_scan", &[Right::Select, Right::Update]),
+    ("aftersend_figures_by_quarter", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_figures_by_template", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_figures_by_day", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_steps", &[Right::Select]),
 ];
 

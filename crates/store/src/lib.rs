@@ -46,13 +46,15 @@ pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
 pub use search::{
     BadCursor, Cursor, MailPage, MailSummary, Order, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX, Search,
 };
+pub(crate) use statistics::quarter_start;
 pub use statistics::{
     ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, AddressTotals, Alarm,
     BOUNCE_WARNING_PERCENT, BUCKETS_MAX, BadPeriod, BadTimeZone, BlockCause, BounceReason, Bucket,
-    BucketWidth, COMPLAINT_WARNING_PERCENT, DomainFigures, Figures, FiguresError, LinkFigures, Overview,
-    PERIOD_DAYS_MAX, Period, QUARANTINE_WARNING_AGE, RELATED_DAYS, RELATED_MAILS_MAX, Rate, Rates,
-    RelatedMails, SEEN_MAILS_MIN, SILENCE_WARNING_AGE, Seen, SeenTypes, Signals, Silence, TEMPLATES_MAX,
-    TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery, TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
+    BucketWidth, COMPLAINT_WARNING_PERCENT, DomainFigures, FigureKeeper, Figures, FiguresError, Freshness,
+    KeepReport, LinkFigures, Overview, PERIOD_DAYS_MAX, Period, QUARANTINE_WARNING_AGE, RELATED_DAYS,
+    RELATED_MAILS_MAX, Rate, Rates, RelatedMails, SEEN_MAILS_MIN, SILENCE_WARNING_AGE, Seen, SeenTypes,
+    Signals, Silence, TEMPLATES_MAX, TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery,
+    TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
 };
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
 #[cfg(any(test, feature = "truth"))]

@@ -3,6 +3,8 @@
 //! The files in `sql/` are plain SQL that any tool can read: the schema stands there as the quoted
 //! identifier `"prefix"`, and is replaced by the real one when the store is opened.
 
+use std::borrow::Cow;
+
 use crate::Prefix;
 
 macro_rules! statements {
@@ -124,6 +126,38 @@ statements! {
     Recipients = "recipients.sql",
     /// What became of the mails that were sent in each of several buckets.
     Recount = "statistics/recount.sql",
+    /// Marks quarters of an hour whose mails have changed.
+    MarkFigures = "statistics/kept/mark.sql",
+    /// One keeper of figures at a time.
+    TryKeepFigures = "statistics/kept/try_keep.sql",
+    /// Has the last hours looked through.
+    SweepFigures = "statistics/kept/sweep.sql",
+    /// Has a range looked through.
+    AskScan = "statistics/kept/ask_scan.sql",
+    /// Whether something is to be looked through.
+    FindScan = "statistics/kept/find_scan.sql",
+    /// Marks quarters of what is to be looked through.
+    ScanFigures = "statistics/kept/scan.sql",
+    /// Takes marks.
+    TakeFigureMarks = "statistics/kept/take_marks.sql",
+    /// How many quarters are marked.
+    CountMarked = "statistics/kept/count_marked.sql",
+    /// Removes kept sums.
+    ForgetFigures = "statistics/kept/forget.sql",
+    /// Keeps what a recount tells of quarters.
+    KeepFigures = "statistics/kept/keep.sql",
+    /// Sums up quarters over their templates.
+    SumQuarters = "statistics/kept/sum_quarters.sql",
+    /// Sums up days over their quarters.
+    SumDays = "statistics/kept/sum_days.sql",
+    /// What is kept of buckets.
+    SumTotals = "statistics/kept/sum_totals.sql",
+    /// What is kept of buckets, for some templates.
+    SumTemplates = "statistics/kept/sum_templates.sql",
+    /// What is kept of each template.
+    ListTemplates = "statistics/kept/list_templates.sql",
+    /// How fresh that is.
+    Freshness = "statistics/kept/freshness.sql",
     /// Where the hours or days of a period begin.
     BucketStarts = "statistics/bucket_starts.sql",
     /// When events of some types happened first and last.
@@ -166,11 +200,25 @@ statements! {
     FalsifyMail = "falsify_mail.sql",
 }
 
+impl Statement {
+    /// The statement with the recount in its place, for the one that keeps what a recount tells.
+    fn whole(self) -> Cow<'static, str> {
+        match self {
+            Self::KeepFigures => {
+                let recount = format!("FROM (\n{}) AS", Self::Recount.template());
+                self.template().replace("FROM \"recounted\" AS", &recount).into()
+            }
+            _ => self.template().into(),
+        }
+    }
+}
+
 #[cfg(test)]
 impl Statement {
     /// The statement without its comments, with the schema as `"prefix"`.
     pub(crate) fn text_for_tests(self) -> String {
-        let lines = self.template().lines().filter(|line| !line.trim_start().starts_with("--"));
+        let text = self.whole();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("--"));
         lines.collect::<Vec<_>>().join("\n")
     }
 }
@@ -183,7 +231,7 @@ pub(crate) struct Statements {
 
 impl Statements {
     pub(crate) fn new(prefix: &Prefix) -> Self {
-        Self { texts: Statement::ALL.iter().map(|statement| render(statement.template(), prefix)).collect() }
+        Self { texts: Statement::ALL.iter().map(|statement| render(&statement.whole(), prefix)).collect() }
     }
 
     pub(crate) fn get(&self, statement: Statement) -> &str {
@@ -224,7 +272,7 @@ mod tests {
     fn every_table_is_named_with_its_schema() {
         let prefix: Prefix = "own".parse().unwrap();
         for &statement in Statement::ALL {
-            let text = render(statement.template(), &prefix);
+            let text = render(&statement.whole(), &prefix);
             assert!(!text.contains("prefix"), "{statement:?} keeps a placeholder: {text}");
             for (position, _) in text.match_indices("phoenix_kit_email_") {
                 assert!(text[..position].ends_with("\"own\"."), "{statement:?}: {}", &text[position..]);

@@ -10,8 +10,8 @@ use aftersend_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    Arrival, Batch, BatchReport, DatabaseAddress, IngestError, JoinReport, Joiner, Prefix, Store, TagNames,
-    UnknownMails,
+    Arrival, Batch, BatchReport, DatabaseAddress, FigureKeeper, IngestError, JoinReport, Joiner, Prefix,
+    Store, TagNames, UnknownMails,
     schema::{Migrator, Step},
     sql::render,
 };
@@ -66,6 +66,18 @@ impl Fixture {
                 return sum;
             }
         }
+    }
+
+    /// Counts what is marked, until nothing is left.
+    pub(crate) async fn keep_figures(&self) {
+        let mut keeper = FigureKeeper::new(&self.store).at_once();
+        while !keeper.round().await.unwrap().is_through {}
+    }
+
+    /// Counts all there is, whoever wrote it.
+    pub(crate) async fn recount_figures(&self) {
+        self.store.recount_figures(None, None).await.unwrap();
+        self.keep_figures().await;
     }
 
     /// Logs a mail to `ann@example.com` as an application does, before SES has given it an id.

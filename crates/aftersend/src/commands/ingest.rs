@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use aftersend_ingest::{FileFeed, Patience, Pump, Shutdown, join_continually, join_through};
+use aftersend_ingest::{
+    FileFeed, Patience, Pump, Shutdown, join_continually, join_through, keep_figures_continually,
+};
 use aftersend_web::Site;
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -92,6 +94,7 @@ async fn from_queues(
         polled
     };
     let joining = join_continually(&store, shutdown.clone());
+    let keeping = keep_figures_continually(&store, shutdown.clone());
     let observing = async {
         let Some(listener) = listener else { return Ok(()) };
         let site = Site::new(store.clone(), watch.clone());
@@ -99,8 +102,8 @@ async fn from_queues(
         let measuring = depth::watch_depths(queues, &watch, &shutdown);
         tokio::join!(observe(listener, site, &stop, &shutdown), Box::pin(measuring)).0
     };
-    let (polled, signal, (), observed) =
-        tokio::join!(polling, signals::forward(&stop, shutdown.clone()), joining, observing);
+    let (polled, signal, (), (), observed) =
+        tokio::join!(polling, signals::forward(&stop, shutdown.clone()), joining, keeping, observing);
     let polled = polled?;
     // Also after an error: what was done is done.
     report(&polled, output)?;

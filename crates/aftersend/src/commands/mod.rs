@@ -4,6 +4,7 @@ pub(crate) mod config;
 mod demo;
 mod depth;
 pub(crate) mod doctor;
+mod figures;
 mod hooks;
 mod ingest;
 mod migrate;
@@ -51,6 +52,7 @@ pub(crate) async fn run(
         Command::Migrate(command) => migrate::run(command, place, output).await,
         Command::Ingest(command) => ingest::run(command, settings, place, output).await,
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
+        Command::Figures(command) => figures::run(command, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
         Command::Show(args) => show::run(args, place, output).await,
         // These look at what is there, and open it themselves if at all.

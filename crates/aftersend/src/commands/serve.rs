@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use aftersend_ingest::{Pump, Shutdown, join_continually};
+use aftersend_ingest::{Pump, Shutdown, join_continually, keep_figures_continually};
 use aftersend_web::Site;
 use anyhow::Context;
 use serde_json::json;
@@ -59,6 +59,8 @@ pub(crate) async fn run(
             join_continually(&store, shutdown.clone()).await;
         }
     };
+    // Also where nothing is taken in: what a run that ends has taken in is counted by nobody else.
+    let keeping = keep_figures_continually(&store, shutdown.clone());
     let hooking = async {
         let Some(webhook) = webhook else { return Ok(None) };
         let ended = webhook.run(&pump, &shutdown).await;
@@ -70,8 +72,8 @@ pub(crate) async fn run(
     let site =
         site(listener, Site::new(store.clone(), watch.clone()).with_rereading(rereading), &stop, &shutdown);
     // The SDK's futures are large.
-    let (site, hooked, polled, (), ()) =
-        tokio::join!(site, hooking, Box::pin(polling), joining, Box::pin(measuring));
+    let (site, hooked, polled, (), (), ()) =
+        tokio::join!(site, hooking, Box::pin(polling), joining, keeping, Box::pin(measuring));
     let polled = polled?;
     if !queues.is_empty() {
         ingest::report(&polled, output)?;

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod doctor;
 mod faults;
+mod figures;
 mod hooks;
 mod ingest;
 mod logs;

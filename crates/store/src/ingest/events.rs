@@ -20,6 +20,8 @@ pub(super) struct Fates {
     /// Those that are new and folded, by their keys.
     pub(super) folded: HashSet<Uuid>,
     pub(super) repeated: usize,
+    /// Mails that have got an occurrence, or of which one says more than before.
+    pub(super) touched: HashSet<Uuid>,
 }
 
 impl Fates {
@@ -77,6 +79,14 @@ pub(super) struct Owner<'a> {
 /// The owners of a batch's occurrences, by SES id.
 pub(super) type Owners<'a> = HashMap<&'a str, Owner<'a>>;
 
+/// Opens and clicks whose rows an application wrote.
+struct Claimed {
+    /// Their keys.
+    uuids: HashSet<Uuid>,
+    /// Mails of which such a row says more than before.
+    touched: HashSet<Uuid>,
+}
+
 /// Which row stands in an occurrence's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -93,7 +103,7 @@ impl Writer<'_> {
         occurrences: &[Occurrence<'_>],
         owners: &Owners<'_>,
     ) -> Result<Fates, IngestError> {
-        let claimed = self.claim_cut(occurrences, owners).await?;
+        let Claimed { uuids: claimed, mut touched } = self.claim_cut(occurrences, owners).await?;
         let mut single = EventColumns::default();
         let mut repeatable = EventColumns::default();
         for occurrence in occurrences.iter().filter(|occurrence| !claimed.contains(&occurrence.uuid)) {
@@ -119,7 +129,14 @@ impl Writer<'_> {
         }
         let folded = self.insert(Statement::FoldEvents, &new).await?;
         self.write_back(&standing).await?;
-        Ok(Fates { stored, folded, repeated })
+        touched.extend(standing.changed_mails());
+        let is_new = |occurrence: &&Occurrence<'_>| {
+            stored.contains(&occurrence.uuid) || folded.contains(&occurrence.uuid)
+        };
+        touched.extend(
+            occurrences.iter().filter(is_new).map(|occurrence| owners[occurrence.aws_message_id].mail),
+        );
+        Ok(Fates { stored, folded, repeated, touched })
     }
 
     /// Counts as repeats what is stored now and was counted when it was parked.
@@ -163,7 +180,7 @@ impl Writer<'_> {
         &self,
         occurrences: &[Occurrence<'_>],
         owners: &Owners<'_>,
-    ) -> Result<HashSet<Uuid>, IngestError> {
+    ) -> Result<Claimed, IngestError> {
         let cut: Vec<&Occurrence<'_>> = occurrences
             .iter()
             .filter(|occurrence| occurrence.is_repeatable() && occurrence.cut_time().is_some())
@@ -178,7 +195,8 @@ impl Writer<'_> {
             .map(|(_, occurrence)| occurrence.uuid)
             .collect();
         self.write_back(&standing).await?;
-        Ok(claimed)
+        let touched = standing.changed_mails().collect();
+        Ok(Claimed { uuids: claimed, touched })
     }
 
     async fn insert(
@@ -246,6 +264,10 @@ impl Writer<'_> {
 }
 
 impl Standing {
+    fn changed_mails(&self) -> impl Iterator<Item = Uuid> {
+        self.rows.values().filter(|held| held.changed).map(|held| held.mail)
+    }
+
     /// Whether one of the rows in its place is this occurrence. If so, the row takes in what this one tells.
     fn recognise(&mut self, place: i32, occurrence: &Occurrence<'_>, owner: Owner<'_>) -> bool {
         let supposed = owner.logged_to.and_then(|address| occurrence.fingerprint_if_to(address));

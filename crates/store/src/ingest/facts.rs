@@ -90,6 +90,13 @@ impl Facts {
         Self { described, status, times: Times::of(status, event.occurred_at()) }
     }
 
+    /// Whether figures count the mail as they would count it with these.
+    pub(super) fn count_as(&self, other: &Self) -> bool {
+        self.times == other.times
+            && self.described.sent_at == other.described.sent_at
+            && self.described.template_name == other.described.template_name
+    }
+
     /// Takes in what another event, or the row, says. The description of a mail that an application logged is
     /// that application's and stays as it is: such rows are not `described` by events.
     pub(super) fn merge(&mut self, other: &Self, describe: bool) {

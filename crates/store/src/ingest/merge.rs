@@ -61,9 +61,13 @@ async fn step(store: &Store, unmerged: &Unmerged) -> Result<Step, IngestError> {
     writer.store_occurrences(&occurrences, &owners).await?;
 
     // The made row holds what all its events say of the mail, those that have moved before among them.
+    let sent_at = created.facts.described.sent_at;
     let facts = BTreeMap::from([(unmerged.aws_message_id.clone(), said(created.facts, &events))]);
     logged.ids = vec![unmerged.aws_message_id.clone()];
-    writer.merge_mails(&facts, std::slice::from_ref(&logged)).await?;
+    let mut marks = writer.merge_mails(&facts, std::slice::from_ref(&logged)).await?;
+    marks.add(sent_at);
+    marks.add(logged.facts.described.sent_at);
+    writer.mark_figures(marks).await?;
     writer.pass_on_recipients(created.uuid, logged.uuid).await?;
     if is_last {
         writer.remove_emptied(created.uuid, logged.uuid).await?;

@@ -6,6 +6,7 @@ pub(crate) mod facts;
 mod join;
 mod mail_columns;
 mod mails;
+mod marks;
 mod merge;
 mod occurrence;
 mod parking;

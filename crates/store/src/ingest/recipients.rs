@@ -3,7 +3,7 @@
 //! What an event says follows from that event alone, and every merge commutes and may be repeated: earliest time of
 //! each state, listed wins. So neither order nor repetition leaves a trace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use aftersend_event::{Event, RecipientFact};
 use jiff::Timestamp;
@@ -103,12 +103,12 @@ impl<'a> RecipientColumns<'a> {
 
 impl Writer<'_> {
     /// Merges what events say of recipients into what is known of them. Their mails are locked; what is said of mails
-    /// without an owner is left out.
+    /// without an owner is left out. Says of which mails something was not known before.
     pub(super) async fn merge_recipients(
         &self,
         told: &FatesByMail<'_>,
         owners: &Owners<'_>,
-    ) -> Result<(), IngestError> {
+    ) -> Result<HashSet<Uuid>, IngestError> {
         // Two SES ids may lead to one mail, and a statement may write a row only once.
         let mut merged: BTreeMap<(Uuid, &str), Fate> = BTreeMap::new();
         for (id, fates) in told {
@@ -118,7 +118,7 @@ impl Writer<'_> {
             }
         }
         if merged.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
         let mut columns = RecipientColumns::default();
         for ((mail, address), fate) in &merged {
@@ -128,8 +128,8 @@ impl Writer<'_> {
         let parameters: Vec<&(dyn ToSql + Sync)> =
             parameters.iter().map(|column| &**column as &(dyn ToSql + Sync)).collect();
         let merge = self.prepare(Statement::MergeRecipients).await?;
-        self.transaction.execute(&merge, &parameters).await?;
-        Ok(())
+        let rows = self.transaction.query(&merge, &parameters).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 }
 

@@ -5,7 +5,7 @@
 //! from there on racing batches wait for each other mail by mail; what merges need is read under those locks;
 //! every other set is written in the order of its key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use aftersend_event::BlockReason;
 use deadpool_postgres::Transaction;
@@ -19,6 +19,7 @@ use super::{
     facts::{Facts, cut_for_column, storable},
     mail_columns::MailColumns,
     mails::{LockedMail, Looked, Mails, Unmerged},
+    marks::Marks,
     occurrence::{Occurrence, distinct},
     recipients::{FatesByMail, fates_by_mail},
     unknown::Treatment,
@@ -44,7 +45,7 @@ pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<Outcome, Ing
         Intake::Taken(taken_in) => taken_in,
         Intake::Unmerged(unmerged) => return Ok(Outcome::Unmerged(unmerged)),
     };
-    let TakenIn { fates, known, unknown, removed } = taken_in;
+    let TakenIn { fates, known, unknown, removed } = *taken_in;
     let parked = writer.park(&batch.arrivals, &unknown).await?;
     writer.block(batch).await?;
     writer.quarantine(&batch.poisons).await?;
@@ -91,7 +92,7 @@ impl<'a> Said<'a> {
 
 /// What came of taking events in.
 pub(super) enum Intake {
-    Taken(TakenIn),
+    Taken(Box<TakenIn>),
     /// Nothing: these mails must be merged first.
     Unmerged(Vec<Unmerged>),
 }
@@ -155,36 +156,43 @@ impl Writer<'_> {
         let owners: Owners<'_> = mails.locked.iter().flat_map(LockedMail::owners).collect();
         occurrences.retain(|occurrence| owners.contains_key(occurrence.aws_message_id));
         let mut fates = self.store_occurrences(&occurrences, &owners).await?;
-        self.merge_mails(&facts, &mails.locked).await?;
-        self.merge_recipients(&recipients, &owners).await?;
+        let mut marks = self.merge_mails(&facts, &mails.locked).await?;
+        let told = self.merge_recipients(&recipients, &owners).await?;
+        mark_touched(&mut marks, &mails.locked, &[&fates.touched, &told]);
+        self.mark_figures(marks).await?;
         if treatment != Treatment::InColumn {
             self.remember_ids(&mails).await?;
             self.count_once(&occurrences, &owners, &mut fates).await?;
         }
         let Mails { unknown, removed, .. } = mails;
-        Ok(Intake::Taken(TakenIn { fates, known: occurrences.len(), unknown, removed }))
+        Ok(Intake::Taken(Box::new(TakenIn { fates, known: occurrences.len(), unknown, removed })))
     }
 
-    /// Writes back the mails that the batch's events change.
+    /// Writes back the mails that the batch's events change, and says when those were sent whose figures that changes.
     pub(super) async fn merge_mails(
         &self,
         facts: &BTreeMap<String, Facts>,
         mails: &[LockedMail],
-    ) -> Result<(), IngestError> {
+    ) -> Result<Marks, IngestError> {
+        let mut marks = Marks::default();
         let mut columns = MailColumns::default();
-        let merged: Vec<(Uuid, Facts, String)> =
+        let merged: Vec<(&LockedMail, Facts, String)> =
             mails.iter().filter_map(|mail| changed(mail, facts)).collect();
-        for (uuid, facts, status) in &merged {
-            columns.push(*uuid, facts, status.clone());
+        for (mail, facts, status) in &merged {
+            columns.push(mail.uuid, facts, status.clone());
+            if !facts.count_as(&mail.facts) {
+                marks.add(mail.facts.described.sent_at);
+                marks.add(facts.described.sent_at);
+            }
         }
         if merged.is_empty() {
-            return Ok(());
+            return Ok(marks);
         }
         let update = self.prepare(Statement::UpdateMails).await?;
         let key: [&(dyn ToSql + Sync); 1] = [&columns.uuid];
         let parameters: Vec<_> = key.into_iter().chain(columns.parameters()).collect();
         self.transaction.execute(&update, &parameters).await?;
-        Ok(())
+        Ok(marks)
     }
 
     /// Blocks the addresses that the batch's events speak against, each for its strongest reason.
@@ -237,7 +245,10 @@ impl Writer<'_> {
 }
 
 /// The mail as its events make it, if that is not as its row has it.
-fn changed(mail: &LockedMail, facts: &BTreeMap<String, Facts>) -> Option<(Uuid, Facts, String)> {
+fn changed<'a>(
+    mail: &'a LockedMail,
+    facts: &BTreeMap<String, Facts>,
+) -> Option<(&'a LockedMail, Facts, String)> {
     let mut merged = mail.facts.clone();
     for id in &mail.ids {
         merged.merge(&facts[id], mail.derived);
@@ -246,5 +257,13 @@ fn changed(mail: &LockedMail, facts: &BTreeMap<String, Facts>) -> Option<(Uuid, 
         Some(status) if merged.status != mail.facts.status => status.name().to_owned(),
         _ => mail.status.clone(),
     };
-    (merged != mail.facts).then_some((mail.uuid, merged, status))
+    (merged != mail.facts).then_some((mail, merged, status))
+}
+
+/// Mails whose events or recipients the batch has changed were sent when their rows say so.
+fn mark_touched(marks: &mut Marks, mails: &[LockedMail], touched: &[&HashSet<Uuid>]) {
+    let is_touched = |mail: &&LockedMail| touched.iter().any(|uuids| uuids.contains(&mail.uuid));
+    for mail in mails.iter().filter(is_touched) {
+        marks.add(mail.facts.described.sent_at);
+    }
 }

@@ -54,14 +54,16 @@ pub enum Step {
     A3,
     /// What parking needs: fingerprints of events that wait for their mail.
     A4,
+    /// Sums of figures, and marks of what is to be counted.
+    A5,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 6] = [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4];
+    pub const ALL: [Self; 7] = [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A4;
+    pub const LATEST: Self = Self::A5;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -72,6 +74,7 @@ impl Step {
             Self::A2 => "a2",
             Self::A3 => "a3",
             Self::A4 => "a4",
+            Self::A5 => "a5",
         }
     }
 
@@ -84,12 +87,13 @@ impl Step {
             Self::A2 => "columns for text of any length",
             Self::A3 => "what became of a mail for each recipient",
             Self::A4 => "events that wait for their mail",
+            Self::A5 => "sums of figures, for questions about months",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4)
+        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5)
     }
 
     /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.

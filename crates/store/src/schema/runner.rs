@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, a3, a4, v136, v137},
+    steps::{a1, a2, a3, a4, a5, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -384,7 +384,7 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 | Step::A2 | Step::A3 | Step::A4 => {}
+            Step::A1 | Step::A2 | Step::A3 | Step::A4 | Step::A5 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -430,6 +430,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A5, _) => {
+                session.phase("making tables of our own", None, "tables");
+                let notes = a5::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -451,6 +457,10 @@ impl<'m> Run<'m> {
         let mut session = self.session(step, false);
         session.phase("taking the step down", None, "tables");
         let notes = match step {
+            Step::A5 => {
+                a5::down(&mut session, &forget_own(&prefix, step)).await?;
+                vec!["the sums of figures dropped; they are told again by the mails and events".to_owned()]
+            }
             Step::A4 => {
                 let down = a4::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
                 session.transaction(&[ORPHANED_EVENTS, "aftersend_ids"], down).await?;
@@ -526,6 +536,7 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
     match step {
         Step::A2 => a2::templates().iter().for_each(|template| hash.update(template)),
         Step::A3 => hash.update(a3::UP),
+        Step::A5 => hash.update(a5::template()),
         Step::A4 => {
             for part in &a4::PARTS {
                 hash.update(part.statements);

@@ -45,3 +45,4 @@ SET listed = held.listed OR excluded.listed,
     failed_at = least(held.failed_at, excluded.failed_at),
     rejected_at = least(held.rejected_at, excluded.rejected_at),
     complained_at = least(held.complained_at, excluded.complained_at)
+RETURNING email_log_uuid

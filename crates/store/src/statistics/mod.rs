@@ -11,8 +11,11 @@
 
 mod address;
 mod figures;
+mod keeper;
+mod kept;
 mod overview;
 mod period;
+mod quarter;
 mod related;
 mod templates;
 mod warnings;
@@ -22,8 +25,11 @@ pub use address::{
     ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, AddressTotals, BlockCause,
 };
 pub use figures::{Figures, Rate, Rates, SEEN_MAILS_MIN, Seen, SeenTypes};
+pub use keeper::{FigureKeeper, KeepReport};
+pub use kept::Freshness;
 pub use overview::{Bucket, Overview};
 pub use period::{BUCKETS_MAX, BadPeriod, BadTimeZone, BucketWidth, PERIOD_DAYS_MAX, Period, TimeZoneName};
+pub(crate) use quarter::quarter_start;
 pub use related::{RELATED_DAYS, RELATED_MAILS_MAX, RelatedMails};
 pub use templates::{
     TEMPLATES_MAX, TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery, TemplateTrend,

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{error::SqlState, types::ToSql};
 
-use super::FiguresError;
+use super::{
+    FiguresError,
+    quarter::{next_quarter, quarter_start},
+};
 use crate::{
     Store,
     search::{TIMESTAMPTZ_MIN_MICROS, rows_max},
@@ -60,6 +63,18 @@ impl Period {
             Ok(before) if before.as_microsecond() >= TIMESTAMPTZ_MIN_MICROS => Ok(Self { from, to }),
             _ => Err(BadPeriod::OutOfRange),
         }
+    }
+
+    /// From one time to a later one, however long that is.
+    pub(super) fn spanning(from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to }
+    }
+
+    /// The same by whole quarters of an hour, of which sums are kept: it begins with the quarter that it begins in, and
+    /// ends with the one that it ends in. Its figures need no counting.
+    #[must_use]
+    pub fn by_quarters(self) -> Self {
+        Self { from: quarter_start(self.from), to: next_quarter(self.to) }
     }
 
     /// When it begins.

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use jiff::Timestamp;
 
-use super::{Bucket, BucketWidth, Figures, FiguresError, Period, TimeZoneName, overview::Counted};
+use super::{Bucket, BucketWidth, Figures, FiguresError, Freshness, Period, TimeZoneName, overview::Counted};
 use crate::{Store, ingest::facts::storable, sql::Statement};
 
 /// Templates that are told apart: those with the most recipients in the period. An application that names templates by
@@ -55,7 +55,8 @@ pub struct TemplateFigures {
     pub name: Option<String>,
     /// What became of its mails.
     pub figures: Figures,
-    /// Half of its mails that people opened were first opened within so many seconds.
+    /// About half of its mails that people opened were first opened within so many seconds: within the right doubling of
+    /// a second, and exact where no sum is kept of the period.
     pub median_to_open_s: Option<f64>,
     /// When one of its mails was last opened for the first time, in the period or not.
     pub last_opened_at: Option<Timestamp>,
@@ -64,7 +65,7 @@ pub struct TemplateFigures {
 }
 
 /// A page of templates.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TemplatePage {
     /// In the order that was asked for.
     pub templates: Vec<TemplateFigures>,
@@ -72,6 +73,8 @@ pub struct TemplatePage {
     pub all: usize,
     /// Whether there are more than [`TEMPLATES_MAX`], so that those with the fewest recipients are left out.
     pub truncated: bool,
+    /// How fresh the figures are.
+    pub freshness: Freshness,
 }
 
 /// A template's figures over time.
@@ -91,7 +94,8 @@ impl Store {
     /// When counting takes longer than its time budget, or when the database does not answer.
     pub async fn list_templates(&self, query: &TemplateQuery) -> Result<TemplatePage, FiguresError> {
         let bounds = [query.period.from(), query.period.to()];
-        let mut counted = self.recount(&bounds, None, true, TEMPLATES_MAX + 1).await?;
+        let freshness = self.freshness(query.period).await?;
+        let mut counted = self.figures(&bounds, None, true, TEMPLATES_MAX + 1).await?;
         let truncated = counted.len() > TEMPLATES_MAX;
         counted.truncate(TEMPLATES_MAX);
         let all = counted.len();
@@ -112,7 +116,7 @@ impl Store {
                 }
             })
             .collect();
-        Ok(TemplatePage { templates, all, truncated })
+        Ok(TemplatePage { templates, all, truncated, freshness })
     }
 
     /// A template's figures over a period; all of them nought where none of its mails was sent in it.
@@ -122,12 +126,13 @@ impl Store {
     /// As [`list_templates`](Self::list_templates).
     pub async fn find_template(&self, name: &str, period: Period) -> Result<TemplateFigures, FiguresError> {
         let bounds = [period.from(), period.to()];
-        let counted = self.recount(&bounds, Some(&[name]), true, 1).await?.into_iter().next();
+        let counted = self.figures(&bounds, Some(&[name]), true, 1).await?.into_iter().next();
         let counted = counted.unwrap_or_else(|| Counted {
             bucket: 0,
             template_name: Some(storable(name)),
             figures: Figures::default(),
             median_to_open_s: None,
+            opened_within: Vec::new(),
         });
         let mut visits = self.last_visits(std::slice::from_ref(&counted)).await?;
         let Counted { template_name, figures, median_to_open_s, .. } = counted;
@@ -159,7 +164,7 @@ impl Store {
         let names = &names[..names.len().min(TEMPLATES_MAX)];
         let bounds = self.bucket_bounds(period, width, zone).await?;
         let buckets = bounds.len() - 1;
-        let counted = self.recount(&bounds, Some(names), true, names.len() * buckets).await?;
+        let counted = self.figures(&bounds, Some(names), true, names.len() * buckets).await?;
         let mut figures: BTreeMap<(String, usize), Figures> = BTreeMap::new();
         for Counted { bucket, template_name, figures: of_bucket, .. } in counted {
             figures.insert((template_name.unwrap_or_default(), bucket), of_bucket);

@@ -1,6 +1,7 @@
 mod address;
 mod application;
 mod buckets;
+mod kept;
 mod plans;
 mod truth;
 

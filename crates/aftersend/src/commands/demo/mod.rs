@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use aftersend_ingest::{Patience, Pump, Shutdown, Tally};
+use aftersend_ingest::{Patience, Pump, Shutdown, Tally, keep_figures_continually};
 use aftersend_simulator::{Plan, Traffic, simulate};
 use aftersend_store::{
     Store, Verdict,
@@ -68,8 +68,10 @@ pub(crate) async fn run(
         serve::announce(&listener, &[], None, output)?;
         let (stop, shutdown) = Shutdown::channel();
         let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
-        let site = Site::new(store, watch).with_rereading(rereading);
-        serve::site(listener, site, &stop, &shutdown).await?;
+        let site = Site::new(store.clone(), watch).with_rereading(rereading);
+        let keeping = keep_figures_continually(&store, shutdown.clone());
+        let (served, ()) = tokio::join!(serve::site(listener, site, &stop, &shutdown), keeping);
+        served?;
     }
     Ok(if verdict.holds() { Outcome::Done } else { Outcome::Failed })
 }

@@ -21,7 +21,7 @@ use crate::{
         steps::{
             a1,
             a2::TableChange,
-            a3, a4, v136,
+            a3, a4, a5, v136,
             v137::{self, Trigrams},
         },
     },
@@ -72,6 +72,7 @@ impl Planner<'_> {
             (Step::A2, _) => self.a2(),
             (Step::A3, _) => self.a3(),
             (Step::A4, _) => self.a4(),
+            (Step::A5, _) => self.a5(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }
@@ -443,6 +444,29 @@ impl Planner<'_> {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
                 record_own(self.prefix, Step::A4, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
+    }
+
+    fn a5(&self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        if let Some(make) = a5::up_sql(self.prefix, self.own_objects) {
+            operations.push(Operation {
+                statements: vec![guard(self.prefix, &self.limits, &[]), make],
+                rows: Some(Amount::counted(0)),
+                ..empty(
+                    "Make the tables of sums of figures; the mails are counted later, while `serve` runs"
+                        .to_owned(),
+                    Manner::Guarded,
+                )
+            });
+        }
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A5, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });

@@ -26,6 +26,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
         (Step::A2, "137"),
         (Step::A3, "137"),
         (Step::A4, "137"),
+        (Step::A5, "137"),
     ] {
         assert_eq!(names(&migrator.up(step).await.unwrap()), [(step.name(), true)]);
         assert_eq!(marker(&fixture).await.as_deref(), Some(marked));
@@ -38,7 +39,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
     fixture.store.require_schema().await.unwrap();
     let applied =
         status(&fixture).await.unwrap().steps.iter().map(|s| s.applied_at.is_some()).collect::<Vec<_>>();
-    assert_eq!(applied, [false, false, true, true, true, true]);
+    assert_eq!(applied, [false, false, true, true, true, true, true]);
     let ledger = fixture
         .rows(
             r#"SELECT step, length(checksum) AS digits, duration >= interval '0' AS took
@@ -46,9 +47,10 @@ async fn every_step_goes_up_and_down_one_by_one() {
         )
         .await;
     let recorded = |step: &str| serde_json::json!({ "step": step, "digits": 64, "took": true });
-    assert_eq!(ledger, [recorded("a1"), recorded("a2"), recorded("a3"), recorded("a4")]);
+    assert_eq!(ledger, [recorded("a1"), recorded("a2"), recorded("a3"), recorded("a4"), recorded("a5")]);
 
     for (gone, to, marked) in [
+        (Step::A5, Target::Step(Step::A4), Some("137")),
         (Step::A4, Target::Step(Step::A3), Some("137")),
         (Step::A3, Target::Step(Step::A2), Some("137")),
         (Step::A2, Target::Step(Step::A1), Some("137")),
@@ -74,10 +76,16 @@ async fn up_down_up_gives_the_same_catalog() {
     fixture.ingest(&[send("m1"), delivery("m1", "01:00")]).await;
     let mut migrator = fixture.migrator().await;
     let down = migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
-    assert_eq!(names(&down), [("a4", false), ("a3", false), ("a2", false), ("a1", false), ("137", false)]);
+    assert_eq!(
+        names(&down),
+        [("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false), ("137", false)]
+    );
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events"#).await, 2);
     let up = migrator.up(Step::LATEST).await.unwrap();
-    assert_eq!(names(&up), [("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true)]);
+    assert_eq!(
+        names(&up),
+        [("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true)]
+    );
     assert_same_catalog(&catalog(&fixture).await, &expected);
     // And from nothing.
     migrator.down(Target::Nothing, lose_all()).await.unwrap();
@@ -112,7 +120,10 @@ async fn two_migrators_at_once_end_well() {
     let (one, other) = (migrate(), migrate());
     let mut steps = names(&one.await.unwrap());
     steps.extend(names(&other.await.unwrap()));
-    assert_eq!(steps, [("136", true), ("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true)]);
+    assert_eq!(
+        steps,
+        [("136", true), ("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true)]
+    );
     fixture.store.require_schema().await.unwrap();
 }
 
@@ -156,7 +167,7 @@ async fn a_marker_above_137_is_left_alone() {
         assert_same_catalog(&with_marker(catalog(&fixture).await), &expected);
     }
     let down = migrator.down(Target::Step(Step::V137), lose_all()).await.unwrap();
-    assert_eq!(names(&down), [("a4", false), ("a3", false), ("a2", false), ("a1", false)]);
+    assert_eq!(names(&down), [("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false)]);
     assert_eq!(marker(&fixture).await.as_deref(), Some("139"));
 }
 
@@ -218,7 +229,7 @@ async fn a_step_that_lost_a_part_is_made_whole() {
         (r#"DROP TABLE "prefix".phoenix_kit_email_events"#, vec!["136", "137", "a1", "a2"]),
         (r#"DROP TABLE "prefix".aftersend_folded_events"#, vec!["a1", "a2"]),
         (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aftersend_derived"#, vec!["a1"]),
-        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4"]),
+        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5"]),
         (r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx"#, vec!["136"]),
     ] {
         fixture.run(lost).await;

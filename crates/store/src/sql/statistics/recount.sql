@@ -125,6 +125,20 @@ counted AS (
     LEFT JOIN told ON told.uuid = mail.uuid
     LEFT JOIN bounce ON bounce.uuid = mail.uuid
     LEFT JOIN visit ON visit.uuid = mail.uuid
+),
+-- Below 1 s, 2 s, 4 s, … 48 days, and the rest: 0 to 23.
+timed AS (
+    SELECT counted.*,
+           CASE WHEN person_opened_at >= sent_at THEN
+               width_bucket(
+                   extract(epoch FROM person_opened_at - sent_at)::float8,
+                   ARRAY[
+                       1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072,
+                       262144, 524288, 1048576, 2097152, 4194304
+                   ]::float8[]
+               )
+           END AS doublings
+    FROM counted
 )
 SELECT bucket, template_name,
        count(*) FILTER (WHERE recipients > unsent) AS mails,
@@ -145,8 +159,22 @@ SELECT bucket, template_name,
        count(*) FILTER (WHERE clicked) AS clicked,
        count(*) FILTER (WHERE machine_clicked) AS machine_clicked,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM person_opened_at - sent_at)::float8)
-           FILTER (WHERE person_opened_at >= sent_at) AS median_to_open_s
-FROM counted
+           FILTER (WHERE person_opened_at >= sent_at) AS median_to_open_s,
+       ARRAY[
+           count(*) FILTER (WHERE doublings = 0), count(*) FILTER (WHERE doublings = 1),
+           count(*) FILTER (WHERE doublings = 2), count(*) FILTER (WHERE doublings = 3),
+           count(*) FILTER (WHERE doublings = 4), count(*) FILTER (WHERE doublings = 5),
+           count(*) FILTER (WHERE doublings = 6), count(*) FILTER (WHERE doublings = 7),
+           count(*) FILTER (WHERE doublings = 8), count(*) FILTER (WHERE doublings = 9),
+           count(*) FILTER (WHERE doublings = 10), count(*) FILTER (WHERE doublings = 11),
+           count(*) FILTER (WHERE doublings = 12), count(*) FILTER (WHERE doublings = 13),
+           count(*) FILTER (WHERE doublings = 14), count(*) FILTER (WHERE doublings = 15),
+           count(*) FILTER (WHERE doublings = 16), count(*) FILTER (WHERE doublings = 17),
+           count(*) FILTER (WHERE doublings = 18), count(*) FILTER (WHERE doublings = 19),
+           count(*) FILTER (WHERE doublings = 20), count(*) FILTER (WHERE doublings = 21),
+           count(*) FILTER (WHERE doublings = 22), count(*) FILTER (WHERE doublings = 23)
+       ]::int[] AS opened_within
+FROM timed
 GROUP BY bucket, template_name
 ORDER BY sent DESC, template_name, bucket
 LIMIT $4

@@ -7,6 +7,7 @@ use crate::{
 };
 
 async fn overview(fixture: &Fixture) -> Overview {
+    fixture.recount_figures().await;
     fixture.store.overview(day(), BucketWidth::Day, &TimeZoneName::utc(), None).await.unwrap()
 }
 

@@ -77,6 +77,7 @@ async fn a_mail_is_in_the_bucket_that_begins_with_it_and_not_in_the_one_that_end
     let fixture = Fixture::new().await;
     // At 10:00.
     fixture.ingest(&[send("m1")]).await;
+    fixture.keep_figures().await;
     let utc = TimeZoneName::utc();
     let overview = fixture.store.overview(day(), BucketWidth::Hour, &utc, None).await.unwrap();
     assert_eq!((overview.figures, overview.series.len()), (sent(1), 24));

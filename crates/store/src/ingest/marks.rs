@@ -1,0 +1,36 @@
+//! Marks for whoever keeps the sums of figures: when the mails were sent of which a transaction changes what figures are
+//! made of.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::transaction::Writer;
+use crate::{IngestError, quarter_start, sql::Statement};
+
+/// Quarters of an hour to count anew, each once.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    quarters: BTreeSet<Timestamp>,
+}
+
+impl Marks {
+    /// A mail that was sent then, or was thought to be, has changed.
+    pub(super) fn add(&mut self, sent_at: Timestamp) {
+        self.quarters.insert(quarter_start(sent_at));
+    }
+}
+
+impl Writer<'_> {
+    /// Leaves the marks, to be seen with what was changed. Plain rows in a table without a unique key of theirs: nobody who
+    /// stores waits for anybody else.
+    pub(super) async fn mark_figures(&self, marks: Marks) -> Result<(), IngestError> {
+        if marks.quarters.is_empty() {
+            return Ok(());
+        }
+        let quarters: Vec<Timestamp> = marks.quarters.into_iter().collect();
+        let mark = self.prepare(Statement::MarkFigures).await?;
+        self.transaction.execute(&mark, &[&quarters]).await?;
+        Ok(())
+    }
+}

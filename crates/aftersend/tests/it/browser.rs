@@ -240,7 +240,10 @@ fn ingest(setup: &Setup, messages: &[Vec<u8>], unknown_mails: &str) -> Value {
     let file = folder.path().join("events.ndjson");
     fs::write(&file, messages.join(&b'\n')).unwrap();
     let file = file.to_str().unwrap();
-    setup.run(&["ingest", "file", file, "--unknown-mails", unknown_mails, "--json"]).json()
+    let tally = setup.run(&["ingest", "file", file, "--unknown-mails", unknown_mails, "--json"]).json();
+    // So that no page is looked at before its figures are there.
+    setup.run(&["figures", "rebuild"]).ok();
+    tally
 }
 
 /// The page of a message in quarantine.

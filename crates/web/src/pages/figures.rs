@@ -238,6 +238,9 @@ pub(super) fn tiles(overview: &Overview, choice: &PeriodChoice, template: Option
     ]
 }
 
+/// Where figures are less than what is there.
+const STILL_COUNTING: &str = "some of the mails are still being counted, and the figures will grow";
+
 /// What else became of mails, where anything did.
 pub(super) fn notes(overview: &Overview) -> Vec<String> {
     let figures = &overview.figures;
@@ -268,6 +271,7 @@ pub(super) fn notes(overview: &Overview) -> Vec<String> {
         .into_iter()
         .filter(|(count, ..)| *count > 0)
         .map(|(count, one, several)| format!("{} {}", grouped(count), if count == 1 { one } else { several }))
+        .chain(overview.freshness.is_counting.then(|| STILL_COUNTING.to_owned()))
         .collect()
 }
 

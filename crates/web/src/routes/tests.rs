@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use aftersend_event::Message;
 use aftersend_store::{
-    Arrival, Batch, DatabaseAddress, Prefix, Store, TagNames, UnknownMails,
+    Arrival, Batch, DatabaseAddress, FigureKeeper, Prefix, Store, TagNames, UnknownMails,
     schema::{Migrator, Step},
 };
 use aftersend_testkit::database::{Database, TestSchema};
@@ -67,6 +67,8 @@ impl TestSite {
             .map(|(event, document)| Arrival { event, json: document.json() })
             .collect();
         self.store.ingest(&Batch { arrivals, poisons: Vec::new() }).await.unwrap();
+        let mut keeper = FigureKeeper::new(&self.store).at_once();
+        while !keeper.round().await.unwrap().is_through {}
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {

@@ -1,4 +1,4 @@
-use aftersend_store::{Bucket, Period, Seen, SeenTypes};
+use aftersend_store::{Bucket, Freshness, Period, Seen, SeenTypes};
 use jiff::Timestamp;
 
 use super::*;
@@ -47,6 +47,7 @@ pub(in crate::pages) fn overview() -> Overview {
         before,
         series: vec![day(2, Figures::default()), day(3, figures)],
         seen: SeenTypes::from_iter(seen),
+        freshness: Freshness { counted_at: at("2026-05-08T12:00:00Z"), is_counting: false },
     }
 }
 
@@ -90,6 +91,9 @@ fn what_else_happened_is_said_in_the_right_number() {
     let mut several = overview();
     several.figures.not_tried = 2;
     assert_eq!(notes(&several), ["2 were not tried by SES, being on a suppression list"]);
+    let mut counting = overview();
+    counting.freshness.is_counting = true;
+    assert_eq!(notes(&counting)[1], STILL_COUNTING);
 }
 
 #[test]

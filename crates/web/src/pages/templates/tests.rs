@@ -15,7 +15,8 @@ fn template(name: &str) -> TemplateFigures {
 
 #[test]
 fn the_table_can_be_sorted_and_paged() {
-    let page = TemplatePage { templates: vec![template("<b>")], all: 120, truncated: false };
+    let freshness = overview().freshness;
+    let page = TemplatePage { templates: vec![template("<b>")], all: 120, truncated: false, freshness };
     let trend = TemplateTrend { name: "<b>".to_owned(), series: overview().series };
     let page =
         TemplatesPage::new(&page, &[trend], TemplateOrder::Bounced, 50, &overview().seen, &week(), &clock());

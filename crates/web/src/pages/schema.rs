@@ -91,6 +91,7 @@ fn about(step: &str) -> &'static str {
         "a2" => "room for values that are longer than 255 characters",
         "a3" => "what became of a mail for each of its recipients",
         "a4" => "parking for events whose mail is not known yet",
+        "a5" => "sums of figures, so that the overview need not count each mail",
         _ => "",
     }
 }
@@ -119,6 +120,18 @@ impl Run {
             percent: run.percent,
             waits_for: run.waits_for.as_deref().map(text::value),
             updated: clock.moment(run.updated_at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aftersend_store::schema::Step;
+
+    #[test]
+    fn every_step_says_what_it_is_for() {
+        for step in Step::ALL {
+            assert_ne!(super::about(step.name()), "", "{step:?}");
         }
     }
 }

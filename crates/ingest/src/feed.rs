@@ -26,6 +26,9 @@ pub trait Feed: Send {
     /// The kind of feed, as the quarantine records it.
     const NAME: &'static str;
 
+    /// Whether it asks somebody for messages, who may not answer. One that only listens runs as soon as it is there.
+    const ASKS: bool = true;
+
     /// The next messages, at most so many; nothing when the feed has ended. An empty list means that none came
     /// within the feed's patience.
     ///

@@ -107,7 +107,7 @@ impl<S: Storage> Pump<S> {
         feed: &mut F,
         patience: Patience,
     ) -> (Tally, Result<(), PumpError>) {
-        let health = Arc::new(Health::new(name, self.observer.clone()));
+        let health = Arc::new(Health::new(name, F::ASKS, self.observer.clone()));
         let poller = Poller { feed, storing: self.storing::<F>(&health, self.shutdown.clone(), patience) };
         let (tally, result) = poller.run().await;
         self.tell_end(name, result.as_ref().err());
@@ -127,7 +127,7 @@ impl<S: Storage> Pump<S> {
         feeds: Vec<F>,
         patience: Patience,
     ) -> (Tally, Result<(), PumpError>) {
-        let health = Arc::new(Health::new(name, self.observer.clone()));
+        let health = Arc::new(Health::new(name, F::ASKS, self.observer.clone()));
         let (stop, wish) = Shutdown::channel();
         let mut pollers = JoinSet::new();
         for mut feed in feeds {

@@ -4,9 +4,12 @@
 //! queue. So one poller at a time finds out whether the database is back, with a batch that it holds, and all others
 //! wait. Whoever stores something opens the gate.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use aftersend_store::IngestError;
@@ -158,7 +161,15 @@ impl Intake {
     /// Whether what comes now would only wait: the database takes nothing, and a poller that holds a message is
     /// finding out when it does again. Where nobody is finding out, whatever comes next does, and so must come.
     pub fn is_closed(&self) -> bool {
-        matches!(*self.0.state.borrow(), State::Closed { .. })
+        self.closed_for().is_some()
+    }
+
+    /// For how long it has been closed by now, if it is.
+    pub fn closed_for(&self) -> Option<Duration> {
+        match &*self.0.state.borrow() {
+            State::Closed { since, .. } => Some(since.elapsed()),
+            State::Open | State::Unwatched { .. } => None,
+        }
     }
 }
 

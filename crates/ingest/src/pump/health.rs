@@ -26,9 +26,12 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn new(feed: &str, observer: Arc<dyn Observer>) -> Self {
-        observer.feed(feed, Condition::Starting);
-        Self { feed: feed.to_owned(), observer, state: Mutex::new(State::Unheard) }
+    /// Of a feed that asks somebody, who has yet to answer; or of one that only listens, and so runs from the beginning.
+    pub(super) fn new(feed: &str, asks: bool, observer: Arc<dyn Observer>) -> Self {
+        let (state, condition) =
+            if asks { (State::Unheard, Condition::Starting) } else { (State::Running, Condition::Running) };
+        observer.feed(feed, condition);
+        Self { feed: feed.to_owned(), observer, state: Mutex::new(state) }
     }
 
     /// It has answered a poller, to what was asked at a time. The end of a long poll that began before the trouble says
@@ -122,7 +125,7 @@ mod tests {
     #[test]
     fn a_feed_runs_only_once_it_has_answered() {
         let told = Arc::new(Told::default());
-        let health = Health::new("orders", told.clone());
+        let health = Health::new("orders", true, told.clone());
         assert!(!health.failed("refused"), "it never answered");
         assert_eq!(*told.0.lock().unwrap(), ["orders Starting"]);
         health.answered(Instant::now());
@@ -134,6 +137,13 @@ mod tests {
         );
         health.answered(Instant::now());
         assert_eq!(told.0.lock().unwrap()[3..], ["orders Running"]);
+    }
+
+    #[test]
+    fn a_feed_that_asks_nobody_runs_at_once() {
+        let told = Arc::new(Told::default());
+        let _health = Health::new("webhook", false, told.clone());
+        assert_eq!(*told.0.lock().unwrap(), ["webhook Running"]);
     }
 
     #[test]

@@ -107,6 +107,8 @@ impl Feed for SnsFeed {
 
     const NAME: &'static str = "sns";
 
+    const ASKS: bool = false;
+
     /// Cancel-safe: messages that were not returned are still there.
     async fn receive(
         &mut self,

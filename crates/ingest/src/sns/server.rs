@@ -57,11 +57,19 @@ pub(super) struct Waits {
     pub(super) body: Duration,
     /// For all that a request takes. SNS waits for 15 s and takes silence for a failure; an answer is better.
     pub(super) answer: Duration,
+    /// For a database that takes nothing, before those who come meanwhile are told at once. A restart is over by then; SNS
+    /// has few tries, and each that waits may still end with the event stored.
+    pub(super) outage: Duration,
 }
 
 impl Default for Waits {
     fn default() -> Self {
-        Self { head: Duration::from_secs(10), body: Duration::from_secs(8), answer: Duration::from_secs(12) }
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(8),
+            answer: Duration::from_secs(12),
+            outage: Duration::from_secs(15),
+        }
     }
 }
 
@@ -120,7 +128,7 @@ impl SnsHooks {
 
     /// Serves on `listener` until `shutdown` is ready, then gives the requests under way some seconds.
     ///
-    /// `intake` is that of the pump that stores what comes. While it is closed, events are answered with 503 at once;
+    /// `intake` is that of the pump that stores what comes. Once it has been closed for a while, events are answered with 503 at once;
     /// those that wait already stay within their time, since they are stored as soon as the database is back.
     ///
     /// Whoever pumps the feed should be told to end at the same time, and drop it: requests that wait for the
@@ -261,7 +269,7 @@ impl Shared {
         match self.checker.believe(&head.headers, body).await? {
             Believed::Event { body, origin } => {
                 // Last of all: whoever forges is told so in any case, and subscriptions need no database.
-                if intake.is_closed() {
+                if intake.closed_for().is_some_and(|closed_for| closed_for >= self.waits.outage) {
                     return Err(Refusal::because(Reason::NotStored, "the database takes no events now"));
                 }
                 self.inbox.post(body, origin, room)?.stored().await?;

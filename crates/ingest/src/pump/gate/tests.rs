@@ -75,7 +75,13 @@ async fn the_intake_is_closed_while_somebody_finds_out_and_no_longer() {
     drop(turn);
     assert!(!intake.is_closed(), "nobody is finding out");
     let turn = gate.close(away()).unwrap();
+    tokio::time::advance(Duration::from_secs(7)).await;
     assert!(intake.is_closed());
+    assert_eq!(
+        intake.closed_for(),
+        Some(Duration::from_secs(7)),
+        "also over the time in which nobody watched"
+    );
     gate.open();
     assert!(!intake.is_closed());
     drop(turn);

@@ -24,7 +24,7 @@ use crate::{
 const LONG: Duration = Duration::from_mins(1);
 
 /// Waits that end nothing that a test does not mean to end.
-pub(super) const PATIENT: Waits = Waits { head: LONG, body: LONG, answer: LONG };
+pub(super) const PATIENT: Waits = Waits { head: LONG, body: LONG, answer: LONG, outage: Duration::ZERO };
 
 pub(super) struct World {
     pub(super) origin: Origin,

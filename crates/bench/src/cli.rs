@@ -20,12 +20,14 @@ pub(crate) enum Command {
     /// Storing events beside a million older mails, against the least that the server must do for the same rows, and
     /// against a row at a time; and taking them from a queue
     Ingest(IngestOptions),
+    /// The site's pages on many mails, against plain queries, and an export; the data is made once and kept
+    Search(SearchOptions),
 }
 
 /// Where the bench works, and what with.
 #[derive(Debug, Args)]
 pub(crate) struct PlaceOptions {
-    /// Where to put the server's data, in a new folder that is removed at the end
+    /// Where to put the server's data, in a new folder that is removed at the end; that of `search` is kept there
     #[arg(long, default_value_os_t = env::temp_dir(), value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
     /// The program to measure, if not the one beside this program
@@ -81,6 +83,24 @@ pub(crate) struct IngestOptions {
     /// About how many of the events to put into a queue, in the same way; 0 leaves the queue out, which needs npm
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(crate) messages: u32,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchOptions {
+    /// How many mails to search, with some three events each; data of each size is made once and kept
+    #[arg(long, default_value_t = 10_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(3_000..=100_000_000))]
+    pub(crate) mails: u32,
+    /// How often to ask for each page
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) requests: u32,
+    /// How often to run each plain query, which is stopped after 30 seconds; 0 leaves them out
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub(crate) plain_runs: u32,
+    /// How many mails to export; 0 leaves that out
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
+    pub(crate) export_mails: u32,
     #[command(flatten)]
     pub(crate) place: PlaceOptions,
 }

@@ -32,7 +32,7 @@ const BYTES_PER_OPEN: u64 = 2_000;
 const LARGEST_GROUP_MORE: u16 = 396;
 
 /// Checks no foreign keys, which hold by construction and would take as long as all the rest. Of a loading session only.
-const NO_TRIGGERS: &str = "SET session_replication_role = replica";
+pub(crate) const NO_TRIGGERS: &str = "SET session_replication_role = replica";
 
 /// How much room all of it takes.
 pub(crate) fn bytes_needed(options: &MigrateOptions) -> u64 {

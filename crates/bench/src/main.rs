@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod run;
 mod sampler;
+mod search;
 mod server;
 mod session;
 mod statistics;
@@ -26,9 +27,10 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    cli::{Cli, Command, PlaceOptions},
+    cli::{Cli, Command, PlaceOptions, SearchOptions},
     product::Product,
     progress::say,
+    search::Kept,
     server::PrivateServer,
 };
 
@@ -55,17 +57,20 @@ fn main() -> ExitCode {
         .init();
     let measured = match Cli::parse().command {
         Command::Migrate(options) => {
-            run(&options.place, data::bytes_needed(&options), async |product, server| {
+            let start = || PrivateServer::start(&options.place.folder);
+            run(&options.place, data::bytes_needed(&options), start, async |product, server| {
                 let report = measure::migrate(&options, product, server).await?;
                 Measured::new(&report, report.failed_runs())
             })
         }
         Command::Ingest(options) => {
-            run(&options.place, ingest::bytes_needed(&options), async |product, server| {
+            let start = || PrivateServer::start(&options.place.folder);
+            run(&options.place, ingest::bytes_needed(&options), start, async |product, server| {
                 let report = ingest::measure(&options, product, server).await?;
                 Measured::new(&report, report.failed_runs())
             })
         }
+        Command::Search(options) => search(&options),
     };
     match measured {
         Ok(Some(Measured { failed_runs: 0, .. })) => ExitCode::SUCCESS,
@@ -74,7 +79,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Ok(None) => {
-            say("interrupted; the server is stopped and its data removed");
+            say("interrupted; the server is stopped, and what is not kept for later is removed");
             ExitCode::from(EXIT_INTERRUPTED)
         }
         Err(error) => {
@@ -84,10 +89,30 @@ fn main() -> ExitCode {
     }
 }
 
-/// A whole bench, and `None` when it was interrupted. Nothing of it stays on the machine, however it ends.
+/// `script/bench search`, whose data is kept.
+fn search(options: &SearchOptions) -> anyhow::Result<Option<Measured>> {
+    let kept = Kept::open(&options.place.folder, options.mails)?;
+    // An earlier bench may have been killed.
+    kept.remove_unfinished()?;
+    let found = kept.note();
+    let bytes_needed = search::bytes_needed(options, &kept);
+    run(
+        &options.place,
+        bytes_needed,
+        || PrivateServer::start_kept(kept),
+        async |product, server| {
+            let report = search::measure(options, product, server, found).await?;
+            Measured::new(&report, report.failed_cases())
+        },
+    )
+}
+
+/// A whole bench, and `None` when it was interrupted. Nothing of it stays on the machine but what is kept on purpose, however
+/// it ends.
 fn run(
     place: &PlaceOptions,
     bytes_needed: u64,
+    start: impl FnOnce() -> anyhow::Result<PrivateServer>,
     measure: impl AsyncFnOnce(&Product, &PrivateServer) -> anyhow::Result<Measured>,
 ) -> anyhow::Result<Option<Measured>> {
     let product = Product::find(place.aftersend.as_deref())?;
@@ -99,7 +124,7 @@ fn run(
         [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
     };
     // Outside of the runtime: to start and stop the server blocks, and it must outlive whatever uses it.
-    let server = PrivateServer::start(&place.folder)?;
+    let server = start()?;
     let measured = runtime.block_on(async {
         tokio::select! {
             measured = measure(&product, &server) => measured.map(Some),

@@ -208,7 +208,7 @@ fn last_line(output: &Output) -> anyhow::Result<Value> {
 }
 
 #[cfg(target_os = "linux")]
-fn peak_memory_bytes_of(process: u32) -> Option<u64> {
+pub(crate) fn peak_memory_bytes_of(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let (_, rest) = status.split_once("VmHWM:")?;
     let kib: u64 = rest.lines().next()?.trim().trim_end_matches("kB").trim_end().parse().ok()?;
@@ -216,7 +216,7 @@ fn peak_memory_bytes_of(process: u32) -> Option<u64> {
 }
 
 #[cfg(not(target_os = "linux"))]
-const fn peak_memory_bytes_of(_process: u32) -> Option<u64> {
+pub(crate) const fn peak_memory_bytes_of(_process: u32) -> Option<u64> {
     None
 }
 

@@ -6,13 +6,20 @@ use aftersend_embedded::{Options, Server};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use crate::{processor, progress::say};
+use crate::{processor, progress::say, search::Kept};
 
-/// A new server with its data in a folder of its own. Dropped, it stops, and the folder goes.
+/// A server with its data in a folder of its own. Dropped, it stops, and a new folder goes.
 pub(crate) struct PrivateServer {
     // In this order: the folder must outlive the server.
     server: Server,
-    folder: TempDir,
+    folder: Folder,
+}
+
+enum Folder {
+    /// New, and gone at the end.
+    Temporary(TempDir),
+    /// For later benches, too.
+    Kept(Kept),
 }
 
 impl PrivateServer {
@@ -26,7 +33,14 @@ impl PrivateServer {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         say(format!("starting a PostgreSQL of its own in {}", folder.path().display()));
         let server = Server::start(&Options::new(folder.path().join("data")))?;
-        Ok(Self { server, folder })
+        Ok(Self { server, folder: Folder::Temporary(folder) })
+    }
+
+    /// Starts the server on data that is kept, or to be kept. Blocks for some seconds.
+    pub(crate) fn start_kept(kept: Kept) -> anyhow::Result<Self> {
+        say(format!("starting a PostgreSQL of its own in {}, which is kept", kept.path().display()));
+        let server = Server::start(&Options::new(kept.data_folder()))?;
+        Ok(Self { server, folder: Folder::Kept(kept) })
     }
 
     /// How to connect to a database of it: a list of `key=value`, as this program's driver and the product read it.
@@ -55,13 +69,16 @@ impl PrivateServer {
     pub(crate) fn processor_time(&self) -> Option<Duration> {
         // The first line is the process that all others of the server were started by.
         // https://www.postgresql.org/docs/current/storage-file-layout.html
-        let lines = fs::read_to_string(self.folder.path().join("data/postgres/postmaster.pid")).ok()?;
+        let lines = fs::read_to_string(self.folder().join("data/postgres/postmaster.pid")).ok()?;
         processor::of_family(lines.lines().next()?.trim().parse().ok()?)
     }
 
-    /// The folder that goes with the server, for other files that nobody needs afterwards.
+    /// The server's folder, for other files that go when it goes.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        match &self.folder {
+            Folder::Temporary(folder) => folder.path(),
+            Folder::Kept(kept) => kept.path(),
+        }
     }
 
     /// Where databases are made and dropped from.
@@ -69,11 +86,18 @@ impl PrivateServer {
         self.address("postgres")
     }
 
-    /// Stops the server and removes its data. Blocks.
+    /// Stops the server and removes its data, unless that is to be kept and whole. Blocks.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         let stopped = self.server.stop();
-        let path = self.folder.path().display().to_string();
-        let removed = match self.folder.close() {
+        let folder = match self.folder {
+            Folder::Temporary(folder) => folder,
+            Folder::Kept(kept) => {
+                stopped?;
+                return kept.remove_unfinished();
+            }
+        };
+        let path = folder.path().display().to_string();
+        let removed = match folder.close() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };

@@ -134,6 +134,67 @@ fn a_small_bench_of_ingest_gives_every_figure_and_leaves_nothing() {
 }
 
 #[test]
+fn a_small_bench_of_search_gives_every_figure_and_uses_its_data_again() {
+    let folder = open_folder();
+    let sizes = ["--mails", "3000", "--requests", "3", "--plain-runs", "2", "--export-mails", "2500"];
+    for reused in [false, true] {
+        let output = bench(&folder, &["search"]).args(sizes).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let report: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+
+        assert_eq!(report["sizes"]["mails"], 3000);
+        assert_eq!(report["sizes"]["recipients"], 3000);
+        assert_eq!(report["sizes"]["reused"], reused);
+        let events = report["sizes"]["events"].as_u64().unwrap();
+        assert!((8_000..12_000).contains(&events), "{report}");
+        assert_eq!(report["postgres"]["settings"]["fsync"], "on");
+        assert_eq!(report["postgres"]["settings"]["maintenance_work_mem"], "64MB");
+        for case in [
+            "first_page",
+            "status_filter",
+            "rare_substring",
+            "common_substring",
+            "no_match",
+            "template_page",
+            "overview_90_days",
+            "one_mail",
+        ] {
+            for figure in ["p50_ms", "p95_ms", "max_ms", "plain_p50_ms", "plain_p95_ms"] {
+                expect_positive(&report, &format!("/{case}/{figure}"));
+            }
+            assert_eq!(report[case]["requests"], 3, "{report}");
+            for bad in ["failed", "time_up", "plain_stopped"] {
+                assert_eq!(report[case][bad], 0, "{case}: {report}");
+            }
+        }
+        // Parts come by thousands, and it ends with the one that it has enough with.
+        assert!(report["export"]["mails"].as_u64() >= Some(2500), "{report}");
+        expect_positive(&report, "/export/seconds");
+        #[cfg(target_os = "linux")]
+        for figure in ["memory_before_bytes", "peak_memory_growth_bytes_at_tenth", "peak_memory_growth_bytes"]
+        {
+            assert!(report["export"][figure].is_u64(), "{report}");
+        }
+    }
+    assert_eq!(entries(&folder), 1);
+}
+
+#[test]
+fn an_interrupt_removes_what_was_to_be_kept_and_is_not_whole() {
+    let folder = open_folder();
+    let mut bench = bench(&folder, &["search", "--mails", "3000"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(bench.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("which is kept")));
+    kill_process(Pid::from_child(&bench), Signal::INT).unwrap();
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(bench.wait().unwrap().code(), Some(EXIT_INTERRUPTED), "{rest:?}");
+    let kept = folder.path().join("aftersend-bench-search-3000");
+    assert!(!kept.join("data").exists() && !kept.join("made.json").exists(), "{rest:?}");
+}
+
+#[test]
 fn an_interrupt_ends_it_and_leaves_nothing() {
     let folder = open_folder();
     let mut bench = bench(&folder, &["migrate", "--mails", "500", "--alone-seconds", "3600"])

@@ -47,11 +47,15 @@ pub(super) struct Pages {
 /// What came of the plain query.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Plain {
-    plain_p50_ms: Option<f64>,
-    plain_p95_ms: Option<f64>,
-    plain_runs: usize,
+    #[serde(rename = "plain_p50_ms")]
+    p50_ms: Option<f64>,
+    #[serde(rename = "plain_p95_ms")]
+    p95_ms: Option<f64>,
+    #[serde(rename = "plain_runs")]
+    runs: usize,
     /// Those that were stopped, and count as 30,000 ms.
-    plain_stopped: usize,
+    #[serde(rename = "plain_stopped")]
+    stopped: usize,
 }
 
 /// What came of an export.
@@ -87,12 +91,12 @@ pub(super) async fn pages(site: &Site, case: &Case, requests: usize) -> anyhow::
     let mut paths = case.paths.iter().cycle();
     let (mut next, mut page_number): (Option<String>, usize) = (None, 0);
     for _ in 0..requests {
-        let path = match next.take().filter(|_| page_number < case.pages) {
-            Some(path) => path,
-            None => {
-                page_number = 0;
-                paths.next().context("a case has paths")?.clone()
-            }
+        let further = next.take().filter(|_| page_number < case.pages);
+        let path = if let Some(path) = further {
+            path
+        } else {
+            page_number = 0;
+            paths.next().context("a case has paths")?.clone()
         };
         page_number += 1;
         let began = Instant::now();
@@ -132,7 +136,7 @@ fn link_to_next(page: &str) -> Option<String> {
 
 /// Runs the case's plain queries so many times.
 pub(super) async fn plain(session: &Session, case: &Case, runs: usize) -> anyhow::Result<Plain> {
-    let mut plain = Plain { plain_runs: runs, ..Plain::default() };
+    let mut plain = Plain { runs, ..Plain::default() };
     let mut times_ms = Vec::with_capacity(runs);
     let all = case.plain.iter().cycle();
     for statements in case.plain.iter().take(WARMING_RUNS.min(runs)) {
@@ -140,11 +144,11 @@ pub(super) async fn plain(session: &Session, case: &Case, runs: usize) -> anyhow
     }
     for statements in all.take(runs) {
         let took = plain_run(session, statements).await?;
-        plain.plain_stopped += usize::from(took.is_none());
+        plain.stopped += usize::from(took.is_none());
         times_ms.push(milliseconds(took.unwrap_or(PLAIN_TIME_MAX)));
     }
-    plain.plain_p50_ms = median(times_ms.iter().copied()).map(rounded);
-    plain.plain_p95_ms = percentile(times_ms, 95).map(rounded);
+    plain.p50_ms = median(times_ms.iter().copied()).map(rounded);
+    plain.p95_ms = percentile(times_ms, 95).map(rounded);
     Ok(plain)
 }
 

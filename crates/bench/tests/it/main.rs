@@ -147,6 +147,9 @@ fn a_small_bench_of_search_gives_every_figure_and_uses_its_data_again() {
         assert_eq!(report["sizes"]["mails"], 3000);
         assert_eq!(report["sizes"]["recipients"], 3000);
         assert_eq!(report["sizes"]["reused"], reused);
+        if !reused {
+            expect_positive(&report, "/sizes/quarters_counted");
+        }
         let events = report["sizes"]["events"].as_u64().unwrap();
         assert!((8_000..12_000).contains(&events), "{report}");
         assert_eq!(report["postgres"]["settings"]["fsync"], "on");

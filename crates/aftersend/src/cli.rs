@@ -94,6 +94,21 @@ pub(crate) enum Command {
     Config(ConfigCommand),
 }
 
+impl Command {
+    /// Whether it only looks at what is there, and has no use for a database that it would have to make.
+    pub(crate) const fn only_looks(&self) -> bool {
+        match self {
+            Self::Search(_)
+            | Self::Show(_)
+            | Self::Quarantine(_)
+            | Self::Figures(_)
+            | Self::Doctor(_)
+            | Self::Config(_) => true,
+            Self::Demo(_) | Self::Serve(_) | Self::Migrate(_) | Self::Ingest(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Do not serve the site: stream, check and end

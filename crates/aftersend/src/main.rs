@@ -12,6 +12,7 @@ mod watch;
 use std::{io, process::ExitCode};
 
 use aftersend_store::search::query::SearchTextError;
+use anyhow::bail;
 use clap::{CommandFactory, Parser};
 
 use crate::{
@@ -66,6 +67,15 @@ fn run(cli: &Cli, command: &Command) -> anyhow::Result<Outcome> {
         return commands::config::run(command, &settings, output);
     }
     commands::require(command, &settings)?;
+    if command.only_looks()
+        && let Some(folder) = Place::unmade(&settings)?
+    {
+        bail!(
+            "there is nothing to look at: no database was made in {} yet. `aftersend serve` or `aftersend ingest` makes it; \
+             another one is named by --data-dir or --database-url, and the demo's is in a folder `demo` below",
+            folder.display()
+        );
+    }
     // Before the runtime: starting the embedded server blocks, and stopping it must come after everything else.
     let place = Place::open(&settings, matches!(command, Command::Demo(_)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -9,6 +9,8 @@ use std::{
 
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 
+mod look;
+
 use crate::{
     Feed, FeedError, Received,
     busy::busy,
@@ -17,6 +19,9 @@ use crate::{
 
 /// Bytes asked for at once.
 const READ_BYTES_MAX: usize = 1024 * 1024;
+
+/// Characters of a file's name that tell where a message came from.
+const NAME_CHARACTERS_MAX: usize = 200;
 
 /// Reads that fill a batch from a file on disk at most: as much of it is in memory at once.
 const BATCH_READS_MAX: usize = 8;
@@ -38,6 +43,8 @@ pub struct FileFeed {
 /// What all pollers of a file share.
 struct Source {
     reader: Box<dyn Read + Send>,
+    /// The file's own name, which tells a quarantined message's origin; none for a stream.
+    name: Option<String>,
     /// Whether reading on never waits for anybody.
     is_on_disk: bool,
     splitter: Splitter,
@@ -51,7 +58,7 @@ impl FileFeed {
     ///
     /// # Errors
     ///
-    /// What the system says of the file.
+    /// What the system says of the file; or that a file on disk plainly holds no events: a packed one, a program, a table.
     pub fn open(path: &Path) -> io::Result<Self> {
         if path == Path::new("-") {
             return Ok(Self::new(Box::new(io::stdin())));
@@ -62,7 +69,13 @@ impl FileFeed {
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"));
         }
-        Ok(Self::of(Source { is_on_disk: metadata.is_file(), ..Source::new(Box::new(file)) }))
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().chars().take(NAME_CHARACTERS_MAX).collect());
+        let mut source = Source { name, is_on_disk: metadata.is_file(), ..Source::new(Box::new(file)) };
+        if source.is_on_disk {
+            source.look()?;
+        }
+        Ok(Self::of(source))
     }
 
     /// Reads from anything.
@@ -91,6 +104,7 @@ impl Source {
     fn new(reader: Box<dyn Read + Send>) -> Self {
         Self {
             reader,
+            name: None,
             is_on_disk: false,
             splitter: Splitter::default(),
             buffer: vec![0; READ_BYTES_MAX],
@@ -111,7 +125,22 @@ impl Source {
             return Ok(None);
         }
         let cuts = self.waiting.drain(..messages_max.min(self.waiting.len()));
-        Ok(Some(cuts.map(Received::from).collect()))
+        Ok(Some(cuts.map(|cut| received(cut, self.name.as_deref())).collect()))
+    }
+
+    /// Reads the beginning, and refuses a file that begins as no file of events does.
+    fn look(&mut self) -> io::Result<()> {
+        let bytes = loop {
+            match self.reader.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        if let Some(fault) = look::fault(&self.buffer[..bytes]) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, fault));
+        }
+        self.waiting.extend(self.splitter.push(&self.buffer[..bytes]));
+        Ok(())
     }
 
     fn read(&mut self) -> Result<(), FeedError> {
@@ -170,14 +199,15 @@ impl Feed for FileFeed {
     }
 }
 
-impl From<Cut> for Received<()> {
-    fn from(cut: Cut) -> Self {
-        Self {
-            body: cut.body,
-            origin: format!("line {}", cut.line),
-            overlong_bytes: cut.overlong_bytes,
-            receipt: (),
-        }
+fn received(cut: Cut, file: Option<&str>) -> Received<()> {
+    Received {
+        body: cut.body,
+        origin: match file {
+            Some(file) => format!("{file}, line {}", cut.line),
+            None => format!("line {}", cut.line),
+        },
+        overlong_bytes: cut.overlong_bytes,
+        receipt: (),
     }
 }
 

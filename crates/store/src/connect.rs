@@ -140,6 +140,18 @@ impl FromStr for DatabaseAddress {
     /// Reads a URL (`postgres://user:password@host/database?sslmode=require`) or a list of `key=value`.
     /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
     fn from_str(text: &str) -> Result<Self, ConnectError> {
+        match text.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => {}
+            Some((scheme, _))
+                if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) =>
+            {
+                return Err(ConnectError::Address(format!("it begins with {scheme}://")));
+            }
+            _ if !text.contains('=') => {
+                return Err(ConnectError::Address("it does not begin with postgres://".to_owned()));
+            }
+            _ => {}
+        }
         // `require` checks what these two ask for (see `tls`); the driver does not know their names.
         let known = text
             .replace("sslmode=verify-full", "sslmode=require")
@@ -199,6 +211,16 @@ pub enum ConnectError {
          correct the URL, or leave it out: Aftersend then runs a private server of its own"
     )]
     Unreachable {
+        /// The server's address.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The host's name leads nowhere.
+    #[error(
+        "no such host is known: {place}: {reason}. Correct the name in the URL, or see whether this machine's DNS works"
+    )]
+    NoHost {
         /// The server's address.
         place: String,
         /// What the system said.
@@ -438,6 +460,10 @@ fn explain(error: &tokio_postgres::Error, place: String) -> ConnectError {
         Some(state) if state.code().starts_with("28") => ConnectError::Login { place, reason },
         _ if reason.starts_with("error performing TLS handshake") => ConnectError::Tls { place, reason },
         _ if reason.contains("password") => ConnectError::Login { place, reason },
+        // The standard library tells it by its message alone.
+        _ if reason.contains("failed to lookup address information") => {
+            ConnectError::NoHost { place, reason }
+        }
         _ => ConnectError::Unreachable { place, reason },
     }
 }

@@ -1,9 +1,18 @@
 //! `aftersend ingest`.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use aftersend_ingest::{
-    FileFeed, Patience, Pump, Shutdown, join_continually, join_through, keep_figures_continually,
+    FileFeed, Observer, Patience, Pump, Refused, Shutdown, join_continually, join_through,
+    keep_figures_continually,
 };
 use aftersend_web::Site;
 use anyhow::{Context, bail};
@@ -42,12 +51,14 @@ async fn from_file(path: &Path, strict: bool, place: &Place, output: Output) -> 
     let store = place.store().await?;
     // Nobody voices it: Ctrl-C ends a file's run at once, and what was not committed is not stored.
     let (_sender, shutdown) = Shutdown::channel();
-    let pump = Pump::new(store.clone(), shutdown, Arc::new(Terminal)).one_at_a_time();
+    let pump = Pump::new(store.clone(), shutdown, Arc::new(Lines::default())).one_at_a_time();
     let running = pump.run_pollers(&name, feed.into_pollers(), Patience::Limited(PATIENCE));
     let (tally, result) = Box::pin(running).await;
     // Also after an error: what was done is done.
     if output.is_json() {
         output.json(&tally)?;
+    } else if tally.received == 0 && result.is_ok() {
+        output.text(format!("{name} is empty: nothing to take in"))?;
     } else {
         output.text(tally.to_string())?;
     }
@@ -55,6 +66,34 @@ async fn from_file(path: &Path, strict: bool, place: &Place, output: Output) -> 
     // Also what earlier runs have parked.
     join_through(&store, PATIENCE).await.context(PARKED)?;
     Ok(if strict && tally.quarantined > 0 { Outcome::Failed } else { Outcome::Done })
+}
+
+/// Lines of refused messages that are told at most: the rest is in the quarantine, and the sum at the end.
+const REFUSED_LINES_MAX: usize = 20;
+
+/// Tells people on standard error which lines of a file went into the quarantine: the first ones of many.
+#[derive(Default)]
+struct Lines {
+    refused: AtomicUsize,
+}
+
+impl Observer for Lines {
+    fn refused(&self, file: &str, message: &Refused) {
+        match self.refused.fetch_add(1, Ordering::Relaxed) {
+            before if before < REFUSED_LINES_MAX => {
+                // A file's messages name it themselves: their origin outlives this run.
+                let stream =
+                    if message.origin.starts_with("line ") { format!("{file}: ") } else { String::new() };
+                eprintln!("{stream}{}: quarantined: {}", message.origin, message.reason);
+            }
+            REFUSED_LINES_MAX => {
+                eprintln!(
+                    "more are quarantined than are named here; `aftersend quarantine list` has them all"
+                );
+            }
+            _ => {}
+        }
+    }
 }
 
 const PARKED: &str = "the events that wait for their mail";

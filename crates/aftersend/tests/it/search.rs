@@ -1,6 +1,6 @@
 //! The search as a person on the command line has it.
 
-use crate::program::{Setup, run};
+use crate::program::{Setup, ended, program, run};
 
 fn event(number: u32, to: &str, subject: &str) -> String {
     let id = format!("0100-{number:04}");
@@ -92,4 +92,17 @@ async fn events_that_wait_for_their_mail_are_not_passed_over() {
     let said = setup.run(&["search"]).ok();
     assert!(said.contains("No mail yet; 1 event waits for a mail"), "{said}");
     assert!(setup.run(&["search", "jane"]).ok().contains("No mail fits: jane"));
+}
+
+#[test]
+fn looking_makes_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("mail");
+    for words in [&["search", "jane"][..], &["show", "m1"], &["quarantine", "list"]] {
+        let mut command = program();
+        command.env("AFTERSEND_CONFIG", "/dev/null").args(words).arg("--data-dir").arg(&data_dir);
+        let said = ended(command.output().unwrap()).fails(1);
+        assert!(said.contains("nothing to look at") && said.contains("aftersend ingest"), "{said}");
+        assert!(!data_dir.exists(), "{words:?}");
+    }
 }

@@ -336,3 +336,21 @@ fn a_file_that_is_none_is_told_at_once() {
     let folder = FileFeed::open(&std::env::temp_dir()).err().unwrap();
     assert_eq!(folder.to_string(), "it is a folder; name a file in it");
 }
+
+#[tokio::test]
+async fn a_wrong_file_fills_no_quarantine_and_a_right_one_tells_its_name() {
+    let file = |bytes: &[u8]| {
+        let mut file = tempfile::Builder::new().prefix("export-").suffix(".json").tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    };
+    let refused = FileFeed::open(file(b"to,status\na@example.com,sent\n").path()).err().unwrap();
+    assert!(refused.to_string().contains("nothing was taken in"), "{refused}");
+    let ground = Ground::new().await;
+    let right = file(format!("no JSON\n{}\n", delivery("x")).as_bytes());
+    let run = ground.pump(&mut FileFeed::open(right.path()).unwrap()).await;
+    run.result.unwrap();
+    assert_eq!(run.tally, Tally { received: 2, stored: 1, quarantined: 1, ..Tally::default() });
+    let name = right.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!(run.refused[0].origin, format!("{name}, line 1"));
+}

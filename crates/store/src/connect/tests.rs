@@ -28,6 +28,22 @@ async fn a_server_that_does_not_answer() {
 }
 
 #[tokio::test]
+async fn an_address_that_leads_nowhere() {
+    for (address, told) in [
+        ("mysql://ann:s3cr3t@db/mail", "it begins with mysql://"),
+        ("localhost", "it does not begin with postgres://"),
+        ("s3cr3t", "it looks like postgres://"),
+    ] {
+        let error = address.parse::<DatabaseAddress>().err().unwrap().to_string();
+        assert!(error.to_lowercase().contains(told) && !error.contains(SECRET), "{error}");
+    }
+    // A name of a domain that is nobody's: https://www.rfc-editor.org/rfc/rfc2606
+    let error = open(&format!("postgres://ann:{SECRET}@db.invalid/mail")).await.err().unwrap();
+    assert!(matches!(error, ConnectError::NoHost { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+}
+
+#[tokio::test]
 async fn a_database_or_a_user_that_is_not_there() {
     let database = Database::get().await;
     let url = format!("{}&dbname=no_such_database", database.fresh_schema().url());

@@ -27,6 +27,9 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// Bytes of a path that leads back, with its query, at most.
+const PATH_BYTES_MAX: usize = 8 * 1024;
+
 /// Answers requests to this machine's own loopback names alone, and puts the headers of every answer on.
 ///
 /// The site has no log-in; what guards it is that only this machine reaches it. A page elsewhere could still
@@ -89,6 +92,23 @@ fn comes_from_here(headers: &HeaderMap) -> bool {
     same_site && authority.is_some() && hosts(headers).all(|host| host == authority)
 }
 
+/// The page of this site from which a link or a form led here: its path, with its query. What the browser tells of it is the
+/// whole, by this site's own referrer policy; anybody may send anything, so that it is good for a link back, and for no more.
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-10.1.3>
+pub(crate) fn led_from(headers: &HeaderMap) -> Option<&str> {
+    let referer = headers.get(header::REFERER)?.to_str().ok()?;
+    let rest = referer.strip_prefix("http://").or_else(|| referer.strip_prefix("https://"))?;
+    let (authority, _) = rest.split_once('/')?;
+    let is_here = hosts(headers).all(|host| host == Some(authority));
+    local_path(&rest[authority.len()..]).filter(|_| is_here)
+}
+
+/// The text, if it is a path of this site as a header can name it, and leads nowhere else: `//example.com` would.
+pub(crate) fn local_path(text: &str) -> Option<&str> {
+    let is_local = text.starts_with('/') && !text.starts_with("//") && text.len() <= PATH_BYTES_MAX;
+    (is_local && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')).then_some(text)
+}
+
 fn hosts(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
     headers.get_all(header::HOST).iter().map(|host| host.to_str().ok())
 }
@@ -125,6 +145,29 @@ mod tests {
             "[::1]:4100",
         ] {
             assert!(is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_page_that_led_here_is_one_of_this_site() {
+        let led = |referer: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "127.0.0.1:4100".parse().unwrap());
+            headers.insert(header::REFERER, referer.parse().unwrap());
+            led_from(&headers).map(str::to_owned)
+        };
+        assert_eq!(led("http://127.0.0.1:4100/mails?q=a%20b").as_deref(), Some("/mails?q=a%20b"));
+        assert_eq!(led("http://127.0.0.1:4100/").as_deref(), Some("/"));
+        for elsewhere in [
+            "http://127.0.0.1:4101/mails",
+            "http://127.0.0.1:4100.example.com/mails",
+            "http://127.0.0.1:4100//example.com",
+            "http://127.0.0.1:4100/\\example.com",
+            "http://127.0.0.1:4100",
+            "/mails",
+            "about:blank",
+        ] {
+            assert_eq!(led(elsewhere), None, "{elsewhere}");
         }
     }
 

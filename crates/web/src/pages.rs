@@ -25,7 +25,7 @@ pub(crate) use blocklist::{BlocklistListPage, Imported, PAGE_BLOCKS as BLOCKLIST
 pub(crate) use feeds::FeedsPage;
 pub(crate) use first_start::FirstStartPage;
 pub(crate) use list::{BadRequest, ListPage, ListRequest, News, Params};
-pub(crate) use mail::MailPage;
+pub(crate) use mail::{Back, MailPage};
 pub(crate) use overview::{Glance, OverviewPage, WORST_SHOWN};
 pub(crate) use parked::{PAGE_EVENTS as PARKED_PAGE_EVENTS, ParkedListPage, cursor as parked_cursor};
 pub(crate) use problem::Problem;

@@ -7,7 +7,9 @@ use aftersend_store::{
     Cursor, MailPage, MailSummary, Order, PageStart, Search,
     search::{
         MailCount, NewMails,
-        query::{Condition, QUERY_CHARS_MAX, Query, SearchTextError, Statuses, Term, VALUE_CHARS_MAX, Value},
+        query::{
+            Condition, Fault, QUERY_CHARS_MAX, Query, SearchTextError, Statuses, Term, VALUE_CHARS_MAX, Value,
+        },
     },
 };
 use askama::Template;
@@ -24,7 +26,7 @@ use crate::{
 const PAGE_MAILS: usize = 50;
 
 /// The query of the URL, as it came.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Params {
     pub(crate) q: Option<String>,
     /// The state that is chosen in the form.
@@ -61,7 +63,7 @@ impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Query => f.write_str("The part of the address after the question mark can’t be read."),
-            Self::Text(error) => write!(f, "The search can’t be read: {error}."),
+            Self::Text(error) => f.write_str(&told(error)),
             Self::Status => f.write_str("No mail can have the status that the address asks for; choose one."),
             Self::Order => f.write_str("Mails are listed with the newest or with the oldest first."),
             Self::Cursor => f.write_str(
@@ -73,6 +75,44 @@ impl fmt::Display for BadRequest {
             }
         }
     }
+}
+
+/// What is wrong with a search text, in a sentence. What was written stands in it as text.
+fn told(error: &SearchTextError) -> String {
+    let fault = error.fault.to_string();
+    let mut told = String::with_capacity(fault.len() + 32);
+    if error.at > 1 && error.fault != Fault::TooLong {
+        told = format!("At character {}: ", error.at);
+    }
+    let mut is_open = false;
+    for character in fault.chars() {
+        if character == '`' {
+            is_open = !is_open;
+            told.push(if is_open { '“' } else { '”' });
+        } else {
+            told.push(character);
+        }
+    }
+    let told = format!("{}.", text::visible(&told));
+    let mut characters = told.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// The search text with the word in it that was meant most likely, where there is one.
+fn mended(text: &str, error: &SearchTextError) -> Option<String> {
+    let (wrong, right) = match &error.fault {
+        Fault::UnknownField { name, nearest } => (format!("{name}:"), format!("{nearest}:")),
+        Fault::UnknownStatus { name, nearest } | Fault::UnknownEvent { name, nearest } => {
+            (name.clone(), (*nearest).to_owned())
+        }
+        _ => return None,
+    };
+    let (term, _) = text.char_indices().nth(error.at - 1)?;
+    // The name of a state stands behind the colon, where the word before it may hold the same letters.
+    let is_value = !matches!(error.fault, Fault::UnknownField { .. });
+    let from = term + if is_value { text[term..].find(':')? } else { 0 };
+    let place = from + text[from..].find(&wrong)?;
+    Some(format!("{}{right}{}", &text[..place], &text[place + wrong.len()..]))
 }
 
 impl ListRequest {
@@ -152,6 +192,11 @@ impl ListRequest {
     /// Whether this is the place where new mails appear.
     fn is_newest(&self) -> bool {
         self.page == PageStart::First && self.order == Order::NewestFirst
+    }
+
+    /// The list itself, and the very page of it.
+    pub(crate) fn here(&self) -> String {
+        self.path(self.page)
     }
 
     fn path(&self, page: PageStart) -> String {
@@ -263,6 +308,12 @@ enum Content {
     NothingFound,
     /// The place in the list has no mails on its far side (any more).
     EndOfList { first: String },
+    /// The address asks for what can't be listed.
+    Refused {
+        why: String,
+        /// The search that was meant most likely, and the list of it.
+        meant: Option<(String, String)>,
+    },
 }
 
 /// A mail in a list.
@@ -338,6 +389,45 @@ impl ListPage {
             news: newest
                 .map(|mail| list_path("/mails/new", query, order, PageStart::NewerThan(mail.cursor()))),
             content: content(request, page, clock),
+        }
+    }
+
+    /// The page of a search that can't be read: all that was typed and chosen is still there.
+    pub(crate) fn refused(params: &Params, why: &BadRequest, clock: &Clock) -> Self {
+        let typed = params.q.clone().unwrap_or_default().trim().to_owned();
+        let meant = match why {
+            BadRequest::Text(error) => mended(&typed, error),
+            _ => None,
+        };
+        // It may have more faults than one: what is offered leads to a list.
+        let meant = meant.and_then(|text| {
+            let params = Params { q: Some(text.clone()), older: None, newer: None, ..params.clone() };
+            ListRequest::parse(params).ok().map(|request| (text, request.path(PageStart::First)))
+        });
+        let state = |name: &Option<String>| name.as_deref().and_then(|name| Status::from_name(name.trim()));
+        Self {
+            frame: Frame::of("/mails", clock),
+            text: typed,
+            text_chars_max: QUERY_CHARS_MAX,
+            groups: status_groups(state(&params.status)),
+            was: state(&params.was).map_or("", Status::name),
+            chips: Vec::new(),
+            now: clock.to_the_second(clock.now()),
+            is_oldest_first: params.order.as_deref().is_some_and(|order| order.trim() == "oldest"),
+            reversed: String::new(),
+            count: None,
+            csv: String::new(),
+            ndjson: String::new(),
+            news: None,
+            content: Content::Refused { why: why.to_string(), meant },
+        }
+    }
+
+    /// What is wrong with the search, if anything is.
+    fn fault(&self) -> Option<&str> {
+        match &self.content {
+            Content::Refused { why, .. } => Some(why),
+            _ => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Frame,
-    list::{Row, condition_path, searched},
+    list::{ListRequest, Row, condition_path, searched},
     recipient::recipient_path,
     templates::template_path,
 };
@@ -37,6 +37,7 @@ const RECIPIENTS_MAX: usize = 50;
 #[template(path = "mail.html")]
 pub(crate) struct MailPage {
     frame: Frame,
+    back: Back,
     zone: String,
     title: String,
     subject: Option<String>,
@@ -55,6 +56,29 @@ pub(crate) struct MailPage {
     occurrences_max: Option<usize>,
     related: Vec<Related>,
     body: Option<Body>,
+}
+
+/// The way back to where the mail was found.
+pub(crate) struct Back {
+    path: String,
+    text: &'static str,
+}
+
+impl Back {
+    pub(crate) fn all_mails() -> Self {
+        Self { path: "/mails".to_owned(), text: "All mails" }
+    }
+
+    /// To that page of a list, with its search.
+    pub(crate) fn list(request: &ListRequest) -> Self {
+        let text = if request.query().is_empty() { "All mails" } else { "Back to the search" };
+        Self { path: request.here(), text }
+    }
+
+    /// To the page of an address.
+    pub(crate) fn recipient(path: &str) -> Self {
+        Self { path: path.to_owned(), text: "Back to the recipient" }
+    }
 }
 
 /// The mail's body, or why there is none to show.
@@ -183,6 +207,7 @@ impl MailPage {
         body: BodyState,
         with_pictures: bool,
         related: &RelatedMails,
+        back: Back,
         clock: &Clock,
     ) -> Self {
         let mail = &story.mail;
@@ -190,6 +215,7 @@ impl MailPage {
         let subject = given(summary.subject.as_deref());
         Self {
             frame: Frame::below("/mails", clock),
+            back,
             zone: clock.zone_name().to_owned(),
             title: subject.clone().unwrap_or_else(|| text::value(&summary.to)),
             subject,

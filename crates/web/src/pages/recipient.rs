@@ -34,6 +34,8 @@ pub(crate) struct RecipientPage {
     totals: Vec<(Label, String)>,
     rows: Vec<AddressRow>,
     older: Option<String>,
+    /// The page of the newest mails.
+    first: String,
     is_first: bool,
 }
 
@@ -81,6 +83,7 @@ impl RecipientPage {
                     AddressRow { state: state.unwrap_or_else(|| row.status.clone()), mail: row }
                 })
                 .collect(),
+            first: recipient_path(&report.address),
             older: page.older.map(|cursor| format!("{}?older={cursor}", recipient_path(&report.address))),
             is_first,
         }

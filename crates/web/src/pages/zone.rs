@@ -12,6 +12,8 @@ pub(crate) struct ZonePage {
     frame: Frame,
     now: String,
     chosen: String,
+    /// The path that the choice leads back to.
+    back: String,
     regions: Vec<Region>,
 }
 
@@ -29,7 +31,7 @@ struct Choice {
 }
 
 impl ZonePage {
-    pub(crate) fn new(clock: &Clock) -> Self {
+    pub(crate) fn new(clock: &Clock, back: &str) -> Self {
         let chosen = clock.zone_name();
         let mut regions: Vec<Region> = vec![Region {
             name: "Everywhere".to_owned(),
@@ -59,6 +61,7 @@ impl ZonePage {
             frame: Frame::below("/zone", clock),
             now: clock.to_the_second(clock.now()),
             chosen: chosen.to_owned(),
+            back: back.to_owned(),
             regions,
         }
     }

@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    pages::{BadRequest, ListPage, ListRequest, MailPage, News, Params, Problem, answer},
+    headers::led_from,
+    pages::{Back, BadRequest, ListPage, ListRequest, MailPage, News, Params, Problem, answer},
 };
 
 /// Bytes of an id at most: as much as the widest of the columns that hold one takes, and some.
@@ -41,7 +42,12 @@ pub(super) async fn list(
     clock: Clock,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let request = parse(params)?;
+    let params = readable(params)?;
+    // What can be mended where it was typed is no page of its own.
+    let request = match ListRequest::parse(params.clone()) {
+        Ok(request) => request,
+        Err(why) => return Ok(answer(StatusCode::BAD_REQUEST, &ListPage::refused(&params, &why, &clock))),
+    };
     if let Some(path) = request.canonical() {
         return Ok(Redirect::to(&path).into_response());
     }
@@ -112,9 +118,12 @@ pub(super) async fn export(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
+fn readable(params: Result<Query<Params>, QueryRejection>) -> Result<Params, Problem> {
+    params.map(|Query(params)| params).map_err(|_| Problem::bad_request(&BadRequest::Query))
+}
+
 fn parse(params: Result<Query<Params>, QueryRejection>) -> Result<ListRequest, Problem> {
-    let Query(params) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
-    ListRequest::parse(params).map_err(|why| Problem::bad_request(&why))
+    ListRequest::parse(readable(params)?).map_err(|why| Problem::bad_request(&why))
 }
 
 /// `GET /mails/{uuid}`
@@ -123,6 +132,7 @@ pub(super) async fn mail(
     clock: Clock,
     uuid: Result<Path<String>, PathRejection>,
     params: Result<Query<MailParams>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let with_pictures = params.is_ok_and(|Query(params)| params.pictures.as_deref() == Some("yes"));
     let uuid = uuid.ok().and_then(|Path(uuid)| Uuid::try_parse(&uuid).ok());
@@ -135,7 +145,19 @@ pub(super) async fn mail(
     // Its own story is what somebody came for; what is beside it may be missing.
     let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
     let body = store.body_state(uuid).await.unwrap_or(BodyState::None);
-    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, with_pictures, &related, &clock)))
+    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, with_pictures, &related, back(&headers), &clock)))
+}
+
+/// The way back to where somebody has found the mail, as far as the browser tells.
+fn back(headers: &HeaderMap) -> Back {
+    let Some(path) = led_from(headers) else { return Back::all_mails() };
+    if path.starts_with("/recipients/") {
+        return Back::recipient(path);
+    }
+    let is_list = path == "/mails" || path.starts_with("/mails?");
+    let params = path.parse().ok().filter(|_| is_list).and_then(|uri| Query::try_from_uri(&uri).ok());
+    let request = params.and_then(|Query(params)| ListRequest::parse(params).ok());
+    request.map_or_else(Back::all_mails, |request| Back::list(&request))
 }
 
 #[derive(Deserialize)]

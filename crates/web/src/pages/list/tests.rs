@@ -54,7 +54,7 @@ fn what_makes_no_sense_is_refused() {
         ListRequest::parse(params(q, status, older, newer)).unwrap_err()
     };
     let cursor = summary("sent", NOW).cursor().to_string();
-    assert!(refused("form:jane", "-", "-", "-").to_string().contains("`from:`"));
+    assert!(refused("form:jane", "-", "-", "-").to_string().contains("“from:”"));
     assert!(refused(&"x ".repeat(QUERY_CHARS_MAX), "-", "-", "-").to_string().contains("too long"));
     assert_eq!(refused("-", "arrived", "-", "-"), BadRequest::Status);
     assert_eq!(refused("-", "-", "1.2", "-"), BadRequest::Cursor);
@@ -208,4 +208,39 @@ fn every_status_can_be_chosen_once() {
     for status in Status::ALL {
         assert_eq!(html.matches(&format!("<option value=\"{}\">", status.name())).count(), 1, "{status}");
     }
+}
+
+#[test]
+fn a_fault_is_told_beside_what_was_typed_and_offers_what_was_meant() {
+    let page = |q: &str, status: &str| {
+        let params = params(q, status, "-", "-");
+        let why = ListRequest::parse(params.clone()).unwrap_err();
+        ListPage::refused(&params, &why, &Clock::utc(NOW.parse().unwrap())).render().unwrap()
+    };
+    for (typed, told, meant) in [
+        ("form:jane", "There is no “form:”, but “from:”", Some("from:jane")),
+        ("ann -form:jane", "At character 5: there is no “form:”", Some("ann -from:jane")),
+        ("status:s", "There is no status “s”", Some("status:sent")),
+        ("status:deliverd,opened", "the nearest is “delivered”", Some("status:delivered,opened")),
+        ("event:openned@7d", "there is no event “openned”", Some("event:open@7d")),
+        ("after:2026-02-30", "“2026-02-30” is no time; write 2026-05-03", None),
+        ("\"ann", "The quotation mark has no counterpart", None),
+        // Two faults: what is offered would only lead to the second.
+        ("form:jane status:x,", "There is no “form:”", None),
+    ] {
+        let html = page(typed, "delivered");
+        let value = text::escaped(typed).replace("&quot;", "&#34;");
+        assert!(html.contains(&format!("type=\"search\" value=\"{value}\"")), "{typed}: {html}");
+        assert!(html.contains("aria-invalid=\"true\" aria-describedby=\"fault words\""), "{typed}: {html}");
+        assert!(html.to_lowercase().contains(&told.to_lowercase()), "{typed}: {told} is not in {html}");
+        assert!(html.contains("<option value=\"delivered\" selected>"), "{typed}: {html}");
+        let offered = html.split("Search for <bdi>").nth(1).and_then(|rest| rest.split('<').next());
+        let offered = offered.map(|offered| offered.split(" status:delivered").next().unwrap());
+        assert_eq!(offered, meant, "{typed}");
+    }
+    let html = page("form:jane", "delivered");
+    assert!(html.contains("href=\"/mails?q=from%3Ajane%20status%3Adelivered\""), "{html}");
+    let html = page("after:\u{202E}", "");
+    assert!(html.contains("“⟨U+202E⟩” is no time"), "{html}");
+    assert!(page("-", "nonsense").contains("No mail can have the status"));
 }

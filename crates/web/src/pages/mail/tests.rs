@@ -2,7 +2,9 @@ use super::*;
 use crate::sample::{bounce, clock, concerning, occurrence, recipient, story};
 
 fn rendered(story: &Story) -> String {
-    MailPage::new(story, BodyState::None, false, &RelatedMails::default(), &clock()).render().unwrap()
+    MailPage::new(story, BodyState::None, false, &RelatedMails::default(), Back::all_mails(), &clock())
+        .render()
+        .unwrap()
 }
 
 fn click(url: &str) -> Occurrence {
@@ -218,9 +220,16 @@ fn a_list_of_recipients_without_end_is_cut_and_says_so() {
 #[test]
 fn a_body_is_shown_in_a_frame_that_may_nothing() {
     let told = |state| {
-        MailPage::new(&story("sent", vec![]), state, false, &RelatedMails::default(), &clock())
-            .render()
-            .unwrap()
+        MailPage::new(
+            &story("sent", vec![]),
+            state,
+            false,
+            &RelatedMails::default(),
+            Back::all_mails(),
+            &clock(),
+        )
+        .render()
+        .unwrap()
     };
     let html = told(BodyState::Kept { bytes: 1_900 });
     let frame = html.split("<iframe").nth(1).unwrap().split('>').next().unwrap();

@@ -20,6 +20,10 @@ fn block(reason: &str, holds: bool, expires_at: Option<&str>) -> Block {
 }
 
 fn rendered(block: Option<Block>, cause: Option<BlockCause>) -> String {
+    page(block, cause, true)
+}
+
+fn page(block: Option<Block>, cause: Option<BlockCause>, is_first: bool) -> String {
     let report = AddressReport {
         address: "jane+a/b@example.com".to_owned(),
         totals: AddressTotals {
@@ -36,7 +40,7 @@ fn rendered(block: Option<Block>, cause: Option<BlockCause>) -> String {
     };
     let older = Some(mail.mail.cursor());
     let page = AddressMailPage { mails: vec![mail], older };
-    RecipientPage::new(&report, &page, true, None, &clock()).render().unwrap()
+    RecipientPage::new(&report, &page, is_first, None, &clock()).render().unwrap()
 }
 
 #[test]
@@ -68,4 +72,11 @@ fn a_mail_shows_what_became_of_it_for_this_very_address() {
     let html = rendered(None, None);
     assert!(html.contains("</svg>Delivered</span>") && !html.contains("Hard bounce"), "{html}");
     assert!(html.contains("href=\"/recipients/jane%2Ba%2Fb%40example.com?older="), "{html}");
+}
+
+#[test]
+fn a_later_page_leads_to_the_newest() {
+    let first = "<a href=\"/recipients/jane%2Ba%2Fb%40example.com\">Newest</a>";
+    assert!(page(None, None, false).contains(first), "{}", page(None, None, false));
+    assert!(!page(None, None, true).contains(first));
 }

@@ -148,3 +148,42 @@ async fn a_body_comes_with_a_policy_under_which_nothing_of_it_runs() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_way_back_from_a_mail_is_the_list_that_led_there() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("ses-id-1", "jane@example.com", "Your order", 1)]).await;
+    let path = site.redirected("/mails/by-id/ses-id-1").await;
+    for (referer, expected) in [
+        (
+            "http://127.0.0.1:4100/mails?q=jane&order=oldest",
+            "href=\"/mails?q=jane&#38;order=oldest\"><span aria-hidden=\"true\">←</span> Back to the search",
+        ),
+        ("http://127.0.0.1:4100/mails", "href=\"/mails\"><span aria-hidden=\"true\">←</span> All mails"),
+        (
+            "http://127.0.0.1:4100/mails?q=form:jane",
+            "href=\"/mails\"><span aria-hidden=\"true\">←</span> All mails",
+        ),
+        (
+            "http://127.0.0.1:4100/recipients/jane%40example.com?older=1.a",
+            "href=\"/recipients/jane%40example.com?older=1.a\"><span aria-hidden=\"true\">←</span> Back to the recipient",
+        ),
+        ("https://example.com/mails?q=jane", "href=\"/mails\"><span aria-hidden=\"true\">←</span> All mails"),
+    ] {
+        let mut request = request(Method::GET, &path, "127.0.0.1:4100");
+        request.headers_mut().insert(header::REFERER, referer.parse().unwrap());
+        let page = site.ask(request).await.body;
+        assert!(page.contains(expected), "{referer}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_with_a_fault_stays_on_the_list() {
+    let site = TestSite::new().await;
+    let page = site.get("/mails?q=form%3Ajane&status=opened&was=").await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    for expected in ["value=\"form:jane\"", "href=\"/mails?q=from%3Ajane%20status%3Aopened\"", "aria-invalid"]
+    {
+        assert!(page.body.contains(expected), "{expected} is not in {}", page.body);
+    }
+}

@@ -20,12 +20,26 @@ const ZONE_BYTES_MAX: usize = 64;
 pub(crate) struct Clock {
     zone: TimeZone,
     now: Timestamp,
+    /// The viewer's own zone, where another had to be taken in its place.
+    zone_unknown: Option<String>,
 }
 
 impl Clock {
     /// A clock that shows `now` in a zone.
     pub(crate) fn new(zone: TimeZone, now: Timestamp) -> Self {
-        Self { zone, now }
+        Self { zone, now, zone_unknown: None }
+    }
+
+    /// The same clock in UTC, for what the viewer's own zone is of no use for: the database's zones are others than this
+    /// program's, and may be older.
+    pub(crate) fn without_zone(&self) -> Self {
+        Self { zone_unknown: Some(self.zone_name().to_owned()), ..Self::utc(self.now) }
+    }
+
+    /// What is to be said where times are not told in the viewer's own zone.
+    pub(crate) fn zone_trouble(&self) -> Option<String> {
+        let zone = self.zone_unknown.as_ref()?;
+        Some(format!("The database knows no time zone {zone}, so that days and times here are those of UTC."))
     }
 
     /// A clock in UTC, for a viewer of whom nothing is known.

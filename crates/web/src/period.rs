@@ -77,6 +77,11 @@ impl Choice {
         }
     }
 
+    /// `path?period=7d`, or with `&` behind a path that has a query already.
+    pub(crate) fn path(self, path: &str) -> String {
+        format!("{path}{}{}", if path.contains('?') { '&' } else { '?' }, self.query())
+    }
+
     /// The part of the address that names it: `period=7d`.
     pub(crate) fn query(self) -> String {
         match self {
@@ -120,7 +125,8 @@ impl PeriodChoice {
                 (clock.beginning_of(from), clock.beginning_of(after))
             }
         };
-        Ok(Self { period: Period::new(from, to)?, choice })
+        // Of whole quarters of an hour sums are kept; a part of one would be counted mail by mail.
+        Ok(Self { period: Period::new(from, to)?.by_quarters(), choice })
     }
 
     /// How wide the buckets of a chart of the period are.
@@ -141,9 +147,9 @@ impl PeriodChoice {
         }
     }
 
-    /// `path?period=7d`
+    /// `path?period=7d`, or with `&` behind a path that has a query already.
     pub(crate) fn path(&self, path: &str) -> String {
-        format!("{path}?{}", self.choice.query())
+        self.choice.path(path)
     }
 
     /// The address of the mails that were sent in the period and of which these conditions hold.
@@ -155,16 +161,15 @@ impl PeriodChoice {
     pub(crate) fn mails_path_of(&self, terms: impl IntoIterator<Item = search::Term>) -> String {
         let moment = |at: Timestamp| search::Moment::Instant(at);
         let (after, before) = match self.choice {
-            // So that the link stays one to the last days, whenever it is followed.
-            Choice::Day => (search::Moment::Ago(24, search::AgoUnit::Hours), None),
-            Choice::Days(_) => (moment(self.period.from()), None),
+            // The very mails that were counted, and what came since.
+            Choice::Day | Choice::Days(_) => (moment(self.period.from()), None),
             // A day means its beginning for `after:`, and so does the day behind the last for `before:`.
             Choice::Range(from, _) => (search::Moment::Day(from), Some(moment(self.period.to()))),
         };
         let times =
             [search::Condition::After(after)].into_iter().chain(before.map(search::Condition::Before));
         let terms = terms.into_iter().chain(times.map(search::Term::is));
-        // A query of a few terms fits, whatever they say; a template's long name at worst leads to all mails.
+        // A few terms fit, whatever they say: a value has a third of a query's length at most.
         let query = search::Query::of(terms).unwrap_or_default();
         format!("/mails?q={}", text::url_encoded(&query.to_string()))
     }
@@ -194,7 +199,7 @@ mod tests {
     #[test]
     fn days_begin_where_the_viewer_is() {
         let week = parsed("7d", "", "").unwrap();
-        assert_eq!(bounds(&week), ("2026-05-01T22:00:00Z".into(), "2026-05-08T12:01:00Z".into()));
+        assert_eq!(bounds(&week), ("2026-05-01T22:00:00Z".into(), "2026-05-08T12:15:00Z".into()));
         assert_eq!(week.width(), BucketWidth::Day);
         let day = parsed("24h", "", "").unwrap();
         assert_eq!(day.period.from().to_string(), "2026-05-07T12:00:00Z");
@@ -219,14 +224,31 @@ mod tests {
     }
 
     #[test]
+    fn periods_are_whole_quarters_of_an_hour() {
+        // Before 1940 Amsterdam was 19 min 32 s ahead, later 20 min.
+        let clock =
+            Clock::new(zone_named("Europe/Amsterdam").unwrap(), "1938-05-08T12:07:03Z".parse().unwrap());
+        for (period, day) in [("24h", ""), ("7d", ""), ("90d", ""), ("", "1938-05-02")] {
+            let given = |text: &str| Some(text.to_owned());
+            let params = PeriodParams { period: given(period), from: given(day), to: given(day) };
+            let period = PeriodChoice::parse(&params, &clock).unwrap().period;
+            assert_eq!(period, period.by_quarters());
+        }
+    }
+
+    #[test]
     fn a_link_to_mails_names_the_same_period() {
         let condition = || [search::Condition::Event(search::EventKind::Open, None)];
         let path = |choice: PeriodChoice| choice.mails_path(condition());
-        assert_eq!(path(parsed("24h", "", "").unwrap()), "/mails?q=event%3Aopen%20after%3A24h");
+        assert_eq!(
+            path(parsed("24h", "", "").unwrap()),
+            "/mails?q=event%3Aopen%20after%3A2026-05-07T12%3A00%3A00Z"
+        );
         let range = parsed("", "2026-05-01", "2026-05-03").unwrap();
         let expected = "/mails?q=event%3Aopen%20after%3A2026-05-01%20before%3A2026-05-03T22%3A00%3A00Z";
         assert_eq!(path(range.clone()), expected);
         assert_eq!(range.path("/templates"), "/templates?from=2026-05-01&to=2026-05-03");
+        assert_eq!(range.path("/template?name=a"), "/template?name=a&from=2026-05-01&to=2026-05-03");
         assert_eq!(range.choice.name(), "1 May 2026 to 3 May 2026");
     }
 }

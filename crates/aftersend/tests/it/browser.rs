@@ -32,7 +32,7 @@ fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
         Page::new("overview-of-a-day", "/?period=24h"),
         Page::new("overview-of-other-days", "/?from=2026-01-01&to=2026-01-31"),
         Page::new("templates", "/templates?sort=bounced"),
-        Page::new("template", "/templates/newsletter"),
+        Page::new("template", "/template?name=newsletter"),
         Page::new("recipient", recipient_of(truth)),
         Page::new("recipient-unknown", "/recipients/nobody%40example.com"),
         Page::new("blocklist", "/blocklist"),
@@ -78,7 +78,7 @@ fn pages_of_a_hostile_site(quarantined: String) -> Vec<Page> {
         Page::new("templates", "/templates?from=2026-03-10&to=2026-03-10"),
         Page::new(
             "template",
-            format!("/templates/{}?from=2026-03-10&to=2026-03-10", hostile::encoded(hostile::MARKUP)),
+            format!("/template?name={}&from=2026-03-10&to=2026-03-10", hostile::encoded(hostile::MARKUP)),
         ),
         Page::new("recipient", format!("/recipients/{}", hostile::encoded(hostile::MARKUP))),
         Page::new("recipient-rtl", format!("/recipients/{}", hostile::encoded(hostile::RIGHT_TO_LEFT))),

@@ -1,13 +1,15 @@
 //! What pages of figures have in common: the choice of a period, large figures, a chart, rows of what is worst.
 
 use aftersend_store::{
-    DomainFigures, Figures, Overview, Rate,
+    DomainFigures, Figures, Freshness, Overview, Rate,
     search::query::{Condition, EventKind, Term, Value},
 };
 
+use jiff::SignedDuration;
+
 use crate::{
     chart::{Chart, Series},
-    clock::Clock,
+    clock::{Clock, Moment},
     numbers::{change, grouped, percentage, points},
     period::{Choice, PeriodChoice},
     text,
@@ -25,12 +27,37 @@ impl ChartAssets {
     }
 }
 
+/// How far figures may be behind before a sentence says so. A change of an old quarter of an hour waits for five minutes.
+const LAG_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// How fresh figures are.
+pub(super) struct Counted {
+    pub(super) at: Moment,
+    /// What is to be said where they are not, and where days are not the viewer's.
+    pub(super) troubles: Vec<String>,
+}
+
+impl Counted {
+    pub(super) fn new(freshness: &Freshness, clock: &Clock) -> Self {
+        let at = freshness.counted_at;
+        let lag = (clock.now().duration_since(at) > LAG_MAX).then(|| {
+            format!(
+                "The figures lag behind: what has come in since {} is not in all of them yet.",
+                clock.to_the_second(at)
+            )
+        });
+        Self { at: clock.moment(at), troubles: clock.zone_trouble().into_iter().chain(lag).collect() }
+    }
+}
+
 /// The choice of a period.
 pub(super) struct Periods {
     /// The page that the choice is for.
     pub(super) path: String,
     /// The part of an address that names the period.
     pub(super) query: String,
+    /// The other words of the address, which another period keeps.
+    pub(super) kept: Vec<(&'static str, String)>,
     pub(super) usual: Vec<PeriodLink>,
     /// The range's days where one was chosen, for its fields.
     pub(super) from: String,
@@ -46,9 +73,19 @@ pub(super) struct PeriodLink {
 }
 
 impl Periods {
-    pub(super) fn new(path: &str, choice: &PeriodChoice, clock: &Clock) -> Self {
+    /// For the page at this path, whose address has these words besides.
+    pub(super) fn new(
+        path: &str,
+        kept: Vec<(&'static str, String)>,
+        choice: &PeriodChoice,
+        clock: &Clock,
+    ) -> Self {
+        let words: Vec<String> =
+            kept.iter().map(|(name, value)| format!("{name}={}", text::url_encoded(value))).collect();
+        let with_words =
+            if words.is_empty() { path.to_owned() } else { format!("{path}?{}", words.join("&")) };
         let usual = Choice::USUAL.map(|usual| PeriodLink {
-            path: format!("{path}?{}", usual.query()),
+            path: usual.path(&with_words),
             name: usual.name(),
             is_chosen: usual == choice.choice,
         });
@@ -61,6 +98,7 @@ impl Periods {
         Self {
             path: path.to_owned(),
             query,
+            kept,
             usual: usual.into(),
             from,
             to,
@@ -75,8 +113,8 @@ pub(super) struct Tile {
     pub(super) name: &'static str,
     pub(super) tone: &'static str,
     pub(super) count: String,
-    /// The mails behind it.
-    pub(super) path: String,
+    /// The mails behind it, where a search can name them.
+    pub(super) path: Option<String>,
     pub(super) rate: Option<String>,
     /// What the rate is a part of.
     pub(super) rate_of: &'static str,
@@ -135,11 +173,17 @@ impl ShownChart {
 /// A template or a domain, and what harm it does.
 pub(super) struct WorstRow {
     pub(super) name: String,
-    pub(super) path: String,
+    pub(super) path: Option<String>,
     pub(super) sent: String,
     pub(super) bounced: String,
-    pub(super) bounced_path: String,
+    /// The mails that bounced, where a search can name them.
+    pub(super) bounced_path: Option<String>,
     pub(super) complained: String,
+}
+
+/// The condition that a mail has this template; nothing where the name is too long to be searched for, or empty.
+pub(super) fn has_template(name: &str) -> Option<Condition> {
+    Value::new(name).ok().map(Condition::Template)
 }
 
 /// The six figures, of all mails or of a template's.
@@ -147,8 +191,16 @@ pub(super) fn tiles(overview: &Overview, choice: &PeriodChoice, template: Option
     let (now, before) = (&overview.figures, &overview.before);
     let rates = now.rates(&overview.seen, overview.period);
     let rates_before = before.rates(&overview.seen, overview.period.before());
-    let of_template = || template.and_then(|name| Value::new(name).ok()).map(Condition::Template);
-    let path = |kind| choice.mails_path(of_template().into_iter().chain([Condition::Event(kind, None)]));
+    // Without the condition a link would lead to mails of all templates.
+    let of_template: Option<Vec<Term>> = match template {
+        Some(name) => has_template(name).map(|condition| vec![Term::is(condition)]),
+        None => Some(Vec::new()),
+    };
+    let mails = |terms: &[Term]| {
+        let of_template = of_template.clone()?;
+        Some(choice.mails_path_of(of_template.into_iter().chain(terms.iter().cloned())))
+    };
+    let path = |kind| mails(&[Term::is(Condition::Event(kind, None))]);
     let tile = |name, tone, count: u64, kind, rate: Rate, rate_before: Rate, rate_of| Tile {
         name,
         tone,
@@ -169,11 +221,9 @@ pub(super) fn tiles(overview: &Overview, choice: &PeriodChoice, template: Option
             tone: "neutral",
             count: grouped(now.sent),
             // What SES refused or could not render is not sent.
-            path: choice.mails_path_of(
-                of_template().into_iter().map(Term::is).chain(
-                    [EventKind::Reject, EventKind::RenderingFailure]
-                        .map(|kind| Term::is_not(Condition::Event(kind, None))),
-                ),
+            path: mails(
+                &[EventKind::Reject, EventKind::RenderingFailure]
+                    .map(|kind| Term::is_not(Condition::Event(kind, None))),
             ),
             rate: None,
             rate_of: "recipients",
@@ -276,14 +326,14 @@ pub(super) fn notes(overview: &Overview) -> Vec<String> {
 }
 
 pub(super) fn of_domain(domain: &DomainFigures, choice: &PeriodChoice) -> WorstRow {
-    let condition = || Value::new(&domain.domain).ok().map(Condition::Domain);
+    let condition = Value::new(&domain.domain).ok().map(Condition::Domain);
+    let bounce = Condition::Event(EventKind::Bounce, None);
     WorstRow {
         name: text::value(&domain.domain),
-        path: choice.mails_path(condition()),
+        path: condition.clone().map(|condition| choice.mails_path([condition])),
         sent: grouped(domain.sent),
         bounced: harm(domain.bounced, domain.sent),
-        bounced_path: choice
-            .mails_path(condition().into_iter().chain([Condition::Event(EventKind::Bounce, None)])),
+        bounced_path: condition.map(|condition| choice.mails_path([condition, bounce])),
         complained: harm(domain.complained, domain.delivered),
     }
 }

@@ -8,7 +8,10 @@ use askama::Template;
 
 use super::{
     Frame,
-    figures::{ChartAssets, Periods, ShownChart, Tile, WorstRow, harm, notes, of_domain, tiles},
+    figures::{
+        ChartAssets, Counted, Periods, ShownChart, Tile, WorstRow, harm, has_template, notes, of_domain,
+        tiles,
+    },
     templates::template_path,
 };
 use crate::{
@@ -38,6 +41,7 @@ pub(crate) struct OverviewPage {
     frame: Frame,
     chart_assets: ChartAssets,
     periods: Periods,
+    counted: Counted,
     alarms: Vec<ShownAlarm>,
     tiles: Vec<Tile>,
     /// What the figures leave out, or say besides.
@@ -67,7 +71,8 @@ impl OverviewPage {
         Self {
             frame: Frame::of("/", clock),
             chart_assets: ChartAssets::new(),
-            periods: Periods::new("/", choice, clock),
+            periods: Periods::new("/", Vec::new(), choice, clock),
+            counted: Counted::new(&overview.freshness, clock),
             alarms: alarms.iter().map(|alarm| ShownAlarm::new(alarm, choice, clock)).collect(),
             tiles: tiles(overview, choice, None),
             notes: notes(overview),
@@ -146,14 +151,13 @@ impl ShownAlarm {
 /// Nothing for mails of no template: the list can't be told to search for them.
 fn of_template(template: &TemplateFigures, choice: &PeriodChoice) -> Option<WorstRow> {
     let name = template.name.as_deref()?;
-    let condition = Value::new(name).ok().map(Condition::Template);
+    let bounce = Condition::Event(EventKind::Bounce, None);
     Some(WorstRow {
         name: text::value(name),
-        path: choice.path(&template_path(name)),
+        path: Some(choice.path(&template_path(name))),
         sent: grouped(template.figures.sent),
         bounced: harm(template.figures.bounced(), template.figures.sent),
-        bounced_path: choice
-            .mails_path(condition.into_iter().chain([Condition::Event(EventKind::Bounce, None)])),
+        bounced_path: has_template(name).map(|condition| choice.mails_path([condition, bounce])),
         complained: harm(template.figures.complained, template.figures.delivered),
     })
 }

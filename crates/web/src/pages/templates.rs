@@ -3,13 +3,14 @@
 use aftersend_store::{
     DomainFigures, LinkFigures, Overview, Rate, SeenTypes, TemplateFigures, TemplateOrder, TemplatePage,
     TemplateTrend,
-    search::query::{Condition, Value},
 };
 use askama::Template;
 
 use super::{
     Frame,
-    figures::{ChartAssets, Periods, ShownChart, Tile, WorstRow, notes, of_domain, tiles},
+    figures::{
+        ChartAssets, Counted, Periods, ShownChart, Tile, WorstRow, has_template, notes, of_domain, tiles,
+    },
     mail::Link,
 };
 use crate::{
@@ -47,9 +48,13 @@ fn order_name(order: TemplateOrder) -> &'static str {
     ORDERS.into_iter().find(|(_, known, _)| *known == order).map_or("sent", |(name, ..)| name)
 }
 
+/// The path of one template's page, without its name.
+const TEMPLATE_PATH: &str = "/template";
+
 /// The path of one template's page.
 pub(crate) fn template_path(name: &str) -> String {
-    format!("/templates/{}", text::url_encoded(name))
+    // Not a part of the path: browsers take `..` and the like for a way up, however they are written.
+    format!("{TEMPLATE_PATH}?name={}", text::url_encoded(name))
 }
 
 /// All templates.
@@ -58,10 +63,15 @@ pub(crate) fn template_path(name: &str) -> String {
 pub(crate) struct TemplatesPage {
     frame: Frame,
     periods: Periods,
+    counted: Counted,
+    /// Whether some of the mails were never counted.
+    is_counting: bool,
     columns: Vec<Column>,
     rows: Vec<Row>,
     /// `1 to 50 of 120`
     range: String,
+    /// The first page, where this one lies behind the last template.
+    first: Option<String>,
     newer: Option<String>,
     older: Option<String>,
     truncated: bool,
@@ -105,6 +115,11 @@ impl TemplatesPage {
             let skip = if skip == 0 { String::new() } else { format!("&skip={skip}") };
             format!("{}&sort={}{skip}", choice.path("/templates"), order_name(order))
         };
+        let kept = if order == TemplateOrder::Sent {
+            Vec::new()
+        } else {
+            vec![("sort", order_name(order).to_owned())]
+        };
         let columns = ORDERS.map(|(_, by, name)| Column {
             name,
             path: path(by, 0),
@@ -118,7 +133,9 @@ impl TemplatesPage {
         };
         Self {
             frame: Frame::of("/templates", clock),
-            periods: Periods::new("/templates", choice, clock),
+            periods: Periods::new("/templates", kept, choice, clock),
+            counted: Counted::new(&page.freshness, clock),
+            is_counting: page.freshness.is_counting,
             columns: columns.into(),
             rows: page
                 .templates
@@ -126,8 +143,9 @@ impl TemplatesPage {
                 .map(|template| Row::new(template, trend(template), seen, choice))
                 .collect(),
             range: format!("{} to {} of {}", skip + 1, end, grouped(page.all as u64)),
+            first: (skip > 0 && page.templates.is_empty() && page.all > 0).then(|| path(order, 0)),
             newer: (skip > 0).then(|| path(order, skip.saturating_sub(PAGE_TEMPLATES))),
-            older: (end < page.all).then(|| path(order, end)),
+            older: (end < page.all && !page.templates.is_empty()).then(|| path(order, end)),
             truncated: page.truncated,
         }
     }
@@ -175,8 +193,10 @@ pub(crate) struct OneTemplatePage {
     frame: Frame,
     chart_assets: ChartAssets,
     periods: Periods,
+    counted: Counted,
     name: String,
-    mails: String,
+    /// Its mails, where a search can name them.
+    mails: Option<String>,
     tiles: Vec<Tile>,
     notes: Vec<String>,
     to_open: String,
@@ -202,13 +222,13 @@ impl OneTemplatePage {
         choice: &PeriodChoice,
         clock: &Clock,
     ) -> Self {
-        let condition = Value::new(name).ok().map(Condition::Template);
         Self {
             frame: Frame::below("/templates", clock),
             chart_assets: ChartAssets::new(),
-            periods: Periods::new(&template_path(name), choice, clock),
+            periods: Periods::new(TEMPLATE_PATH, vec![("name", name.to_owned())], choice, clock),
+            counted: Counted::new(&overview.freshness, clock),
             name: text::value(name),
-            mails: choice.mails_path(condition),
+            mails: has_template(name).map(|condition| choice.mails_path([condition])),
             tiles: tiles(overview, choice, Some(name)),
             notes: notes(overview),
             to_open: to_open(template),

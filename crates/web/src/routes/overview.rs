@@ -1,7 +1,7 @@
 //! The overview.
 
 use aftersend_store::{
-    QueryError, Search, Store, TemplateOrder, TemplateQuery, search::query::Query as MailQuery,
+    FiguresError, QueryError, Search, Store, TemplateOrder, TemplateQuery, search::query::Query as MailQuery,
 };
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -23,6 +23,18 @@ pub(super) async fn overview(
 ) -> Result<Response, Problem> {
     let Query(params) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
     let choice = PeriodChoice::parse(&params, &clock).map_err(Problem::no_period)?;
+    let page = match counted(&store, &choice, &clock).await {
+        Err(FiguresError::TimeZone(_)) => {
+            let clock = clock.without_zone();
+            let choice = PeriodChoice::parse(&params, &clock).map_err(Problem::no_period)?;
+            counted(&store, &choice, &clock).await
+        }
+        page => page,
+    };
+    Ok(page?)
+}
+
+async fn counted(store: &Store, choice: &PeriodChoice, clock: &Clock) -> Result<Response, FiguresError> {
     let zone = clock.zone_for_store();
     let query = TemplateQuery {
         period: choice.period,
@@ -32,8 +44,8 @@ pub(super) async fn overview(
     };
     // One after the other: a page that takes all connections keeps others waiting for longer than it saves.
     let overview = store.overview(choice.period, choice.width(), &zone, None).await?;
-    if overview.figures.mails == 0 && has_no_mail(&store).await.map_err(|error| Problem::store(&error))? {
-        return Ok(answer(StatusCode::OK, &FirstStartPage::new(&clock)));
+    if overview.figures.mails == 0 && has_no_mail(store).await? {
+        return Ok(answer(StatusCode::OK, &FirstStartPage::new(clock)));
     }
     let signals = store.signals().await?;
     let alarms = signals.alarms(&overview.figures, &overview.seen, choice.period, clock.now());
@@ -54,7 +66,7 @@ pub(super) async fn overview(
         domains: &domains,
         reasons: &reasons,
     };
-    Ok(answer(StatusCode::OK, &OverviewPage::new(&glance, &choice, &clock)))
+    Ok(answer(StatusCode::OK, &OverviewPage::new(&glance, choice, clock)))
 }
 
 /// Whether nothing has ever come in.

@@ -15,6 +15,7 @@ use aftersend_testkit::database::{Database, TestSchema};
 use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
+    response::Response,
 };
 use tower::ServiceExt as _;
 
@@ -75,14 +76,7 @@ impl TestSite {
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        answer(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -104,6 +98,13 @@ impl TestSite {
         assert!(answer.status.is_redirection(), "{path}: {}", answer.status);
         answer.headers[header::LOCATION].to_str().unwrap().to_owned()
     }
+}
+
+/// An answer with the whole of its body.
+async fn answer(response: Response) -> Answer {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 fn request(method: Method, path: &str, host: &str) -> Request<Body> {

@@ -75,14 +75,16 @@ fn each_figure_has_its_rate_its_change_and_the_mails_behind_it() {
         ]
     );
     assert_eq!(
-        tiles[0].path,
-        "/mails?q=-event%3Areject%20-event%3Arendering_failure%20after%3A2026-05-02T00%3A00%3A00Z"
+        tiles[0].path.as_deref(),
+        Some("/mails?q=-event%3Areject%20-event%3Arendering_failure%20after%3A2026-05-02T00%3A00%3A00Z")
     );
-    assert_eq!(tiles[2].path, "/mails?q=event%3Abounce%20after%3A2026-05-02T00%3A00%3A00Z");
+    let bounced = "/mails?q=event%3Abounce%20after%3A2026-05-02T00%3A00%3A00Z";
+    assert_eq!(tiles[2].path.as_deref(), Some(bounced));
     assert_eq!(tiles[2].besides.as_deref(), Some("50 of them for good"));
     assert_eq!(tiles[4].besides.as_deref(), Some("and 85 opened by machines alone"));
     let of_one = self::tiles(&overview(), &week(), Some("Good day"));
-    assert!(of_one[1].path.starts_with("/mails?q=template%3A%22Good%20day%22%20event%3Adelivery"));
+    let path = of_one[1].path.as_deref().unwrap();
+    assert!(path.starts_with("/mails?q=template%3A%22Good%20day%22%20event%3Adelivery"), "{path}");
 }
 
 #[test]
@@ -103,4 +105,27 @@ fn a_chart_has_a_row_for_each_day_in_its_table() {
     assert_eq!(chart.rows[1].0, "3 May");
     assert_eq!(chart.rows[1].1, ["1,000", "940", "425", "0", "58"]);
     assert!(chart.json.contains(r#""times":[1777680000,1777766400]"#), "{}", chart.json);
+}
+
+#[test]
+fn figures_say_how_fresh_they_are_and_when_they_lag() {
+    let counted = |counted_at: &str, clock: &Clock| {
+        Counted::new(&Freshness { counted_at: at(counted_at), is_counting: false }, clock)
+    };
+    assert_eq!(counted("2026-05-08T11:55:00Z", &clock()).at.ago, "5 min ago");
+    assert!(counted("2026-05-08T11:50:00Z", &clock()).troubles.is_empty());
+    let lag = &counted("2026-05-08T11:49:00Z", &clock()).troubles;
+    assert_eq!(
+        lag.as_slice(),
+        [
+            "The figures lag behind: what has come in since 8 May 2026, 11:49:00 UTC is not in all of them yet."
+        ]
+    );
+    let mut elsewhere = Clock::new(crate::clock::zone_named("Europe/Berlin").unwrap(), clock().now());
+    elsewhere = elsewhere.without_zone();
+    let told = &counted("2026-05-08T11:59:00Z", &elsewhere).troubles;
+    assert_eq!(
+        told.as_slice(),
+        ["The database knows no time zone Europe/Berlin, so that days and times here are those of UTC."]
+    );
 }

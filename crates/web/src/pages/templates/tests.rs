@@ -1,5 +1,7 @@
+use aftersend_store::Freshness;
+
 use super::{
-    super::figures::tests::{clock, overview, week},
+    super::figures::tests::{at, clock, overview, week},
     *,
 };
 
@@ -23,12 +25,16 @@ fn the_table_can_be_sorted_and_paged() {
     let html = page.render().unwrap().replace('\u{a0}', " ");
     for expected in [
         "<bdi>&#60;b&#62;</bdi>",
-        "href=\"/templates/%3Cb%3E?period=7d\"",
+        "href=\"/template?name=%3Cb%3E&#38;period=7d\"",
         "aria-sort=\"descending\"><a href=\"/templates?period=7d&#38;sort=bounced\">Bounced</a>",
         "href=\"/templates?period=7d&#38;sort=time\"",
         "rel=\"prev\" href=\"/templates?period=7d&#38;sort=bounced\"",
         "rel=\"next\" href=\"/templates?period=7d&#38;sort=bounced&#38;skip=51\"",
         "51 to 51 of 120",
+        // Another period keeps the order.
+        "href=\"/templates?sort=bounced&#38;period=24h\"",
+        "<form class=\"find\" action=\"/templates\" method=\"get\">\n<input type=\"hidden\" name=\"sort\" value=\"bounced\">",
+        "As of <time datetime=\"2026-05-08T12:00:00Z\" title=\"8 May 2026, 12:00:00.000 UTC\">just now</time>",
         "40 min",
         "<td class=\"number\">unknown</td>",
         "+ 10.0 %</abbr>",
@@ -66,5 +72,42 @@ fn a_templates_links_lead_only_where_they_may() {
     );
     assert!(!html.contains("href=\"javascript"), "{html}");
     assert!(html.contains("a/b ⟨U+202E⟩c") && html.contains("1,500"), "{html}");
-    assert!(html.contains("action=\"/templates/a%2Fb%20%E2%80%AEc\""), "{html}");
+    assert!(html.contains("href=\"/template?name=a%2Fb%20%E2%80%AEc&#38;period=24h\""), "{html}");
+    assert!(html.contains("<input type=\"hidden\" name=\"name\" value=\"a/b \u{202E}c\">"), "{html}");
+}
+
+#[test]
+fn a_page_behind_the_last_template_is_not_an_empty_period() {
+    let rendered = |skip: usize, all: usize, is_counting: bool| {
+        let freshness = Freshness { counted_at: at("2026-05-08T11:40:00Z"), is_counting };
+        let page = TemplatePage { templates: Vec::new(), all, truncated: false, freshness };
+        let seen = overview().seen;
+        TemplatesPage::new(&page, &[], TemplateOrder::Bounced, skip, &seen, &week(), &clock())
+            .render()
+            .unwrap()
+    };
+    let html = rendered(50, 30, false);
+    assert!(html.contains("No more templates") && !html.contains("No mail was sent"), "{html}");
+    assert!(html.contains("href=\"/templates?period=7d&#38;sort=bounced\">To the beginning"), "{html}");
+    assert!(!html.contains("still being counted"), "{html}");
+    let html = rendered(50, 0, true);
+    assert!(html.contains("No mail was sent") && html.contains("still being counted"), "{html}");
+    assert!(
+        html.contains("lag behind: what has come in since 8 May 2026, 11:40:00 UTC is not in all"),
+        "{html}"
+    );
+}
+
+#[test]
+fn a_name_that_no_search_can_hold_leads_to_no_list() {
+    for name in ["n".repeat(301), " ".to_owned()] {
+        let page = OneTemplatePage::new(&template(&name), &name, &overview(), &[], &[], &week(), &clock());
+        let html = page.render().unwrap();
+        assert!(!html.contains("href=\"/mails?q="), "{html}");
+        assert!(html.contains("No search can hold its name"), "{html}");
+    }
+    for name in [".", "..", "a/../b"] {
+        let path = template_path(name);
+        assert_eq!(path.parse::<axum::http::Uri>().unwrap().path(), "/template", "{path}");
+    }
 }

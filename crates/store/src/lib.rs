@@ -13,6 +13,7 @@ mod quarantine;
 mod recipients;
 pub mod schema;
 pub mod search;
+mod spreadsheet;
 mod sql;
 mod statistics;
 mod story;

@@ -8,6 +8,7 @@ use std::io::{BufRead, Read};
 use jiff::Timestamp;
 
 use super::{BadBlock, Block, NewBlock};
+use crate::spreadsheet::{marked, unmarked};
 
 /// Bytes of a line at most.
 pub const BLOCK_LINE_BYTES_MAX: usize = 4_096;
@@ -17,13 +18,6 @@ pub const CSV_HEADER: &str = "email,reason,expires_at\r\n";
 
 /// The reason of a block whose line gives none.
 const REASON_DEFAULT: &str = "imported";
-
-/// What spreadsheets take for the beginning of a formula.
-/// <https://owasp.org/www-community/attacks/CSV_Injection>
-const FORMULA_BEGINNINGS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-
-/// What a spreadsheet takes for the beginning of a text.
-const MARK: char = '\'';
 
 /// A line that names no block.
 #[derive(Debug, thiserror::Error)]
@@ -180,8 +174,7 @@ fn values(text: &str) -> Result<Vec<String>, LineProblem> {
             }
             (value.to_owned(), behind)
         };
-        let unmarked = value.strip_prefix(MARK).filter(|value| needs_mark(value));
-        values.push(unmarked.map_or(value.clone(), str::to_owned));
+        values.push(unmarked(&value));
         match behind.strip_prefix(',') {
             Some(behind) => rest = behind,
             None if behind.trim().is_empty() => return Ok(values),
@@ -214,15 +207,10 @@ pub fn csv_line(block: &Block) -> String {
     format!("{},{},{expires_at}\r\n", csv_value(&block.address), csv_value(&block.reason))
 }
 
-/// Whether a value would be taken for a formula, or for a marked one.
-fn needs_mark(text: &str) -> bool {
-    text.trim_start_matches(MARK).starts_with(FORMULA_BEGINNINGS)
-}
-
 fn csv_value(text: &str) -> String {
-    let mark = if needs_mark(text) { "'" } else { "" };
-    let is_plain = !text.contains(['"', ',', '\n', '\r']) && text.trim() == text;
-    if is_plain { format!("{mark}{text}") } else { format!("\"{mark}{}\"", text.replace('"', "\"\"")) }
+    let is_plain = !text.contains(['"', ',', ';', '\t', '\n', '\r']) && text.trim() == text;
+    let text = marked(text);
+    if is_plain { text.into_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
 #[cfg(test)]
@@ -298,7 +286,7 @@ mod tests {
         #[test]
         fn an_export_is_read_back(
             address in "[a-z=+'\"-]{1,8}@[a-z]{1,5}\\.org",
-            reason in "[a-z =+@,'\"-]{0,9}[a-z]",
+            reason in "[a-z =+@,;'\"-]{0,9}[a-z]",
             second in proptest::option::of(0_i64..4_000_000_000),
         ) {
             let expires_at = second.map(|second| Timestamp::from_second(second).unwrap());
@@ -308,7 +296,7 @@ mod tests {
                 Some(quoted) => quoted_value(quoted).unwrap().0,
                 None => line.clone(),
             };
-            prop_assert!(!cell.starts_with(FORMULA_BEGINNINGS), "{}", line);
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@']), "{}", line);
             let found: Vec<NewBlock> =
                 BlockLines::new(format!("{CSV_HEADER}{line}").as_bytes()).map(Result::unwrap).collect();
             prop_assert_eq!(found, vec![expected]);

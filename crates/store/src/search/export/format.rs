@@ -1,11 +1,12 @@
 //! Mails as lines of a file.
 
-use std::{fmt::Write as _, str::FromStr};
+use std::{borrow::Cow, fmt::Write as _, str::FromStr};
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::ExportedMail;
+use crate::spreadsheet::marked;
 
 /// The first line of a CSV export, with its line break.
 pub const CSV_HEADER: &str = "sent_at,status,to,from,subject,template_name,campaign_id,delivered_at,opened_at,\
@@ -91,15 +92,13 @@ fn write_csv(mail: &ExportedMail, out: &mut String) {
     out.push_str("\r\n");
 }
 
-/// Writes a value so that no spreadsheet takes it for a formula: one that begins like a formula gets an apostrophe.
-/// <https://owasp.org/www-community/attacks/CSV_Injection>
+/// Writes a value so that no spreadsheet takes a part of it for a formula.
 fn write_field(value: &str, out: &mut String) {
-    let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let guard = if is_formula { "'" } else { "" };
-    if is_formula || value.contains(['"', ',', '\r', '\n', ';', '\t']) {
-        let _ = write!(out, "\"{guard}{}\"", value.replace('"', "\"\""));
-    } else {
-        out.push_str(value);
+    match marked(value) {
+        Cow::Borrowed(plain) if !plain.contains(['"', ',', '\r', '\n', ';', '\t']) => out.push_str(plain),
+        value => {
+            let _ = write!(out, "\"{}\"", value.replace('"', "\"\""));
+        }
     }
 }
 

@@ -53,6 +53,9 @@ fn no_value_is_taken_for_a_formula() {
         let expected = format!(",\"'{start}HYPERLINK(\"\"https://example.com\"\")\",");
         assert!(line.contains(&expected), "{line:?}");
     }
+    // Where lists are separated by semicolons, a cell begins within the value.
+    let line = written(ExportFormat::Csv, &mail("a", Some("a;=1+1")));
+    assert!(line.contains(",\"a;'=1+1\","), "{line}");
     let line = written(ExportFormat::Csv, &mail("a", Some("a=b")));
     assert!(line.contains(",a=b,"), "{line}");
 }

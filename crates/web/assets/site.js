@@ -103,6 +103,9 @@ document.querySelectorAll("input[type=file][data-fills]").forEach((input) => {
   input.addEventListener("change", async () => {
     const file = input.files[0];
     const field = document.getElementById(input.dataset.fills);
-    if (file && field) field.value = await file.text();
+    const tooLong = file && file.size > Number(input.dataset.bytesMax);
+    input.setCustomValidity(tooLong ? input.dataset.tooLong : "");
+    if (tooLong) input.reportValidity();
+    else if (file && field) field.value = await file.text();
   });
 });

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod assets;
+mod bodies;
 mod chart;
 mod clock;
 mod headers;
 mod json;
+mod notes;
 mod numbers;
 mod operation;
 mod pages;

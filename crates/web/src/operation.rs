@@ -6,7 +6,7 @@ use aftersend_store::{Parked, QuarantineFilter, QuarantineSize, QueryError, Stor
 use axum::extract::FromRef;
 use jiff::Timestamp;
 
-use crate::Rereading;
+use crate::{Rereading, bodies::Bodies, notes::Notes};
 
 /// How long a probe or a scrape waits for the database. Below the ten seconds that Prometheus gives a scrape.
 /// <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
@@ -124,12 +124,14 @@ pub struct Site {
     store: Store,
     operation: Arc<dyn Operation>,
     rereading: Arc<dyn Rereading>,
+    notes: Arc<Notes>,
+    bodies: Bodies,
 }
 
 impl Site {
     /// A site over a store, in a program that runs feeds.
     pub fn new(store: Store, operation: Arc<dyn Operation>) -> Self {
-        Self { store, operation, rereading: Arc::new(()) }
+        Self { store, operation, rereading: Arc::new(()), notes: Arc::default(), bodies: Bodies::new() }
     }
 
     /// The same site, on which messages of the quarantine can be read anew.
@@ -212,5 +214,17 @@ impl From<Store> for Site {
 impl FromRef<Site> for Store {
     fn from_ref(site: &Site) -> Self {
         site.store.clone()
+    }
+}
+
+impl FromRef<Site> for Arc<Notes> {
+    fn from_ref(site: &Site) -> Self {
+        Arc::clone(&site.notes)
+    }
+}
+
+impl FromRef<Site> for Bodies {
+    fn from_ref(site: &Site) -> Self {
+        site.bodies.clone()
     }
 }

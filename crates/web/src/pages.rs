@@ -21,16 +21,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub(crate) use blocklist::{BlocklistListPage, Imported, PAGE_BLOCKS as BLOCKLIST_PAGE_BLOCKS};
+pub(crate) use blocklist::{
+    BlocklistListPage, IMPORT_BYTES_MAX, Imported, PAGE_BLOCKS as BLOCKLIST_PAGE_BLOCKS,
+};
 pub(crate) use feeds::FeedsPage;
 pub(crate) use first_start::FirstStartPage;
 pub(crate) use list::{BadRequest, ListPage, ListRequest, News, Params};
-pub(crate) use mail::{Back, MailPage};
+pub(crate) use mail::{Back, BodyChoice, MailPage};
 pub(crate) use overview::{Glance, OverviewPage, WORST_SHOWN};
 pub(crate) use parked::{PAGE_EVENTS as PARKED_PAGE_EVENTS, ParkedListPage, cursor as parked_cursor};
 pub(crate) use problem::Problem;
 pub(crate) use quarantine::{PAGE_MESSAGES as QUARANTINE_PAGE_MESSAGES, QuarantineListPage, QuarantinedPage};
-pub(crate) use recipient::{PAGE_MAILS as RECIPIENT_PAGE_MAILS, RecipientPage};
+pub(crate) use recipient::{PAGE_MAILS as RECIPIENT_PAGE_MAILS, RecipientPage, recipient_path};
 pub(crate) use schema::SchemaPage;
 pub(crate) use templates::{
     OneTemplatePage, PAGE_TEMPLATES, ROWS_SHOWN as TEMPLATE_ROWS_SHOWN, TemplatesPage,
@@ -97,6 +99,7 @@ impl Frame {
 }
 
 /// What a page says first: what became of the change that led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     tone: &'static str,
     sentence: &'static str,

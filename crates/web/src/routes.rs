@@ -8,8 +8,10 @@ mod templates;
 mod waiting;
 mod zone;
 
+use aftersend_store::QueryError;
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::StatusCode,
     middleware,
     routing::{get, post},
@@ -31,7 +33,10 @@ pub fn router(site: impl Into<Site>) -> Router {
         .route("/blocklist", get(recipients::blocklist))
         .route("/blocklist/add", post(recipients::add))
         .route("/blocklist/remove", post(recipients::remove))
-        .route("/blocklist/import", post(recipients::import))
+        .route(
+            "/blocklist/import",
+            post(recipients::import).layer(DefaultBodyLimit::max(recipients::IMPORT_FORM_BYTES_MAX)),
+        )
         .route("/blocklist/export", get(recipients::export))
         .route("/templates", get(templates::templates))
         .route("/template", get(templates::template))
@@ -59,6 +64,13 @@ pub fn operation_router(site: impl Into<Site>) -> Router {
         .fallback(async || (StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n"))
         .with_state(site.into())
         .layer(middleware::from_fn(headers::guard))
+}
+
+/// Tells of an export that can't go on. Its connection is cut, so that no file looks whole that is not; why, only the log can
+/// say. The error's own sentence holds no value of any row.
+fn broken_off(error: QueryError) -> QueryError {
+    tracing::error!(%error, "an export broke off");
+    error
 }
 
 /// What probes and Prometheus ask.

@@ -4,7 +4,7 @@ use aftersend_store::{Block, BlocklistPage};
 use askama::Template;
 
 use super::{
-    Frame, Notice,
+    Frame,
     recipient::{block_reason, recipient_path},
 };
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
 /// Blocks on one page.
 pub(crate) const PAGE_BLOCKS: usize = 100;
 
+/// Bytes of a list that is imported at once, at most: some thirty thousand addresses.
+pub(crate) const IMPORT_BYTES_MAX: usize = 1024 * 1024;
+
 /// Lines that could not be read, told one by one at most.
 const FAULTS_SHOWN: usize = 20;
 
@@ -23,7 +26,6 @@ const FAULTS_SHOWN: usize = 20;
 #[template(path = "blocklist.html")]
 pub(crate) struct BlocklistListPage {
     frame: Frame,
-    notice: Option<Notice>,
     imported: Option<Imported>,
     text: String,
     rows: Vec<Row>,
@@ -43,7 +45,7 @@ struct Row {
 }
 
 /// What became of an import.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Imported {
     pub(crate) added: usize,
     pub(crate) strengthened: usize,
@@ -68,7 +70,6 @@ impl BlocklistListPage {
         page: &BlocklistPage,
         text: Option<&str>,
         is_first: bool,
-        notice: Option<Notice>,
         imported: Option<Imported>,
         clock: &Clock,
     ) -> Self {
@@ -78,7 +79,6 @@ impl BlocklistListPage {
         });
         Self {
             frame: Frame::of("/blocklist", clock),
-            notice,
             imported,
             text: text.unwrap_or_default().to_owned(),
             rows: page.blocks.iter().map(|block| Row::new(block, clock)).collect(),

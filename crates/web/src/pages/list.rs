@@ -36,6 +36,8 @@ pub(crate) struct Params {
     pub(crate) order: Option<String>,
     pub(crate) older: Option<String>,
     pub(crate) newer: Option<String>,
+    /// How many new mails the page tells of already.
+    pub(crate) told: Option<String>,
 }
 
 /// What to list. The URL holds all of it.
@@ -494,16 +496,22 @@ fn status_groups(selected: Option<Status>) -> Vec<StatusGroup> {
 #[derive(Template)]
 #[template(path = "news.html")]
 pub(crate) struct News {
-    count: usize,
-    or_more: bool,
+    /// `3 new mails`
+    told: String,
     path: String,
 }
 
 impl News {
-    /// Nothing where none have come.
-    pub(crate) fn new(request: &ListRequest, new: NewMails) -> Option<Self> {
+    /// Nothing where none have come, or no more than the page tells of already: said again, it would be read out again.
+    pub(crate) fn new(request: &ListRequest, new: NewMails, told_already: Option<&str>) -> Option<Self> {
         let NewMails { count, or_more } = new;
-        (count > 0).then(|| Self { count, or_more, path: request.path(PageStart::First) })
+        let told = format!(
+            "{}{count} new {}",
+            if or_more { "More than " } else { "" },
+            if count == 1 && !or_more { "mail" } else { "mails" }
+        );
+        (count > 0 && told_already != Some(told.as_str()))
+            .then(|| Self { told, path: request.path(PageStart::First) })
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     templates::template_path,
 };
 use crate::{
+    bodies::SHOWN_BYTES_MAX,
     clock::{self, Clock},
     json, sentence, smtp, text,
     times::{self, Gap},
@@ -58,6 +59,30 @@ pub(crate) struct MailPage {
     body: Option<Body>,
 }
 
+/// How somebody wants to see the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BodyChoice {
+    /// With what is loaded from elsewhere.
+    pub(crate) with_pictures: bool,
+    /// However long it is.
+    pub(crate) is_whole: bool,
+}
+
+impl BodyChoice {
+    /// The path with the words that say so, if there are any.
+    fn path(self, path: &str, pictures: &str, whole: &str) -> String {
+        let words: Vec<&str> = [self.with_pictures.then_some(pictures), self.is_whole.then_some(whole)]
+            .into_iter()
+            .flatten()
+            .collect();
+        if words.is_empty() { path.to_owned() } else { format!("{path}?{}", words.join("&")) }
+    }
+
+    fn page(self, mail: Uuid) -> String {
+        self.path(&format!("/mails/{mail}"), "pictures=yes", "body=whole")
+    }
+}
+
 /// The way back to where the mail was found.
 pub(crate) struct Back {
     path: String,
@@ -89,6 +114,8 @@ enum Body {
         size: String,
         switch: String,
         with_pictures: bool,
+        /// The path to all of it, where a part is shown.
+        whole: Option<String>,
     },
     Gone(&'static str),
 }
@@ -205,7 +232,7 @@ impl MailPage {
     pub(crate) fn new(
         story: &Story,
         body: BodyState,
-        with_pictures: bool,
+        body_choice: BodyChoice,
         related: &RelatedMails,
         back: Back,
         clock: &Clock,
@@ -232,23 +259,25 @@ impl MailPage {
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
-            body: Body::new(body, summary.uuid, with_pictures),
+            body: Body::new(body, summary.uuid, body_choice),
             related: Related::all(mail, related, clock),
         }
     }
 }
 
 impl Body {
-    fn new(state: BodyState, mail: Uuid, with_pictures: bool) -> Option<Self> {
+    fn new(state: BodyState, mail: Uuid, choice: BodyChoice) -> Option<Self> {
         Some(match state {
             BodyState::None | BodyState::Kept { bytes: 0 } => return None,
             BodyState::Kept { bytes } if bytes > BODY_BYTES_MAX => {
                 Self::Gone("The body is too long to be shown.")
             }
             BodyState::Kept { bytes } => Self::Shown {
-                path: format!("/mails/{mail}/body{}", if with_pictures { "?remote=yes" } else { "" }),
-                switch: format!("/mails/{mail}{}", if with_pictures { "" } else { "?pictures=yes" }),
-                with_pictures,
+                path: choice.path(&format!("/mails/{mail}/body"), "remote=yes", "whole=yes"),
+                switch: BodyChoice { with_pictures: !choice.with_pictures, ..choice }.page(mail),
+                with_pictures: choice.with_pictures,
+                whole: (bytes > SHOWN_BYTES_MAX as u64 && !choice.is_whole)
+                    .then(|| BodyChoice { is_whole: true, ..choice }.page(mail)),
                 size: size(usize::try_from(bytes).unwrap_or(usize::MAX)),
             },
             BodyState::CompressedElsewhere => {

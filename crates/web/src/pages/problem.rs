@@ -80,6 +80,20 @@ impl Problem {
         }
     }
 
+    /// 413 for a list that is longer than may be imported at once.
+    pub(crate) fn import_too_long() -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            title: "The list is too long",
+            sentences: vec![
+                "At most 1 MB can be imported at a time, which is about 30,000 addresses. Nothing was changed; import the list in \
+                 parts."
+                    .to_owned(),
+            ],
+            way_out: Some(WayOut { path: "/blocklist", text: "To the blocklist" }),
+        }
+    }
+
     /// 400 for a period that there is not.
     pub(crate) fn no_period(why: NoPeriod) -> Self {
         Self {
@@ -114,6 +128,18 @@ impl Problem {
                     .to_owned(),
             ],
             way_out: TO_LIST,
+        }
+    }
+
+    /// 503 where others look at bodies at this very time.
+    pub(crate) fn too_many_bodies() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "Other bodies are being looked at",
+            sentences: vec![
+                "A body may be large, so that few are shown at a time. Load the mail’s page again in a moment.".to_owned(),
+            ],
+            way_out: None,
         }
     }
 

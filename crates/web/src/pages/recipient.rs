@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const PAGE_MAILS: usize = 50;
 
 /// The path of an address's page.
-pub(super) fn recipient_path(address: &str) -> String {
+pub(crate) fn recipient_path(address: &str) -> String {
     format!("/recipients/{}", text::url_encoded(address))
 }
 

@@ -14,10 +14,12 @@ use futures_util::stream;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::broken_off;
 use crate::{
+    bodies::{Bodies, beginning, sent_in_turn, without_links_to_resources},
     clock::Clock,
     headers::led_from,
-    pages::{Back, BadRequest, ListPage, ListRequest, MailPage, News, Params, Problem, answer},
+    pages::{Back, BadRequest, BodyChoice, ListPage, ListRequest, MailPage, News, Params, Problem, answer},
 };
 
 /// Bytes of an id at most: as much as the widest of the columns that hold one takes, and some.
@@ -69,11 +71,13 @@ pub(super) async fn news(
     clock: Clock,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let request = parse(params)?;
+    let params = readable(params)?;
+    let told_already = params.told.clone();
+    let request = listable(params)?;
     let Some(since) = request.since() else { return Err(Problem::bad_request(&BadRequest::Cursor)) };
     let new = store.count_newer(request.query(), &clock.for_search(), since).await;
     let new = new.map_err(|error| Problem::store(&error))?;
-    Ok(match News::new(&request, new) {
+    Ok(match News::new(&request, new, told_already.as_deref()) {
         Some(news) => answer(StatusCode::OK, &news),
         // htmx leaves the page as it is.
         None => StatusCode::NO_CONTENT.into_response(),
@@ -92,7 +96,7 @@ pub(super) async fn export(
         Ok("ndjson") => ExportFormat::Ndjson,
         _ => return Err(Problem::no_such_page()),
     };
-    let request = parse(params)?;
+    let request = listable(readable(params)?)?;
     let mut export = store.export(request.query().clone(), clock.for_search(), request.order());
     // The first part decides whether there is an answer at all; of later ones only the end can tell.
     let first = export.next_batch().await.map_err(|error| Problem::store(&error))?;
@@ -106,7 +110,7 @@ pub(super) async fn export(
         stream::try_unfold((export, Some(first), true), move |(mut export, ready, begins)| async move {
             let mails = match ready {
                 Some(mails) => mails,
-                None => export.next_batch().await?,
+                None => export.next_batch().await.map_err(broken_off)?,
             };
             let mut part = if begins { format.header().to_owned() } else { String::new() };
             for mail in &mails {
@@ -122,8 +126,8 @@ fn readable(params: Result<Query<Params>, QueryRejection>) -> Result<Params, Pro
     params.map(|Query(params)| params).map_err(|_| Problem::bad_request(&BadRequest::Query))
 }
 
-fn parse(params: Result<Query<Params>, QueryRejection>) -> Result<ListRequest, Problem> {
-    ListRequest::parse(readable(params)?).map_err(|why| Problem::bad_request(&why))
+fn listable(params: Params) -> Result<ListRequest, Problem> {
+    ListRequest::parse(params).map_err(|why| Problem::bad_request(&why))
 }
 
 /// `GET /mails/{uuid}`
@@ -134,7 +138,11 @@ pub(super) async fn mail(
     params: Result<Query<MailParams>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let with_pictures = params.is_ok_and(|Query(params)| params.pictures.as_deref() == Some("yes"));
+    let params = params.map(|Query(params)| params).unwrap_or_default();
+    let choice = BodyChoice {
+        with_pictures: params.pictures.as_deref() == Some("yes"),
+        is_whole: params.body.as_deref() == Some("whole"),
+    };
     let uuid = uuid.ok().and_then(|Path(uuid)| Uuid::try_parse(&uuid).ok());
     let uuid = uuid.ok_or_else(Problem::no_such_mail)?;
     let found = find(&store, &uuid.to_string()).await?.ok_or_else(Problem::no_such_mail)?;
@@ -145,7 +153,7 @@ pub(super) async fn mail(
     // Its own story is what somebody came for; what is beside it may be missing.
     let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
     let body = store.body_state(uuid).await.unwrap_or(BodyState::None);
-    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, with_pictures, &related, back(&headers), &clock)))
+    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, choice, &related, back(&headers), &clock)))
 }
 
 /// The way back to where somebody has found the mail, as far as the browser tells.
@@ -160,25 +168,30 @@ fn back(headers: &HeaderMap) -> Back {
     request.map_or_else(Back::all_mails, |request| Back::list(&request))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct MailParams {
     /// `yes` lets the body load pictures from elsewhere.
     pictures: Option<String>,
+    /// `whole` shows all of a long body.
+    body: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct BodyParams {
     /// `yes` loads pictures from elsewhere.
     remote: Option<String>,
+    /// `yes` sends all of a long body.
+    whole: Option<String>,
 }
 
-/// `GET /mails/{uuid}/body?remote=yes`: what somebody wrote, for the frame on the mail's page and for nothing else.
+/// `GET /mails/{uuid}/body?remote=yes&whole=yes`: what somebody wrote, for the frame on the mail's page and for nothing else.
 ///
 /// Opened alone it would be a page of its author's under this site's address, free to lead anywhere; and a link in it could ask for its
 /// own pictures. Browsers say what a request is for, and who began it; what is in a sandbox begins nothing as this site.
 /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Dest>
 pub(super) async fn body(
     State(store): State<Store>,
+    State(bodies): State<Bodies>,
     uuid: Result<Path<Uuid>, PathRejection>,
     params: Result<Query<BodyParams>, QueryRejection>,
     headers: HeaderMap,
@@ -190,38 +203,23 @@ pub(super) async fn body(
         return Err(Problem::body_alone());
     }
     let is_remote = params.remote.as_deref() == Some("yes") && says("sec-fetch-site", "same-origin");
+    let turn = bodies.turn().await.ok_or_else(Problem::too_many_bodies)?;
     let body = store.read_body(uuid).await.map_err(|error| Problem::store(&error))?;
     let body = body.ok_or_else(Problem::no_such_mail)?;
     // An HTML mail has tags; what has none is text, and read as HTML its lines would run together.
     let is_html = body.contains("</") || body.trim_start().starts_with('<');
+    let body = if params.whole.as_deref() == Some("yes") { body } else { beginning(body) };
     let (content_type, body) = if is_html {
-        ("text/html; charset=utf-8", without_links_to_resources(&body))
+        ("text/html; charset=utf-8", without_links_to_resources(body))
     } else {
-        ("text/plain; charset=utf-8", body)
+        ("text/plain; charset=utf-8", body.into_bytes())
     };
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, if is_remote { BODY_POLICY_REMOTE } else { BODY_POLICY }),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((headers, body).into_response())
-}
-
-/// The document with every `<link` made an element that means nothing: no policy keeps a browser from looking a name up or opening
-/// a connection for `rel=preconnect`, which would tell the sender that somebody looks.
-fn without_links_to_resources(html: &str) -> String {
-    const LINK: &str = "<link";
-    let mut kept = String::with_capacity(html.len() + 64);
-    let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        let (before, tag) = rest.split_at(at);
-        kept.push_str(before);
-        let is_link = tag.get(..LINK.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(LINK));
-        kept.push_str(if is_link { "<x-" } else { "<" });
-        rest = &tag[1..];
-    }
-    kept.push_str(rest);
-    kept
+    Ok((headers, sent_in_turn(turn, body)).into_response())
 }
 
 /// `GET /mails/by-id/{id}`: to the mail with this uuid, message id or SES id.
@@ -243,22 +241,4 @@ async fn find(store: &Store, id: &str) -> Result<Option<Story>, Problem> {
 
 fn to_mail(found: &Story) -> Response {
     Redirect::to(&format!("/mails/{}", found.mail.summary.uuid)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_links_to_resources;
-
-    #[test]
-    fn links_to_resources_lose_their_meaning_and_nothing_else_changes() {
-        for (html, expected) in [
-            ("<p>ä</p>", "<p>ä</p>"),
-            ("<link rel=preconnect href=//a>", "<x-link rel=preconnect href=//a>"),
-            ("a<LiNk/><<link<", "a<x-LiNk/><<x-link<"),
-            ("<lin", "<lin"),
-            ("<", "<"),
-        ] {
-            assert_eq!(without_links_to_resources(html), expected);
-        }
-    }
 }

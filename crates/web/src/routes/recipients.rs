@@ -1,5 +1,7 @@
 //! Addresses: one of them, and those that are blocked.
 
+use std::sync::Arc;
+
 use aftersend_store::{
     BlockLineError, BlockLines, Blocked, BlocklistQuery, CSV_HEADER, Cursor, NewBlock, QueryError, Store,
     csv_line,
@@ -18,14 +20,22 @@ use futures_util::stream;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::broken_off;
 use crate::{
     clock::Clock,
+    notes::{Note, Notes},
     pages::{
-        BLOCKLIST_PAGE_BLOCKS, BadRequest, BlocklistListPage, Imported, Notice, Problem,
-        RECIPIENT_PAGE_MAILS, RecipientPage, answer,
+        BLOCKLIST_PAGE_BLOCKS, BadRequest, BlocklistListPage, IMPORT_BYTES_MAX, Imported, Notice, Problem,
+        RECIPIENT_PAGE_MAILS, RecipientPage, answer, recipient_path,
     },
-    text,
 };
+
+/// The path of the blocklist.
+const BLOCKLIST: &str = "/blocklist";
+
+/// Bytes of the form of an import at most. An address has none of the characters that take three for one, or few; a list
+/// that is written in such alone still fits.
+pub(super) const IMPORT_FORM_BYTES_MAX: usize = 3 * IMPORT_BYTES_MAX + 1_024;
 
 /// Bytes of an address at most: what the widest column takes.
 const ADDRESS_BYTES_MAX: usize = 2_600;
@@ -34,9 +44,8 @@ const ADDRESS_BYTES_MAX: usize = 2_600;
 const EXPORT_BLOCKS: usize = 1_000;
 
 /// What a page is told of the change that led to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Done {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
     Blocked,
     Held,
     Unblocked,
@@ -44,15 +53,15 @@ pub(super) enum Done {
 }
 
 impl Done {
-    fn notice(self) -> Notice {
-        match self {
+    fn note(self) -> Note {
+        Note::Said(match self {
             Self::Blocked => Notice::good("The address is blocked."),
             Self::Held => {
                 Notice::good("The address was blocked already, for as long at least; nothing was changed.")
             }
             Self::Unblocked => Notice::good("The address is off the blocklist."),
             Self::Unknown => Notice::bad("The address was not on the blocklist."),
-        }
+        })
     }
 }
 
@@ -61,7 +70,7 @@ pub(super) struct Params {
     q: Option<String>,
     after: Option<String>,
     older: Option<String>,
-    done: Option<Done>,
+    note: Option<String>,
 }
 
 fn read(params: Result<Query<Params>, QueryRejection>) -> Result<Params, Problem> {
@@ -71,6 +80,7 @@ fn read(params: Result<Query<Params>, QueryRejection>) -> Result<Params, Problem
 /// `GET /recipients/{address}?older=…`
 pub(super) async fn recipient(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     clock: Clock,
     address: Result<Path<String>, PathRejection>,
     params: Result<Query<Params>, QueryRejection>,
@@ -85,26 +95,18 @@ pub(super) async fn recipient(
     let report = store.find_address(&address).await?;
     let mails = store.list_mails_to(&address, older, RECIPIENT_PAGE_MAILS).await;
     let mails = mails.map_err(|error| Problem::store(&error))?;
-    let notice = params.done.map(Done::notice);
+    let notice = notes.take_notice(&recipient_path(&address), params.note.as_deref());
     Ok(answer(StatusCode::OK, &RecipientPage::new(&report, &mails, older.is_none(), notice, &clock)))
 }
 
 /// `GET /blocklist?q=…&after=…`
 pub(super) async fn blocklist(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     clock: Clock,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let params = read(params)?;
-    page(&store, params, None, &clock).await
-}
-
-async fn page(
-    store: &Store,
-    params: Params,
-    imported: Option<Imported>,
-    clock: &Clock,
-) -> Result<Response, Problem> {
     let text = params.q.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let is_first = params.after.is_none();
     let query = BlocklistQuery {
@@ -114,9 +116,12 @@ async fn page(
         ..BlocklistQuery::default()
     };
     let page = store.list_blocklist(&query).await.map_err(|error| Problem::store(&error))?;
-    let notice = params.done.map(Done::notice);
+    let imported = match notes.take(BLOCKLIST, params.note.as_deref()) {
+        Some(Note::Imported(imported)) => Some(imported),
+        Some(Note::Said(_)) | None => None,
+    };
     let text = query.text.as_deref();
-    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, text, is_first, notice, imported, clock)))
+    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, text, is_first, imported, &clock)))
 }
 
 #[derive(Deserialize)]
@@ -129,6 +134,7 @@ pub(super) struct Wanted {
 /// `POST /blocklist/add`
 pub(super) async fn add(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     clock: Clock,
     form: Result<Form<Wanted>, FormRejection>,
 ) -> Result<Response, Problem> {
@@ -144,11 +150,10 @@ pub(super) async fn add(
     let block = NewBlock::new(&wanted.address, &wanted.reason, expires_at).map_err(Problem::no_block)?;
     let blocked = store.block(&block, None).await.map_err(|error| Problem::not_now(&error.to_string()))?;
     let done = match blocked {
-        Blocked::Added | Blocked::Strengthened => "blocked",
-        Blocked::Held => "held",
+        Blocked::Added | Blocked::Strengthened => Done::Blocked,
+        Blocked::Held => Done::Held,
     };
-    let address = text::url_encoded(block.address());
-    Ok(Redirect::to(&format!("/recipients/{address}?done={done}")).into_response())
+    Ok(Redirect::to(&notes.leave(&recipient_path(block.address()), done.note())).into_response())
 }
 
 #[derive(Deserialize)]
@@ -159,6 +164,7 @@ pub(super) struct Unwanted {
 /// `POST /blocklist/remove`
 pub(super) async fn remove(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     form: Result<Form<Unwanted>, FormRejection>,
 ) -> Result<Response, Problem> {
     let Form(Unwanted { address }) = form.map_err(|_| Problem::unreadable_form())?;
@@ -166,8 +172,8 @@ pub(super) async fn remove(
         return Err(Problem::unreadable_form());
     }
     let removed = store.unblock(&address).await.map_err(|error| Problem::not_now(&error.to_string()))?;
-    let done = if removed.is_some() { "unblocked" } else { "unknown" };
-    Ok(Redirect::to(&format!("/recipients/{}?done={done}", text::url_encoded(&address))).into_response())
+    let done = if removed.is_some() { Done::Unblocked } else { Done::Unknown };
+    Ok(Redirect::to(&notes.leave(&recipient_path(&address), done.note())).into_response())
 }
 
 #[derive(Deserialize)]
@@ -178,10 +184,17 @@ pub(super) struct Lines {
 /// `POST /blocklist/import`: lines that can be read are blocked, the others are told.
 pub(super) async fn import(
     State(store): State<Store>,
-    clock: Clock,
+    State(notes): State<Arc<Notes>>,
     form: Result<Form<Lines>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Form(Lines { lines }) = form.map_err(|_| Problem::unreadable_form())?;
+    let form = form.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::import_too_long(),
+        _ => Problem::unreadable_form(),
+    });
+    let Form(Lines { lines }) = form?;
+    if lines.len() > IMPORT_BYTES_MAX {
+        return Err(Problem::import_too_long());
+    }
     let mut imported = Imported::default();
     let mut blocks = Vec::new();
     for line in BlockLines::new(lines.as_bytes()) {
@@ -195,24 +208,30 @@ pub(super) async fn import(
     let counts =
         store.block_all(&blocks, None).await.map_err(|error| Problem::not_now(&error.to_string()))?;
     (imported.added, imported.strengthened, imported.held) = (counts.added, counts.strengthened, counts.held);
-    page(&store, Params::default(), Some(imported), &clock).await
+    Ok(Redirect::to(&notes.leave(BLOCKLIST, Note::Imported(imported))).into_response())
 }
 
 /// `GET /blocklist/export`: the whole list, sent as it is read.
-pub(super) async fn export(State(store): State<Store>, clock: Clock) -> Response {
+pub(super) async fn export(State(store): State<Store>, clock: Clock) -> Result<Response, Problem> {
+    let begin = BlocklistQuery { blocks_max: EXPORT_BLOCKS, ..BlocklistQuery::default() };
+    // The first part decides whether there is an answer at all; of later ones only the end can tell.
+    let first = store.list_blocklist(&begin).await.map_err(|error| Problem::store(&error))?;
     let name = format!("blocklist-{}.csv", clock.today());
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
-    let begin = BlocklistQuery { blocks_max: EXPORT_BLOCKS, ..BlocklistQuery::default() };
-    let parts = stream::try_unfold((store, Some(begin), true), |(store, query, begins)| async move {
-        let Some(query) = query else { return Ok(None) };
-        let page = store.list_blocklist(&query).await?;
-        let mut part = if begins { CSV_HEADER.to_owned() } else { String::new() };
+    let begins = (CSV_HEADER.to_owned(), Some(first));
+    let parts = stream::try_unfold((store, Some((begin, begins))), |(store, next)| async move {
+        let Some((query, (mut part, ready))) = next else { return Ok(None) };
+        let page = match ready {
+            Some(page) => page,
+            None => store.list_blocklist(&query).await.map_err(broken_off)?,
+        };
         part.extend(page.blocks.iter().map(csv_line));
-        let next = page.after.map(|after| BlocklistQuery { after: Some(after), ..query });
-        Ok::<_, QueryError>(Some((part, (store, next, false))))
+        let next =
+            page.after.map(|after| (BlocklistQuery { after: Some(after), ..query }, (String::new(), None)));
+        Ok::<_, QueryError>(Some((part, (store, next))))
     });
-    (headers, Body::from_stream(parts)).into_response()
+    Ok((headers, Body::from_stream(parts)).into_response())
 }

@@ -92,6 +92,16 @@ impl TestSite {
         }
     }
 
+    /// The page that a change leads to, which is to be the one at this path.
+    async fn told_after(&self, answer: &Answer, path: &str) -> String {
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        let location = answer.headers[header::LOCATION].to_str().unwrap();
+        assert_eq!(location.split_once("?note=").map(|(before, _)| before), Some(path));
+        let told = self.get(location).await.body;
+        assert!(!self.get(location).await.body.contains("role=\"status\""), "a note is shown once");
+        told
+    }
+
     /// The path that this one redirects to.
     async fn redirected(&self, path: &str) -> String {
         let answer = self.get(path).await;

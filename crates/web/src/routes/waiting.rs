@@ -1,5 +1,7 @@
 //! What waits: messages in quarantine, and parked events. Looked at, read anew, dropped.
 
+use std::sync::Arc;
+
 use aftersend_store::{ParkedFilter, QuarantineFilter, Store};
 use axum::{
     Form,
@@ -17,6 +19,7 @@ use super::mails::ID_BYTES_MAX;
 use crate::{
     Reread, Site,
     clock::Clock,
+    notes::{Note, Notes},
     pages::{
         BadRequest, Notice, PARKED_PAGE_EVENTS, ParkedListPage, Problem, QUARANTINE_PAGE_MESSAGES,
         QuarantineListPage, QuarantinedPage, answer, parked_cursor,
@@ -24,10 +27,15 @@ use crate::{
     text,
 };
 
+/// The path of the quarantine.
+const QUARANTINE: &str = "/quarantine";
+
+/// The path of the parked events.
+const PARKED: &str = "/parked";
+
 /// What a page is told of the change that led to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Done {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
     Settled,
     Refused,
     Gone,
@@ -35,8 +43,8 @@ pub(super) enum Done {
 }
 
 impl Done {
-    fn notice(self) -> Notice {
-        match self {
+    fn note(self) -> Note {
+        Note::Said(match self {
             Self::Settled => {
                 Notice::good("The message was read: its event is stored, and it has left the quarantine.")
             }
@@ -45,7 +53,7 @@ impl Done {
             ),
             Self::Gone => Notice::bad("That message is not in quarantine any more."),
             Self::Dropped => Notice::good("Dropped for good."),
-        }
+        })
     }
 }
 
@@ -53,7 +61,7 @@ impl Done {
 pub(super) struct Params {
     before: Option<String>,
     id: Option<String>,
-    done: Option<Done>,
+    note: Option<String>,
 }
 
 fn read<T>(params: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
@@ -63,6 +71,7 @@ fn read<T>(params: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 /// `GET /quarantine?before=…`
 pub(super) async fn quarantine(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     clock: Clock,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -71,13 +80,14 @@ pub(super) async fn quarantine(
     let before = before.map_err(|_| Problem::bad_request(&BadRequest::Cursor))?;
     let listed = store.list_quarantine(&QuarantineFilter::default(), before, QUARANTINE_PAGE_MESSAGES).await;
     let page = listed.map_err(|error| Problem::store(&error))?;
-    let notice = params.done.map(Done::notice);
+    let notice = notes.take_notice(QUARANTINE, params.note.as_deref());
     Ok(answer(StatusCode::OK, &QuarantineListPage::new(&page, before, notice, &clock)))
 }
 
 /// `GET /quarantine/{uuid}`
 pub(super) async fn quarantined(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     clock: Clock,
     uuid: Result<Path<Uuid>, PathRejection>,
     params: Result<Query<Params>, QueryRejection>,
@@ -86,21 +96,22 @@ pub(super) async fn quarantined(
     let filter = QuarantineFilter { uuids: Some(vec![uuid]), ..QuarantineFilter::default() };
     let messages = store.read_quarantine(&filter, None, 1).await.map_err(|error| Problem::store(&error))?;
     let message = messages.first().ok_or_else(Problem::no_such_message)?;
-    let notice = read(params)?.done.map(Done::notice);
+    let notice = notes.take_notice(&format!("{QUARANTINE}/{uuid}"), read(params)?.note.as_deref());
     Ok(answer(StatusCode::OK, &QuarantinedPage::new(message, notice, &clock)))
 }
 
 /// `POST /quarantine/{uuid}/reread`
 pub(super) async fn reread(
     State(site): State<Site>,
+    State(notes): State<Arc<Notes>>,
     uuid: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(uuid) = uuid.map_err(|_| Problem::no_such_message())?;
     let path = match site.rereading().reread(uuid).await.map_err(|reason| Problem::not_now(&reason))? {
-        Reread::Settled => "/quarantine?done=settled".to_owned(),
-        Reread::Gone => "/quarantine?done=gone".to_owned(),
+        Reread::Settled => notes.leave(QUARANTINE, Done::Settled.note()),
+        Reread::Gone => notes.leave(QUARANTINE, Done::Gone.note()),
         // The message has its reason of now.
-        Reread::Refused(_) => format!("/quarantine/{uuid}?done=refused"),
+        Reread::Refused(_) => notes.leave(&format!("{QUARANTINE}/{uuid}"), Done::Refused.note()),
     };
     Ok(Redirect::to(&path).into_response())
 }
@@ -108,18 +119,20 @@ pub(super) async fn reread(
 /// `POST /quarantine/{uuid}/drop`
 pub(super) async fn drop_quarantined(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     uuid: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(uuid) = uuid.map_err(|_| Problem::no_such_message())?;
     let dropped =
         store.drop_quarantined(&[uuid]).await.map_err(|error| Problem::not_now(&error.to_string()))?;
-    let done = if dropped == 0 { "gone" } else { "dropped" };
-    Ok(Redirect::to(&format!("/quarantine?done={done}")).into_response())
+    let done = if dropped == 0 { Done::Gone } else { Done::Dropped };
+    Ok(Redirect::to(&notes.leave(QUARANTINE, done.note())).into_response())
 }
 
 /// `GET /parked?id=…&before=…`
 pub(super) async fn parked(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     clock: Clock,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -132,7 +145,8 @@ pub(super) async fn parked(
     let filter = ParkedFilter { aws_message_id: id, before };
     let listed = store.list_parked(&filter, PARKED_PAGE_EVENTS).await;
     let page = listed.map_err(|error| Problem::store(&error))?;
-    let (of, notice) = (filter.aws_message_id.as_deref(), params.done.map(Done::notice));
+    let notice = notes.take_notice(PARKED, params.note.as_deref());
+    let of = filter.aws_message_id.as_deref();
     Ok(answer(StatusCode::OK, &ParkedListPage::new(&page, of, before.is_none(), notice, &clock)))
 }
 
@@ -144,6 +158,7 @@ pub(super) struct OfMail {
 /// `POST /parked/drop`: all that waits for one mail.
 pub(super) async fn drop_parked(
     State(store): State<Store>,
+    State(notes): State<Arc<Notes>>,
     form: Result<Form<OfMail>, FormRejection>,
 ) -> Result<Response, Problem> {
     let Form(OfMail { id }) = form.map_err(|_| Problem::unreadable_form())?;
@@ -152,9 +167,9 @@ pub(super) async fn drop_parked(
     }
     let dropped = store.drop_parked(&id).await.map_err(|error| Problem::not_now(&error.to_string()))?;
     let path = if dropped == 0 {
-        format!("/parked?id={}", text::url_encoded(&id))
+        format!("{PARKED}?id={}", text::url_encoded(&id))
     } else {
-        "/parked?done=dropped".to_owned()
+        notes.leave(PARKED, Done::Dropped.note())
     };
     Ok(Redirect::to(&path).into_response())
 }

@@ -122,11 +122,18 @@ fn new_mails_are_asked_for_from_the_first_one_on() {
     let html = rendered(&parsed("jane", "-"), &MailPage { mails: vec![mail], ..MailPage::default() });
     assert!(html.contains(&format!("hx-get=\"/mails/new?q=jane&#38;newer={cursor}\"")), "{html}");
     let request = ListRequest::parse(params("jane", "-", "-", &cursor.to_string())).unwrap();
-    let told =
-        |count, or_more| News::new(&request, NewMails { count, or_more }).map(|news| news.render().unwrap());
-    assert_eq!(told(0, false), None);
-    assert!(told(1, false).unwrap().contains("<a class=\"button\" href=\"/mails?q=jane\">1 new mail</a>"));
-    assert!(told(100, true).unwrap().contains("More than 100 new mails"));
+    let told = |count, or_more, already| {
+        News::new(&request, NewMails { count, or_more }, already).map(|news| news.render().unwrap())
+    };
+    assert_eq!(told(0, false, None), None);
+    let one = told(1, false, None).unwrap();
+    assert!(one.contains("<a class=\"button\" id=\"news\" href=\"/mails?q=jane\">1 new mail</a>"), "{one}");
+    assert!(one.contains("name=\"told\" value=\"1 new mail\""), "{one}");
+    assert!(told(100, true, None).unwrap().contains("More than 100 new mails"));
+    // What is on the page is not said again.
+    assert_eq!(told(1, false, Some("1 new mail")), None);
+    assert_eq!(told(100, true, Some("More than 100 new mails")), None);
+    assert!(told(2, false, Some("1 new mail")).is_some());
 }
 
 #[test]

@@ -2,9 +2,16 @@ use super::*;
 use crate::sample::{bounce, clock, concerning, occurrence, recipient, story};
 
 fn rendered(story: &Story) -> String {
-    MailPage::new(story, BodyState::None, false, &RelatedMails::default(), Back::all_mails(), &clock())
-        .render()
-        .unwrap()
+    MailPage::new(
+        story,
+        BodyState::None,
+        BodyChoice::default(),
+        &RelatedMails::default(),
+        Back::all_mails(),
+        &clock(),
+    )
+    .render()
+    .unwrap()
 }
 
 fn click(url: &str) -> Occurrence {
@@ -223,7 +230,7 @@ fn a_body_is_shown_in_a_frame_that_may_nothing() {
         MailPage::new(
             &story("sent", vec![]),
             state,
-            false,
+            BodyChoice::default(),
             &RelatedMails::default(),
             Back::all_mails(),
             &clock(),
@@ -244,4 +251,30 @@ fn a_body_is_shown_in_a_frame_that_may_nothing() {
         assert!(html.contains(expected) && !html.contains("<iframe"), "{html}");
     }
     assert!(!told(BodyState::None).contains("id=\"body-title\""));
+}
+
+#[test]
+fn a_long_body_is_shown_in_part_and_leads_to_the_whole() {
+    let rendered = |bytes: usize, choice: BodyChoice| {
+        let state = BodyState::Kept { bytes: bytes as u64 };
+        MailPage::new(
+            &story("sent", vec![]),
+            state,
+            choice,
+            &RelatedMails::default(),
+            Back::all_mails(),
+            &clock(),
+        )
+        .render()
+        .unwrap()
+    };
+    let with_pictures = BodyChoice { with_pictures: true, is_whole: false };
+    assert!(!rendered(SHOWN_BYTES_MAX, with_pictures).contains("Show the whole"));
+    let html = rendered(SHOWN_BYTES_MAX + 1, with_pictures);
+    assert!(html.contains("?pictures=yes&#38;body=whole#body-title\">Show the whole"), "{html}");
+    assert!(html.contains("/body?remote=yes\""), "{html}");
+    let html = rendered(SHOWN_BYTES_MAX + 1, BodyChoice { is_whole: true, ..with_pictures });
+    assert!(!html.contains("Show the whole"), "{html}");
+    assert!(html.contains("/body?remote=yes&#38;whole=yes\""), "{html}");
+    assert!(html.contains("?body=whole#body-title\">Without pictures"), "{html}");
 }

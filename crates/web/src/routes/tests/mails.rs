@@ -91,6 +91,8 @@ async fn new_mails_are_announced_and_all_are_exported() {
         .await;
     let told = site.get(&news).await.body;
     assert!(told.contains("href=\"/mails?q=jane\">1 new mail</a>"), "{told}");
+    let again = site.get(&format!("{news}&told=1%20new%20mail")).await;
+    assert_eq!(again.status, StatusCode::NO_CONTENT, "nothing new since");
     assert_eq!(site.get("/mails/new").await.status, StatusCode::BAD_REQUEST);
 
     let csv = site.get("/mails/export/csv?q=jane").await;
@@ -146,6 +148,13 @@ async fn a_body_comes_with_a_policy_under_which_nothing_of_it_runs() {
             assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert_eq!(answer.body, body);
         }
+    }
+    let long = "ä".repeat(crate::bodies::SHOWN_BYTES_MAX / 2 + 1);
+    site.schema.client().await.execute(&format!("UPDATE {logs} SET body_full = $1"), &[&long]).await.unwrap();
+    for (query, bytes) in [("", long.len() - 2), ("?whole=yes", long.len())] {
+        let mut request = request(Method::GET, &format!("{path}/body{query}"), "127.0.0.1:4100");
+        request.headers_mut().insert("sec-fetch-dest", "iframe".parse().unwrap());
+        assert_eq!(site.ask(request).await.body.len(), bytes, "{query}");
     }
 }
 

@@ -12,16 +12,44 @@
   if (kept && shown && shown !== zone) location.reload();
 })();
 
-// A slash goes to the search field, as in most programs that have one.
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+// A slash goes to the search field, as in most programs that have one, unless somebody has switched that off: who speaks to a
+// browser types keys without meaning them (WCAG 2.1.4, character key shortcuts).
+(() => {
   const search = document.querySelector("input[type=search]");
   if (!search) return;
-  event.preventDefault();
-  search.focus();
-  search.select();
-});
+  const name = "aftersend_slash";
+  let isOn = true;
+  try {
+    isOn = localStorage.getItem(name) !== "off";
+  } catch {
+    // A browser that keeps nothing for this site: the choice holds as long as the page.
+  }
+  const place = document.querySelector("[data-shortcut]");
+  const button = place?.querySelector("button");
+  const show = () => {
+    if (isOn) search.setAttribute("aria-keyshortcuts", "/");
+    else search.removeAttribute("aria-keyshortcuts");
+    if (button) button.textContent = isOn ? "Switch it off" : "It is off; switch it on";
+  };
+  place?.removeAttribute("hidden");
+  button?.addEventListener("click", () => {
+    isOn = !isOn;
+    try {
+      localStorage.setItem(name, isOn ? "on" : "off");
+    } catch {
+      // As above.
+    }
+    show();
+  });
+  show();
+  document.addEventListener("keydown", (event) => {
+    if (!isOn || event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+})();
 
 // Charts: the drawing that came with the page gives way to one that answers to the pointer.
 (() => {

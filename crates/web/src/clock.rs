@@ -125,6 +125,11 @@ impl Clock {
         self.told(time, "%-d %B %Y, %H:%M:%S %Z")
     }
 
+    /// `19 Oct 2016, 23:21:04`, for a list below the name of the zone.
+    pub(crate) fn short(&self, time: Timestamp) -> String {
+        self.told(time, "%-d %b %Y, %H:%M:%S")
+    }
+
     /// How long ago, roughly: `4 min ago`, `3 days ago`; a date once that says more.
     pub(crate) fn ago(&self, time: Timestamp) -> String {
         let seconds = self.now.as_second() - time.as_second();

@@ -32,7 +32,9 @@ fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
         Page::new("overview-of-a-day", "/?period=24h"),
         Page::new("overview-of-other-days", "/?from=2026-01-01&to=2026-01-31"),
         Page::new("templates", "/templates?sort=bounced"),
+        Page::new("templates-behind-the-last", "/templates?skip=900"),
         Page::new("template", "/template?name=newsletter"),
+        Page::new("template-of-dots", "/template?name=.."),
         Page::new("recipient", recipient_of(truth)),
         Page::new("recipient-unknown", "/recipients/nobody%40example.com"),
         Page::new("blocklist", "/blocklist"),
@@ -55,6 +57,7 @@ fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
         Page::new("zone", "/zone"),
         Page::new("no-such-page", "/nowhere").answering(404),
         Page::new("no-such-mail", "/mails/00000000-0000-7000-8000-000000000000").answering(404),
+        Page::new("mails-refused", "/mails?q=form%3Ajane%20status%3Asent").answering(400),
         Page::new("no-such-status", "/mails?status=nonsense").answering(400),
     ]
 }
@@ -72,7 +75,7 @@ fn pages_of_an_empty_site() -> Vec<Page> {
     ]
 }
 
-fn pages_of_a_hostile_site(quarantined: String) -> Vec<Page> {
+fn pages_of_a_hostile_site(quarantined: Vec<String>) -> Vec<Page> {
     let mut pages = vec![
         Page::new("overview", "/?from=2026-03-10&to=2026-03-10"),
         Page::new("templates", "/templates?from=2026-03-10&to=2026-03-10"),
@@ -85,15 +88,29 @@ fn pages_of_a_hostile_site(quarantined: String) -> Vec<Page> {
         Page::new("blocklist", "/blocklist"),
         Page::new("mails", "/mails"),
         Page::new("mails-not-found", format!("/mails?q={}", hostile::encoded(hostile::MARKUP))),
+        Page::new(
+            "mails-refused",
+            format!(
+                "/mails?q=form%3A{}",
+                hostile::encoded(&format!("\"{}\"", hostile::MARKUP.replace('"', "")))
+            ),
+        )
+        .answering(400),
+        Page::new(
+            "mails-refused-rtl",
+            format!("/mails?q=after%3A{}", hostile::encoded(&hostile::RIGHT_TO_LEFT.replace(' ', "_"))),
+        )
+        .answering(400),
         Page::new("mails-not-found-rtl", format!("/mails?q={}", hostile::encoded(hostile::RIGHT_TO_LEFT))),
         Page::new("no-such-mail", format!("/mails/by-id/{}", hostile::encoded(hostile::MARKUP)))
             .answering(404),
         Page::new("feeds", "/feeds"),
         Page::new("quarantine", "/quarantine"),
-        Page::new("quarantined", quarantined),
         Page::new("parked", "/parked"),
         Page::new("parked-of-one", format!("/parked?id={}", hostile::encoded(&hostile::parked_id()))),
     ];
+    let quarantined = quarantined.into_iter().enumerate();
+    pages.extend(quarantined.map(|(place, path)| Page::new(format!("quarantined-{place}"), path)));
     pages.extend(hostile::ids().map(|id| Page::new(format!("mail-{id}"), format!("/mails/by-id/{id}"))));
     pages
 }
@@ -138,6 +155,49 @@ fn flows(truth: &Truth) -> Vec<Flow> {
         Step::Press("Enter"),
         Step::See("Nothing found".into()),
     ];
+    let back = vec![
+        Step::Go("/mails".into()),
+        Step::Fill("#q", "from:example order".into()),
+        Step::Press("Enter"),
+        Step::BeAt("/mails?q=from%3Aexample%20order".into()),
+        Step::Click(".what a >> nth=0"),
+        Step::Click("text=Back to the search"),
+        Step::BeAt("/mails?q=from%3Aexample%20order".into()),
+        Step::Go("/?period=7d".into()),
+        Step::Click("text=Change"),
+        Step::Select("#zone", "Europe/Berlin"),
+        Step::Click("text=Use it"),
+        Step::BeAt("/?period=7d".into()),
+    ];
+    let imported = vec![
+        Step::Go("/blocklist".into()),
+        Step::Fill("#lines", "jürgen@bücher.example,asked\nnobody".into()),
+        Step::Click("button:text-is('Import')"),
+        Step::See("1 added, 0 strengthened, 0 on the list already.".into()),
+        Step::See("line 2: this is no address".into()),
+        Step::Fill("#address", "Jane <jane.of.the.list@example.com>".into()),
+        Step::Fill("#reason", "asked".into()),
+        Step::Click("button:text-is('Block it')"),
+        Step::See("The address is blocked.".into()),
+    ];
+    let slash = vec![
+        Step::Go("/mails".into()),
+        Step::Click("text=Words that the search understands"),
+        Step::Click("text=Switch it off"),
+        Step::See("It is off; switch it on".into()),
+        Step::Go("/blocklist".into()),
+        Step::Go("/mails".into()),
+        Step::Click("text=Words that the search understands"),
+        // The focus stays where it is: another key folds the words up and down.
+        Step::Press("/"),
+        Step::Press("Enter"),
+        Step::Press("Enter"),
+        Step::Click("text=It is off; switch it on"),
+        Step::Press("/"),
+        Step::Fill("#q:focus", "nobody-wrote-this".into()),
+        Step::Press("Enter"),
+        Step::See("Nothing found".into()),
+    ];
     let waiting = vec![
         Step::Go("/parked".into()),
         Step::Click("text=Drop them …"),
@@ -151,6 +211,9 @@ fn flows(truth: &Truth) -> Vec<Flow> {
     vec![
         Flow { name: "search", scripts: false, steps: search },
         Flow { name: "zone", scripts: false, steps: zone },
+        Flow { name: "back", scripts: false, steps: back },
+        Flow { name: "imported", scripts: false, steps: imported },
+        Flow { name: "slash", scripts: true, steps: slash },
         Flow { name: "waiting", scripts: false, steps: waiting },
         Flow { name: "with-scripts", scripts: true, steps: scripts },
     ]
@@ -179,7 +242,7 @@ async fn every_page_is_well_in_a_browser() {
 
     let site = |name: &str, url, pages, flows| Site { name: name.into(), url, pages, flows };
     let sites = [
-        site("in-use", in_use_url, pages_in_use(&truth, quarantined(&in_use)), flows(&truth)),
+        site("in-use", in_use_url, pages_in_use(&truth, quarantined(&in_use).swap_remove(0)), flows(&truth)),
         site("empty", empty_url, pages_of_an_empty_site(), Vec::new()),
         site("hostile", hostile_url, pages_of_a_hostile_site(quarantined(&hostile)), Vec::new()),
     ];
@@ -246,11 +309,14 @@ fn ingest(setup: &Setup, messages: &[Vec<u8>], unknown_mails: &str) -> Value {
     tally
 }
 
-/// The page of a message in quarantine.
-fn quarantined(setup: &Setup) -> String {
+/// The pages of all messages in quarantine.
+fn quarantined(setup: &Setup) -> Vec<String> {
     let listed = setup.run(&["quarantine", "list", "--json"]).ok();
-    let message: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    format!("/quarantine/{}", message["uuid"].as_str().unwrap())
+    let path = |line: &str| {
+        let message: Value = serde_json::from_str(line).unwrap();
+        format!("/quarantine/{}", message["uuid"].as_str().unwrap())
+    };
+    listed.lines().map(path).collect()
 }
 
 /// The id of the mail with this status of which there is most to tell.

@@ -27,6 +27,13 @@ use crate::{
 /// make a page of many megabytes.
 const PAGE_JSON_BYTES_MAX: usize = 512 * 1024;
 
+/// Characters of a subject in the page's heading at most.
+const HEADING_CHARS_MAX: usize = 200;
+
+/// Characters of a subject on the page at most: as many as a line of a mail's head can have, some times over.
+/// <https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1>
+const SUBJECT_CHARS_MAX: usize = 10_000;
+
 /// Recipients in the list of them at most. SES allows 50, and forwards may come on top.
 const RECIPIENTS_SHOWN_MAX: usize = 100;
 
@@ -42,6 +49,8 @@ pub(crate) struct MailPage {
     zone: String,
     title: String,
     subject: Option<String>,
+    /// The subject, where it is too long for a heading.
+    whole_subject: Option<String>,
     status: Label,
     sentence: String,
     to: String,
@@ -148,6 +157,7 @@ struct ShownRecipient {
 
 struct ShownTime {
     text: String,
+    exact: String,
     machine: String,
 }
 
@@ -239,13 +249,17 @@ impl MailPage {
     ) -> Self {
         let mail = &story.mail;
         let summary = &mail.summary;
-        let subject = given(summary.subject.as_deref());
+        let subject = summary.subject.as_deref().filter(|subject| !subject.trim().is_empty());
+        let whole_subject = subject.filter(|subject| subject.chars().nth(HEADING_CHARS_MAX).is_some());
+        let whole_subject = whole_subject.map(|subject| text::clipped(subject, SUBJECT_CHARS_MAX));
+        let subject = subject.map(|subject| text::clipped(subject, HEADING_CHARS_MAX));
         Self {
             frame: Frame::below("/mails", clock),
             back,
             zone: clock.zone_name().to_owned(),
             title: subject.clone().unwrap_or_else(|| text::value(&summary.to)),
             subject,
+            whole_subject,
             status: status_label(&summary.status),
             sentence: sentence::sentence(story, clock),
             to: text::value(&summary.to),
@@ -338,9 +352,11 @@ impl Recipients {
 
 impl ShownRecipient {
     fn new(recipient: &Recipient, clock: &Clock) -> Self {
-        let since = recipient
-            .since()
-            .map(|since| ShownTime { text: clock.to_the_second(since), machine: clock::machine(since) });
+        let since = recipient.since().map(|since| ShownTime {
+            text: clock.short(since),
+            exact: clock.exact(since),
+            machine: clock::machine(since),
+        });
         Self {
             address: text::value(&recipient.address),
             label: recipient_label(recipient.state()),

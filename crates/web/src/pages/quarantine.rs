@@ -63,7 +63,7 @@ impl Row {
     fn new(message: &Quarantined, clock: &Clock) -> Self {
         Self {
             path: format!("/quarantine/{}", message.uuid),
-            reason: text::value(&message.reason),
+            reason: text::value(&message.reason).replace('`', ""),
             feed: text::value(&message.feed),
             origin: text::value(&message.origin),
             size: size(message.body_bytes),

@@ -105,13 +105,19 @@ pub(super) fn parked_id() -> String {
 
 /// Events that wait for it.
 pub(super) fn parked() -> Vec<Vec<u8>> {
-    let kind = Kind { id: "parked", text: MARKUP.into(), address: "@".into(), link: String::new() };
-    let mut events = events(&kind);
-    events.truncate(2);
-    for event in &mut events {
+    let of_one = Kind { id: "parked", text: MARKUP.into(), address: "@".into(), link: String::new() };
+    let mut parked: Vec<Value> = events(&of_one).into_iter().take(2).collect();
+    for event in &mut parked {
         event["mail"]["messageId"] = parked_id().into();
     }
-    events.into_iter().map(line).collect()
+    // And one of each kind, by an id of that kind.
+    for kind in kinds() {
+        let mut event = events(&kind).swap_remove(3);
+        let id: String = kind.text.chars().filter(|character| *character != '\0').take(200).collect();
+        event["mail"]["messageId"] = format!("{id} parked").into();
+        parked.push(event);
+    }
+    parked.into_iter().map(line).collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that it can be mapped over values")]

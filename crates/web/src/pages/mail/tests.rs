@@ -185,7 +185,7 @@ fn each_recipient_stands_with_its_state_and_all_are_counted() {
     for expected in [
         "Recipients <span class=\"aside\">1 of 3 delivered, 1 bounced, 1 without news</span>",
         "<a href=\"/recipients/bob%40example.com\" title=\"All about this address\"><bdi>bob@example.com</bdi></a>",
-        "<time datetime=\"2016-10-19T23:21:04.133Z\">19 October 2016, 23:21:04 UTC</time>",
+        "<time datetime=\"2016-10-19T23:21:04.133Z\" title=\"19 October 2016, 23:21:04.133 UTC\">19 Oct 2016, 23:21:04</time>",
         ">forward</abbr></p>",
         "It enters no count and is not blocked.",
     ] {
@@ -277,4 +277,16 @@ fn a_long_body_is_shown_in_part_and_leads_to_the_whole() {
     assert!(!html.contains("Show the whole"), "{html}");
     assert!(html.contains("/body?remote=yes&#38;whole=yes\""), "{html}");
     assert!(html.contains("?body=whole#body-title\">Without pictures"), "{html}");
+}
+
+#[test]
+fn a_long_subject_is_cut_in_the_heading_and_whole_below_it() {
+    let mut long = story("sent", vec![]);
+    let subject = format!("{}end", "word ".repeat(100));
+    long.mail.summary.subject = Some(subject.clone());
+    let html = rendered(&long);
+    let heading = html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
+    assert!(heading.ends_with("word…</bdi>") && heading.len() < 250, "{heading}");
+    assert!(html.contains(&format!("<summary>The whole subject</summary><p><bdi>{subject}</bdi>")), "{html}");
+    assert!(!rendered(&story("sent", vec![])).contains("The whole subject"));
 }

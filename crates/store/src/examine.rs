@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 14] = [
+const NEEDS: [(&str, &[Right]); 21] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -37,6 +37,13 @@ const NEEDS: [(&str, &[Right]); 14] = [
     ("aftersend_figures_by_quarter", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_figures_by_template", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_figures_by_day", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_domains_by_quarter", &Right::ALL),
+    ("aftersend_domains_by_day", &Right::ALL),
+    ("aftersend_domains_by_template", &Right::ALL),
+    ("aftersend_bounces_by_quarter", &Right::ALL),
+    ("aftersend_bounces_by_day", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_links_by_quarter", &Right::ALL),
+    ("aftersend_links_by_template", &Right::ALL),
     ("aftersend_steps", &[Right::Select]),
 ];
 

@@ -164,12 +164,36 @@ statements! {
     SeenTypes = "statistics/seen_types.sql",
     /// Since when nothing is heard of what became of mails, and how many were sent since.
     Silence = "statistics/silence.sql",
-    /// A period's figures by the recipients' domains.
-    Domains = "statistics/domains.sql",
-    /// Why mails of a period bounced.
-    BounceReasons = "statistics/bounce_reasons.sql",
-    /// Which links of a period's mails were followed.
-    Links = "statistics/links.sql",
+    /// Figures of buckets by the recipients' domains.
+    CountDomains = "statistics/lists/count_domains.sql",
+    /// Why mails bounced that were sent in several buckets.
+    CountBounces = "statistics/lists/count_bounces.sql",
+    /// Which links of mails were followed that were sent in several buckets.
+    CountLinks = "statistics/lists/count_links.sql",
+    /// Keeps what was counted of quarters by domains.
+    KeepDomains = "statistics/lists/keep_domains.sql",
+    /// Keeps what was counted of quarters by reasons of bounces.
+    KeepBounces = "statistics/lists/keep_bounces.sql",
+    /// Keeps what was counted of quarters by links.
+    KeepLinks = "statistics/lists/keep_links.sql",
+    /// Sums up days over their quarters by domains.
+    SumDomains = "statistics/lists/sum_domains.sql",
+    /// Removes days' sums by reasons of bounces.
+    ForgetBounces = "statistics/lists/forget_bounces.sql",
+    /// Sums up days over their quarters by reasons of bounces.
+    SumBounces = "statistics/lists/sum_bounces.sql",
+    /// Sums up days over their quarters by links.
+    SumLinks = "statistics/lists/sum_links.sql",
+    /// The domains with the most bounces and complaints.
+    WorstDomains = "statistics/lists/worst_domains.sql",
+    /// The same of a template.
+    WorstDomainsOfTemplate = "statistics/lists/worst_domains_of_template.sql",
+    /// A template's domains, also those without harm.
+    DomainsOfTemplate = "statistics/lists/domains_of_template.sql",
+    /// The commonest reasons of bounces.
+    ListBounces = "statistics/lists/list_bounces.sql",
+    /// The links of a template that most readers followed.
+    ListLinks = "statistics/lists/list_links.sql",
     /// When mails of some templates were last opened and clicked.
     LastVisits = "statistics/last_visits.sql",
     /// How often each thing befell an address.
@@ -201,15 +225,17 @@ statements! {
 }
 
 impl Statement {
-    /// The statement with the recount in its place, for the one that keeps what a recount tells.
+    /// The statement with another in its place that counts, where it keeps what that tells.
     fn whole(self) -> Cow<'static, str> {
-        match self {
-            Self::KeepFigures => {
-                let recount = format!("FROM (\n{}) AS", Self::Recount.template());
-                self.template().replace("FROM \"recounted\" AS", &recount).into()
-            }
-            _ => self.template().into(),
-        }
+        let counting = match self {
+            Self::KeepFigures => Self::Recount,
+            Self::KeepDomains => Self::CountDomains,
+            Self::KeepBounces => Self::CountBounces,
+            Self::KeepLinks => Self::CountLinks,
+            _ => return self.template().into(),
+        };
+        let counting = format!("FROM (\n{}) AS", counting.template());
+        self.template().replace("FROM \"recounted\" AS", &counting).into()
     }
 }
 

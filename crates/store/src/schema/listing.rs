@@ -6,7 +6,7 @@ use super::{
     runner::{SESSION_SETTINGS, forget_own},
     steps::{
         a1::{self, Part},
-        a2, a3, a4, a5, v136,
+        a2, a3, a4, a5, a6, v136,
     },
 };
 use crate::{Prefix, sql::render};
@@ -121,11 +121,11 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
     );
     ways.push(in_transaction("a2 down", &[&forget_own(prefix, Step::A2)]));
     ways.extend(a3_ways(prefix));
-    ways.extend(of_a4_and_a5(prefix));
+    ways.extend(from_a4_on(prefix));
     ways
 }
 
-fn of_a4_and_a5(prefix: &Prefix) -> Vec<StepStatements> {
+fn from_a4_on(prefix: &Prefix) -> Vec<StepStatements> {
     let in_transaction = |step: &str, templates: &[&str]| listed(prefix, step, true, templates);
     let part =
         |(part, number): (&Part, u32)| in_transaction(&format!("a4 up part {number}"), &[part.statements]);
@@ -141,6 +141,8 @@ fn of_a4_and_a5(prefix: &Prefix) -> Vec<StepStatements> {
     ways.extend([
         listed(prefix, "a5 up", true, &[a5::template()]),
         listed(prefix, "a5 down", true, &[a5::DOWN, &forget_own(prefix, Step::A5)]),
+        listed(prefix, "a6 up", true, &[a6::template()]),
+        listed(prefix, "a6 down", true, &[a6::DOWN, &forget_own(prefix, Step::A6)]),
     ]);
     ways
 }

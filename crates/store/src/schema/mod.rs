@@ -56,14 +56,17 @@ pub enum Step {
     A4,
     /// Sums of figures, and marks of what is to be counted.
     A5,
+    /// Sums of figures by domains, reasons of bounces and links.
+    A6,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 7] = [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5];
+    pub const ALL: [Self; 8] =
+        [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::A6];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A5;
+    pub const LATEST: Self = Self::A6;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -75,6 +78,7 @@ impl Step {
             Self::A3 => "a3",
             Self::A4 => "a4",
             Self::A5 => "a5",
+            Self::A6 => "a6",
         }
     }
 
@@ -88,12 +92,13 @@ impl Step {
             Self::A3 => "what became of a mail for each recipient",
             Self::A4 => "events that wait for their mail",
             Self::A5 => "sums of figures, for questions about months",
+            Self::A6 => "sums of figures by domains, reasons of bounces and links",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5)
+        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6)
     }
 
     /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.

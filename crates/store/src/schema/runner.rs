@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, a3, a4, a5, v136, v137},
+    steps::{a1, a2, a3, a4, a5, a6, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -384,7 +384,7 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 | Step::A2 | Step::A3 | Step::A4 | Step::A5 => {}
+            Step::A1 | Step::A2 | Step::A3 | Step::A4 | Step::A5 | Step::A6 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -436,6 +436,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A6, _) => {
+                session.phase("making tables of our own", None, "tables");
+                let notes = a6::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -457,6 +463,10 @@ impl<'m> Run<'m> {
         let mut session = self.session(step, false);
         session.phase("taking the step down", None, "tables");
         let notes = match step {
+            Step::A6 => {
+                a6::down(&mut session, &forget_own(&prefix, step)).await?;
+                vec!["the sums of lists dropped; they are told again by the mails and events".to_owned()]
+            }
             Step::A5 => {
                 a5::down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the sums of figures dropped; they are told again by the mails and events".to_owned()]
@@ -537,6 +547,7 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
         Step::A2 => a2::templates().iter().for_each(|template| hash.update(template)),
         Step::A3 => hash.update(a3::UP),
         Step::A5 => hash.update(a5::template()),
+        Step::A6 => hash.update(a6::template()),
         Step::A4 => {
             for part in &a4::PARTS {
                 hash.update(part.statements);

@@ -84,7 +84,10 @@ fn a_step_is_found_by_its_name() {
     }
     assert_eq!("A1".parse::<Step>().unwrap(), Step::A1);
     let message = "138".parse::<Step>().unwrap_err().to_string();
-    assert!(message.contains("`138`") && message.contains("136, 137, a1, a2, a3, a4 and a5"), "{message}");
+    assert!(
+        message.contains("`138`") && message.contains("136, 137, a1, a2, a3, a4, a5 and a6"),
+        "{message}"
+    );
 }
 
 /// Every file of a step, written out for a prefix, names all tables with their schema and keeps no placeholder.

@@ -193,6 +193,35 @@ impl Keeping<'_> {
         self.transaction.execute(&sum_quarters, &[&quarters]).await?;
         let sum_days = self.prepare(Statement::SumDays).await?;
         self.transaction.execute(&sum_days, &[&days]).await?;
+        self.count_lists(quarters).await
+    }
+
+    /// Keeps what these quarters tell by domains, reasons of bounces and links, and sums up the days of those of which that
+    /// has changed: an open changes none of it.
+    async fn count_lists(&self, quarters: &[Timestamp]) -> Result<(), IngestError> {
+        let lists = [
+            (Statement::KeepDomains, &[Statement::SumDomains][..]),
+            (Statement::KeepBounces, &[Statement::ForgetBounces, Statement::SumBounces]),
+            (Statement::KeepLinks, &[Statement::SumLinks]),
+        ];
+        let runs = runs(quarters);
+        for (keep, sums) in lists {
+            let keep = self.prepare(keep).await?;
+            let mut days = BTreeSet::new();
+            for run in &runs {
+                for row in self.transaction.query(&keep, &[run, &None::<Vec<String>>]).await? {
+                    days.insert(day_start(row.try_get(0)?));
+                }
+            }
+            let days: Vec<Timestamp> = days.into_iter().collect();
+            if days.is_empty() {
+                continue;
+            }
+            for sum in sums {
+                let sum = self.prepare(*sum).await?;
+                self.transaction.execute(&sum, &[&days]).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ struct Part {
 
 /// Buckets as quarters make them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Cut {
+pub(super) struct Cut {
     /// The buckets' beginnings, and behind them the end of the last.
     bounds: Vec<Timestamp>,
     /// Quarters of which no bucket has the whole.
@@ -48,7 +48,7 @@ struct Cut {
 
 impl Cut {
     /// The bounds ascend.
-    fn of(bounds: &[Timestamp], now: Timestamp) -> Self {
+    pub(super) fn of(bounds: &[Timestamp], now: Timestamp) -> Self {
         let mut bounds = bounds.to_vec();
         // What comes after now has not been sent yet, so that the quarter under way is whole.
         if let Some(end) = bounds.last_mut().filter(|end| **end >= now - NOW && next_quarter(**end) >= now) {
@@ -72,6 +72,25 @@ impl Cut {
         }
         parts.retain(|part| part.from < part.to);
         Self { bounds, torn, parts }
+    }
+
+    /// The end of the last bucket.
+    pub(super) fn end(&self) -> Timestamp {
+        self.bounds.last().copied().unwrap_or(Timestamp::MIN)
+    }
+
+    /// The parts of quarters, each from when to before when.
+    pub(super) fn parts_between(&self) -> Vec<[Timestamp; 2]> {
+        self.parts.iter().map(|part| [part.from, part.to]).collect()
+    }
+}
+
+/// The whole days of UTC between two times, from the beginning of the first to the end of the last. Where there is none,
+/// both are the end.
+pub(super) fn whole_days(from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
+    match (next_day(from), day_start(to)) {
+        (first, end) if first < end => (first, end),
+        _ => (to, to),
     }
 }
 
@@ -131,11 +150,7 @@ impl Store {
             }
             (_, [from, to]) if templates_apart => {
                 let (from, to) = (next_quarter(*from), quarter_start(*to));
-                let (day_from, day_to) = match (next_day(from), day_start(to)) {
-                    (first, end) if first <= end => (first, end),
-                    // No day of it is whole: all of it by quarters.
-                    _ => (to, to),
-                };
+                let (day_from, day_to) = whole_days(from, to);
                 let sum = client.prepare_cached(self.sql(Statement::ListTemplates)).await?;
                 let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
                 client.query(&sum, &[&from, &day_from, &day_to, &to, &templates, &rows_max]).await?

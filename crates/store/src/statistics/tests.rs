@@ -2,6 +2,7 @@ mod address;
 mod application;
 mod buckets;
 mod kept;
+mod lists;
 mod plans;
 mod truth;
 

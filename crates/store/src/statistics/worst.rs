@@ -1,6 +1,16 @@
-//! Where harm is done, and where readers go: domains, reasons of bounces, links.
+//! Where harm is done, and where readers go: domains, reasons of bounces, links. From sums by days of UTC and quarters of an
+//! hour; the parts of quarters at the ends of a period are counted with the question.
 
-use super::{FiguresError, Period, count};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tokio_postgres::{Row, types::ToSql};
+
+use super::{
+    FiguresError, Period, count,
+    kept::{Cut, whole_days},
+    quarter::{next_quarter, quarter_start},
+};
 use crate::{Store, ingest::facts::storable, sql::Statement};
 
 /// Rows of each of these lists at most.
@@ -48,7 +58,8 @@ pub struct LinkFigures {
 }
 
 impl Store {
-    /// The recipients' domains of a period's mails, those with the most bounces and complaints first.
+    /// The recipients' domains with the most bounces and complaints, of mails of one template or of all; of equals, by name.
+    /// Only those with any.
     ///
     /// # Errors
     ///
@@ -59,8 +70,64 @@ impl Store {
         template: Option<&str>,
         rows_max: usize,
     ) -> Result<Vec<DomainFigures>, FiguresError> {
-        let rows = self.ranked(Statement::Domains, period, template, rows_max).await?;
-        let read = |row: &tokio_postgres::Row| {
+        let statement = match template {
+            None => Statement::WorstDomains,
+            Some(_) => Statement::WorstDomainsOfTemplate,
+        };
+        self.list_domains(statement, period, template, rows_max).await
+    }
+
+    /// The recipients' domains of a template's mails: those of [`worst_domains`](Self::worst_domains), and behind them those
+    /// to which most was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`worst_domains`](Self::worst_domains).
+    pub async fn template_domains(
+        &self,
+        template: &str,
+        period: Period,
+        rows_max: usize,
+    ) -> Result<Vec<DomainFigures>, FiguresError> {
+        let worst = self.worst_domains(period, Some(template), rows_max).await?;
+        if worst.len() >= rows_max.min(WORST_ROWS_MAX) {
+            return Ok(worst);
+        }
+        // All of them have to be added up to tell which of the others are large.
+        self.list_domains(Statement::DomainsOfTemplate, period, Some(template), rows_max).await
+    }
+
+    async fn list_domains(
+        &self,
+        statement: Statement,
+        period: Period,
+        template: Option<&str>,
+        rows_max: usize,
+    ) -> Result<Vec<DomainFigures>, FiguresError> {
+        let pieces = Pieces::of(period);
+        let mut parts: BTreeMap<String, [i32; 4]> = BTreeMap::new();
+        for row in self.count_parts(Statement::CountDomains, &pieces, template).await? {
+            let sums = parts.entry(row.try_get("domain")?).or_default();
+            add(sums, &row, ["sent", "delivered", "bounced", "complained"])?;
+        }
+        let domains: Vec<&str> = parts.keys().map(String::as_str).collect();
+        let [sent, delivered, bounced, complained] = columns(parts.values());
+        let rows_max = rows_limit(rows_max);
+        let template = template.map(storable);
+        let mut parameters = pieces.parameters();
+        parameters.extend([
+            &domains as &(dyn ToSql + Sync),
+            &sent,
+            &delivered,
+            &bounced,
+            &complained,
+            &rows_max,
+        ]);
+        parameters.extend(template.as_ref().map(|template| template as &(dyn ToSql + Sync)));
+        let client = self.reader().await?;
+        let prepared = client.prepare_cached(self.sql(statement)).await?;
+        let rows = client.query(&prepared, &parameters).await?;
+        let read = |row: &Row| {
             Ok(DomainFigures {
                 domain: row.try_get("domain")?,
                 sent: count(row, "sent")?,
@@ -80,11 +147,23 @@ impl Store {
     pub async fn bounce_reasons(
         &self,
         period: Period,
-        template: Option<&str>,
         rows_max: usize,
     ) -> Result<Vec<BounceReason>, FiguresError> {
-        let rows = self.ranked(Statement::BounceReasons, period, template, rows_max).await?;
-        let read = |row: &tokio_postgres::Row| {
+        let pieces = Pieces::of(period);
+        let (mut kinds, mut subtypes, mut codes, mut bounces) = (vec![], vec![], vec![], vec![]);
+        for row in self.count_parts(Statement::CountBounces, &pieces, None).await? {
+            kinds.push(row.try_get::<_, Option<String>>("kind")?);
+            subtypes.push(row.try_get::<_, Option<String>>("subtype")?);
+            codes.push(row.try_get::<_, Option<String>>("code")?);
+            bounces.push(row.try_get::<_, i32>("bounces")?);
+        }
+        let rows_max = rows_limit(rows_max);
+        let mut parameters = pieces.parameters();
+        parameters.extend([&kinds as &(dyn ToSql + Sync), &subtypes, &codes, &bounces, &rows_max]);
+        let client = self.reader().await?;
+        let prepared = client.prepare_cached(self.sql(Statement::ListBounces)).await?;
+        let rows = client.query(&prepared, &parameters).await?;
+        let read = |row: &Row| {
             Ok(BounceReason {
                 kind: row.try_get("kind")?,
                 subtype: row.try_get("subtype")?,
@@ -95,19 +174,40 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
-    /// The links that were followed in a period's mails, those that led most mails' readers on first.
+    /// The links that were followed in a template's mails, those that led most mails' readers on first.
     ///
     /// # Errors
     ///
     /// As [`worst_domains`](Self::worst_domains).
     pub async fn links(
         &self,
+        template: &str,
         period: Period,
-        template: Option<&str>,
         rows_max: usize,
     ) -> Result<Vec<LinkFigures>, FiguresError> {
-        let rows = self.ranked(Statement::Links, period, template, rows_max).await?;
-        let read = |row: &tokio_postgres::Row| {
+        let pieces = Pieces::of(period);
+        let mut parts: BTreeMap<Option<String>, [i32; 3]> = BTreeMap::new();
+        for row in self.count_parts(Statement::CountLinks, &pieces, Some(template)).await? {
+            let sums = parts.entry(row.try_get("link")?).or_default();
+            add(sums, &row, ["mails", "clicks", "machine_clicks"])?;
+        }
+        let links: Vec<Option<&str>> = parts.keys().map(Option::as_deref).collect();
+        let [mails, clicks, machine_clicks] = columns(parts.values());
+        let rows_max = rows_limit(rows_max);
+        let template = storable(template);
+        let mut parameters = pieces.parameters();
+        parameters.extend([
+            &links as &(dyn ToSql + Sync),
+            &mails,
+            &clicks,
+            &machine_clicks,
+            &rows_max,
+            &template,
+        ]);
+        let client = self.reader().await?;
+        let prepared = client.prepare_cached(self.sql(Statement::ListLinks)).await?;
+        let rows = client.query(&prepared, &parameters).await?;
+        let read = |row: &Row| {
             Ok(LinkFigures {
                 link: row.try_get("link")?,
                 mails: count(row, "mails")?,
@@ -118,17 +218,69 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
-    async fn ranked(
+    /// Counts the parts of quarters at the ends of a period.
+    async fn count_parts(
         &self,
         statement: Statement,
-        period: Period,
+        pieces: &Pieces,
         template: Option<&str>,
-        rows_max: usize,
-    ) -> Result<Vec<tokio_postgres::Row>, FiguresError> {
+    ) -> Result<Vec<Row>, FiguresError> {
+        let mut counted = Vec::new();
+        if pieces.parts.is_empty() {
+            return Ok(counted);
+        }
         let templates = template.map(|template| vec![storable(template)]);
-        let rows_max = i64::try_from(rows_max.min(WORST_ROWS_MAX)).unwrap_or(i64::MAX);
         let client = self.reader().await?;
         let prepared = client.prepare_cached(self.sql(statement)).await?;
-        Ok(client.query(&prepared, &[&period.from(), &period.to(), &templates, &rows_max]).await?)
+        for part in &pieces.parts {
+            counted.extend(client.query(&prepared, &[&part.as_slice(), &templates]).await?);
+        }
+        Ok(counted)
     }
+}
+
+/// What a period is made of.
+struct Pieces {
+    /// Where its first whole quarter begins, where its days of UTC begin and end, and where its last whole quarter ends.
+    bounds: [Timestamp; 4],
+    /// The parts of quarters at its ends.
+    parts: Vec<[Timestamp; 2]>,
+}
+
+impl Pieces {
+    fn of(period: Period) -> Self {
+        let cut = Cut::of(&[period.from(), period.to()], Timestamp::now());
+        let (from, to) = (next_quarter(period.from()), quarter_start(cut.end()));
+        // Within one quarter there is no whole one.
+        let to = to.max(from);
+        let (day_from, day_to) = whole_days(from, to);
+        Self { bounds: [from, day_from, day_to, to], parts: cut.parts_between() }
+    }
+
+    /// The first parameters of every statement.
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.bounds.iter().map(|bound| bound as &(dyn ToSql + Sync)).collect()
+    }
+}
+
+fn rows_limit(rows_max: usize) -> i64 {
+    i64::try_from(rows_max.min(WORST_ROWS_MAX)).unwrap_or(i64::MAX)
+}
+
+fn add<const COLUMNS: usize>(
+    sums: &mut [i32; COLUMNS],
+    row: &Row,
+    columns: [&str; COLUMNS],
+) -> Result<(), tokio_postgres::Error> {
+    for (sum, column) in sums.iter_mut().zip(columns) {
+        *sum = sum.saturating_add(row.try_get(column)?);
+    }
+    Ok(())
+}
+
+/// The rows' columns.
+fn columns<'a, const COLUMNS: usize>(
+    rows: impl Iterator<Item = &'a [i32; COLUMNS]> + Clone,
+) -> [Vec<i32>; COLUMNS] {
+    std::array::from_fn(|column| rows.clone().map(|row| row[column]).collect())
 }

@@ -92,6 +92,7 @@ fn about(step: &str) -> &'static str {
         "a3" => "what became of a mail for each of its recipients",
         "a4" => "parking for events whose mail is not known yet",
         "a5" => "sums of figures, so that the overview need not count each mail",
+        "a6" => "sums by domains, reasons of bounces and links, for the lists beside it",
         _ => "",
     }
 }

@@ -51,7 +51,7 @@ async fn counted(store: &Store, choice: &PeriodChoice, clock: &Clock) -> Result<
     let alarms = signals.alarms(&overview.figures, &overview.seen, choice.period, clock.now());
     let templates = store.list_templates(&query).await?.templates;
     let domains = store.worst_domains(choice.period, None, WORST_SHOWN).await?;
-    let reasons = store.bounce_reasons(choice.period, None, WORST_SHOWN).await?;
+    let reasons = store.bounce_reasons(choice.period, WORST_SHOWN).await?;
     let harmful = |harm: u64| harm > 0;
     let templates: Vec<_> = templates
         .into_iter()

@@ -118,8 +118,8 @@ async fn one_counted(
     let zone = clock.zone_for_store();
     let overview = store.overview(choice.period, choice.width(), &zone, Some(name)).await?;
     let template = store.find_template(name, choice.period).await?;
-    let links = store.links(choice.period, Some(name), TEMPLATE_ROWS_SHOWN).await?;
-    let domains = store.worst_domains(choice.period, Some(name), TEMPLATE_ROWS_SHOWN).await?;
+    let links = store.links(name, choice.period, TEMPLATE_ROWS_SHOWN).await?;
+    let domains = store.template_domains(name, choice.period, TEMPLATE_ROWS_SHOWN).await?;
     let page = OneTemplatePage::new(&template, name, &overview, &links, &domains, choice, clock);
     Ok(answer(StatusCode::OK, &page))
 }

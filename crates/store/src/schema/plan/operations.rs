@@ -70,6 +70,7 @@ impl Planner<'_> {
             (Step::A3, _) => self.a3(),
             (Step::A4, _) => self.a4(),
             (Step::A5, _) => self.a5(),
+            (Step::A6, _) => self.a6(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }

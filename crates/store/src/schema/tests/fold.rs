@@ -416,7 +416,10 @@ async fn beside_ingest_nothing_is_doubled() {
     }
     other.batch_execute("COMMIT").await.unwrap();
     let reports = going_up.await.unwrap();
-    assert_eq!(names(&reports), [("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true)]);
+    assert_eq!(
+        names(&reports),
+        [("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true), ("a6", true)]
+    );
     assert!(reports[0].notes.is_empty(), "{reports:?}");
     assert_eq!(folded(&fixture).await, Vec::<Value>::new());
 }

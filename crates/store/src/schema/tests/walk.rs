@@ -27,6 +27,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
         (Step::A3, "137"),
         (Step::A4, "137"),
         (Step::A5, "137"),
+        (Step::A6, "137"),
     ] {
         assert_eq!(names(&migrator.up(step).await.unwrap()), [(step.name(), true)]);
         assert_eq!(marker(&fixture).await.as_deref(), Some(marked));
@@ -39,7 +40,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
     fixture.store.require_schema().await.unwrap();
     let applied =
         status(&fixture).await.unwrap().steps.iter().map(|s| s.applied_at.is_some()).collect::<Vec<_>>();
-    assert_eq!(applied, [false, false, true, true, true, true, true]);
+    assert_eq!(applied, [false, false, true, true, true, true, true, true]);
     let ledger = fixture
         .rows(
             r#"SELECT step, length(checksum) AS digits, duration >= interval '0' AS took
@@ -47,9 +48,13 @@ async fn every_step_goes_up_and_down_one_by_one() {
         )
         .await;
     let recorded = |step: &str| serde_json::json!({ "step": step, "digits": 64, "took": true });
-    assert_eq!(ledger, [recorded("a1"), recorded("a2"), recorded("a3"), recorded("a4"), recorded("a5")]);
+    assert_eq!(
+        ledger,
+        [recorded("a1"), recorded("a2"), recorded("a3"), recorded("a4"), recorded("a5"), recorded("a6")]
+    );
 
     for (gone, to, marked) in [
+        (Step::A6, Target::Step(Step::A5), Some("137")),
         (Step::A5, Target::Step(Step::A4), Some("137")),
         (Step::A4, Target::Step(Step::A3), Some("137")),
         (Step::A3, Target::Step(Step::A2), Some("137")),
@@ -78,13 +83,21 @@ async fn up_down_up_gives_the_same_catalog() {
     let down = migrator.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
     assert_eq!(
         names(&down),
-        [("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false), ("137", false)]
+        [
+            ("a6", false),
+            ("a5", false),
+            ("a4", false),
+            ("a3", false),
+            ("a2", false),
+            ("a1", false),
+            ("137", false)
+        ]
     );
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events"#).await, 2);
     let up = migrator.up(Step::LATEST).await.unwrap();
     assert_eq!(
         names(&up),
-        [("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true)]
+        [("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true), ("a6", true)]
     );
     assert_same_catalog(&catalog(&fixture).await, &expected);
     // And from nothing.
@@ -122,7 +135,16 @@ async fn two_migrators_at_once_end_well() {
     steps.extend(names(&other.await.unwrap()));
     assert_eq!(
         steps,
-        [("136", true), ("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true)]
+        [
+            ("136", true),
+            ("137", true),
+            ("a1", true),
+            ("a2", true),
+            ("a3", true),
+            ("a4", true),
+            ("a5", true),
+            ("a6", true)
+        ]
     );
     fixture.store.require_schema().await.unwrap();
 }
@@ -167,7 +189,10 @@ async fn a_marker_above_137_is_left_alone() {
         assert_same_catalog(&with_marker(catalog(&fixture).await), &expected);
     }
     let down = migrator.down(Target::Step(Step::V137), lose_all()).await.unwrap();
-    assert_eq!(names(&down), [("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false)]);
+    assert_eq!(
+        names(&down),
+        [("a6", false), ("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false)]
+    );
     assert_eq!(marker(&fixture).await.as_deref(), Some("139"));
 }
 
@@ -229,7 +254,7 @@ async fn a_step_that_lost_a_part_is_made_whole() {
         (r#"DROP TABLE "prefix".phoenix_kit_email_events"#, vec!["136", "137", "a1", "a2"]),
         (r#"DROP TABLE "prefix".aftersend_folded_events"#, vec!["a1", "a2"]),
         (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aftersend_derived"#, vec!["a1"]),
-        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5"]),
+        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5", "a6"]),
         (r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx"#, vec!["136"]),
     ] {
         fixture.run(lost).await;

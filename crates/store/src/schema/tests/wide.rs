@@ -10,7 +10,7 @@ use crate::{
     Search, UnknownMails,
     schema::{
         DownOptions, Limits, MigrateError, Step, Target, UpOptions,
-        steps::{a3, a5},
+        steps::{a3, a5, a6},
     },
     search::query::Query,
     testing::{Fixture, assert_says, click, delivery, report},
@@ -171,6 +171,7 @@ async fn a_store_at_work_keeps_its_prepared_statements() {
     // What this store needs of later steps.
     fixture.run(a3::UP).await;
     fixture.run(a5::template()).await;
+    fixture.run(a6::template()).await;
     let events = [delivery("m1", "01:00"), click("m1", "02:00", "https://example.com/a")];
     let folded = click("m1", "02:00", "https://example.com/b");
     fixture.ingest(&events).await;
@@ -423,7 +424,15 @@ async fn what_somebody_narrowed_shows_and_comes_back() {
     let down = fixture.migrator().await.down(Target::Step(Step::V136), DownOptions::default()).await.unwrap();
     assert_eq!(
         names(&down),
-        [("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false), ("137", false)]
+        [
+            ("a6", false),
+            ("a5", false),
+            ("a4", false),
+            ("a3", false),
+            ("a2", false),
+            ("a1", false),
+            ("137", false)
+        ]
     );
     assert!(down[3].notes[0].contains("stay text"), "{down:?}");
 }

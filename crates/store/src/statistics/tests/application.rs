@@ -74,7 +74,7 @@ async fn a_mail_that_only_its_row_tells_of_is_one_recipient() {
     // The row alone does not tell that SES did not try.
     let domain = "example.com".to_owned();
     assert_eq!(domains, [DomainFigures { domain, sent: 7, delivered: 2, bounced: 4, complained: 1 }]);
-    let reasons = fixture.store.bounce_reasons(day(), None, 10).await.unwrap();
+    let reasons = fixture.store.bounce_reasons(day(), 10).await.unwrap();
     let told: Vec<(Option<&str>, u64)> =
         reasons.iter().map(|reason| (reason.subtype.as_deref(), reason.bounces)).collect();
     assert_eq!(told.len(), 4, "{reasons:?}");

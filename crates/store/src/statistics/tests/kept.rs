@@ -110,6 +110,7 @@ pub(super) async fn assert_kept(fixture: &Fixture) {
     assert_eq!(by_quarter, summed(&|quarter| quarter, false));
     let by_day = read("aftersend_figures_by_day", "template_name").await;
     assert_eq!(by_day, summed(&crate::statistics::quarter::day_start, true));
+    super::lists::assert_lists_kept(fixture).await;
 }
 
 async fn marks(fixture: &Fixture) -> i64 {
@@ -309,7 +310,7 @@ async fn a_database_that_gets_the_step_is_counted_afterwards() {
     let expected = kept(&fixture).await;
     let mut migrator = fixture.migrator().await;
     migrator.down(Target::Step(Step::A4), DownOptions::default()).await.unwrap();
-    migrator.up(Step::A5).await.unwrap();
+    migrator.up(Step::LATEST).await.unwrap();
     let counting = overview(&fixture).await;
     assert_eq!(counting.figures, Figures::default());
     assert!(counting.freshness.is_counting, "{:?}", counting.freshness);

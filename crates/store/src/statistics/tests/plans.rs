@@ -24,11 +24,11 @@ async fn every_figure_goes_by_index() {
         let index = if templates == "NULL" { by_time } else { "phoenix_kit_email_logs_" };
         check_planned(&fixture, CUSTOM, Statement::Recount, &terms, &[index, by_mail, recipients]).await;
     }
-    let few = arguments(&["now() - interval '110 s'", "now() - interval '104 s'", "NULL", "100"]);
-    check_planned(&fixture, CUSTOM, Statement::Domains, &few, &[by_time, recipients]).await;
-    check_planned(&fixture, CUSTOM, Statement::BounceReasons, &few, &[by_time, by_mail]).await;
+    let few = arguments(&["ARRAY[now() - interval '110 s', now() - interval '104 s']", "NULL"]);
+    check_planned(&fixture, CUSTOM, Statement::CountDomains, &few, &[by_time, recipients]).await;
+    check_planned(&fixture, CUSTOM, Statement::CountBounces, &few, &[by_time, by_mail]).await;
     // No mail has a click yet, so that V137's index of clicks is as good as that of times.
-    check_planned(&fixture, CUSTOM, Statement::Links, &few, &["phoenix_kit_email_logs_", by_mail]).await;
+    check_planned(&fixture, CUSTOM, Statement::CountLinks, &few, &["phoenix_kit_email_logs_", by_mail]).await;
     let by_type = ["phoenix_kit_email_events_type_occurred_at_idx"];
     let types = "ARRAY['delivery', 'bounce']";
     check_planned(&fixture, CUSTOM, Statement::SeenTypes, &arguments(&[types]), &by_type).await;

@@ -1,13 +1,14 @@
 //! The figures are those of the simulator's truth, which knows no SQL: for any events, in any order.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use aftersend_simulator::{Plan, SCENARIOS_REQUIRED, TrueDomain, TrueFigures, TrueLink, Truth, simulate};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    BucketWidth, FigureKeeper, Figures, Period, Store, TemplateOrder, TemplateQuery, TimeZoneName,
+    BucketWidth, DomainFigures, FigureKeeper, Figures, Period, Store, TemplateOrder, TemplateQuery,
+    TimeZoneName,
     ingest::tests::{is_event, store_at_random},
     testing::Fixture,
 };
@@ -107,27 +108,62 @@ async fn compare_templates(store: &Store, truth: &Truth, period: Period, what: &
     }
 }
 
+fn by_name(domains: Vec<DomainFigures>) -> BTreeMap<String, TrueDomain> {
+    let counts = |d: DomainFigures| {
+        let counts =
+            TrueDomain { sent: d.sent, delivered: d.delivered, bounced: d.bounced, complained: d.complained };
+        (d.domain, counts)
+    };
+    domains.into_iter().map(counts).collect()
+}
+
 async fn compare_lists(store: &Store, truth: &Truth, period: Period, template: Option<&str>, what: &str) {
     let (from, to) = (period.from(), period.to());
-    let domains = store.worst_domains(period, template, usize::MAX).await.unwrap();
-    let ranks: Vec<_> =
-        domains.iter().map(|d| std::cmp::Reverse((d.bounced + d.complained, d.sent))).collect();
-    assert!(ranks.is_sorted(), "{what}: {domains:?}");
-    let found: BTreeMap<String, TrueDomain> = domains
-        .into_iter()
-        .map(|d| {
-            let counts = TrueDomain {
-                sent: d.sent,
-                delivered: d.delivered,
-                bounced: d.bounced,
-                complained: d.complained,
-            };
-            (d.domain, counts)
-        })
-        .collect();
-    assert_eq!(found, truth.domains(from, to, template), "{what}, {template:?}");
+    let what = format!("{what}, {template:?}");
+    let expected = truth.domains(from, to, template);
+    let worst = store.worst_domains(period, template, usize::MAX).await.unwrap();
+    let ranks: Vec<_> = worst.iter().map(|d| (Reverse(d.bounced + d.complained), d.domain.clone())).collect();
+    assert!(ranks.is_sorted(), "{what}: {worst:?}");
+    for rows_max in [1, 2, 5] {
+        let few = store.worst_domains(period, template, rows_max).await.unwrap();
+        assert_eq!(few, worst[..worst.len().min(rows_max)], "{what}");
+    }
+    let harmed = expected.clone().into_iter().filter(|(_, d)| d.bounced + d.complained > 0).collect();
+    assert_eq!(by_name(worst.clone()), harmed, "{what}");
+    match template {
+        Some(template) => compare_lists_of_template(store, truth, period, template, &worst, &what).await,
+        None => {
+            let reasons = store.bounce_reasons(period, usize::MAX).await.unwrap();
+            let bounces: u64 = reasons.iter().map(|reason| reason.bounces).sum();
+            let expected: usize = truth
+                .mails_sent(from, to, template)
+                .flat_map(|mail| &mail.occurrences)
+                .filter(|occurrence| occurrence.event_type == "bounce")
+                .map(|bounce| bounce.recipients.len().max(1))
+                .sum();
+            assert_eq!(bounces, expected as u64, "{what}: {reasons:?}");
+        }
+    }
+}
 
-    let links = store.links(period, template, usize::MAX).await.unwrap();
+async fn compare_lists_of_template(
+    store: &Store,
+    truth: &Truth,
+    period: Period,
+    template: &str,
+    worst: &[DomainFigures],
+    what: &str,
+) {
+    let (from, to) = (period.from(), period.to());
+    let domains = store.template_domains(template, period, usize::MAX).await.unwrap();
+    let (harmed, unharmed) = domains.split_at(worst.len());
+    assert_eq!(harmed, worst, "{what}");
+    assert!(unharmed.iter().map(|d| (Reverse(d.sent), d.domain.clone())).is_sorted(), "{what}: {domains:?}");
+    let first = store.template_domains(template, period, worst.len() + 1).await.unwrap();
+    assert_eq!(first, domains[..domains.len().min(worst.len() + 1)], "{what}");
+    assert_eq!(by_name(domains), truth.domains(from, to, Some(template)), "{what}");
+
+    let links = store.links(template, period, usize::MAX).await.unwrap();
     let found: BTreeMap<Option<String>, TrueLink> = links
         .into_iter()
         .map(|link| {
@@ -136,17 +172,7 @@ async fn compare_lists(store: &Store, truth: &Truth, period: Period, template: O
             (link.link, counts)
         })
         .collect();
-    assert_eq!(found, truth.links(from, to, template), "{what}, {template:?}");
-
-    let reasons = store.bounce_reasons(period, template, usize::MAX).await.unwrap();
-    let bounces: u64 = reasons.iter().map(|reason| reason.bounces).sum();
-    let expected: usize = truth
-        .mails_sent(from, to, template)
-        .flat_map(|mail| &mail.occurrences)
-        .filter(|occurrence| occurrence.event_type == "bounce")
-        .map(|bounce| bounce.recipients.len().max(1))
-        .sum();
-    assert_eq!(bounces, expected as u64, "{what}, {template:?}: {reasons:?}");
+    assert_eq!(found, truth.links(from, to, Some(template)), "{what}");
 }
 
 async fn figures_are_those_of_the_truth(seed: u64) {

@@ -8,7 +8,7 @@ use crate::{
         online::{duplicates::Kinds, fold, guard, mails, recipients},
         plan::{Amount, Manner, Operation, PlannedLock},
         runner::record_own,
-        steps::{a1, a3, a4, a5},
+        steps::{a1, a3, a4, a5, a6},
     },
     sql::render,
 };
@@ -132,26 +132,29 @@ impl Planner<'_> {
     }
 
     pub(super) fn a5(&self) -> Vec<Operation> {
-        let mut operations = Vec::new();
-        if let Some(make) = a5::up_sql(self.prefix, self.own_objects) {
-            operations.push(Operation {
-                statements: vec![guard(self.prefix, &self.limits, &[]), make],
-                rows: Some(Amount::counted(0)),
-                ..empty(
-                    "Make the tables of sums of figures; the mails are counted later, while `serve` runs"
-                        .to_owned(),
-                    Manner::Guarded,
-                )
-            });
-        }
-        operations.push(Operation {
+        self.sums(Step::A5, a5::up_sql(self.prefix, self.own_objects), "Make the tables of sums of figures")
+    }
+
+    pub(super) fn a6(&self) -> Vec<Operation> {
+        let what = "Make the tables of sums of figures by domains, reasons of bounces and links";
+        self.sums(Step::A6, a6::up_sql(self.prefix, self.own_objects), what)
+    }
+
+    /// Tables of sums of figures, which the step makes where there is something to make.
+    fn sums(&self, step: Step, make: Option<String>, what: &str) -> Vec<Operation> {
+        let make = make.map(|make| Operation {
+            statements: vec![guard(self.prefix, &self.limits, &[]), make],
+            rows: Some(Amount::counted(0)),
+            ..empty(format!("{what}; the mails are counted later, while `serve` runs"), Manner::Guarded)
+        });
+        let record = Operation {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
-                record_own(self.prefix, Step::A5, SECONDS_LATER),
+                record_own(self.prefix, step, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
-        });
-        operations
+        };
+        make.into_iter().chain([record]).collect()
     }
 
     fn fill_in_recipients(&self) -> Operation {

@@ -1,0 +1,52 @@
+-- The domains whose recipients bounced or complained most, of mails that were sent from $1 to before $4: from $2 to
+-- before $3 by whole days of UTC, the rest by quarters of an hour, and with what was counted of parts of quarters ($5 the
+-- domains, $6 sent, $7 delivered, $8 bounced, $9 complained); $10 at most. Only those with harm are ranked, by an index of
+-- their own, and what was sent to them is looked up for those few: by primary key.
+WITH edge AS MATERIALIZED (
+    SELECT domain, sum(sent)::int AS sent, sum(delivered)::int AS delivered, sum(bounced)::int AS bounced,
+           sum(complained)::int AS complained
+    FROM (
+        SELECT entry.*
+        FROM "prefix".aftersend_domains_by_quarter AS kept
+        CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
+            AS entry (domain, sent, delivered, bounced, complained)
+        WHERE kept.starts_at >= $1::timestamptz AND kept.starts_at < $2::timestamptz
+        UNION ALL
+        SELECT entry.*
+        FROM "prefix".aftersend_domains_by_quarter AS kept
+        CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
+            AS entry (domain, sent, delivered, bounced, complained)
+        WHERE kept.starts_at >= $3::timestamptz AND kept.starts_at < $4::timestamptz
+        UNION ALL
+        SELECT * FROM unnest($5::text[], $6::int[], $7::int[], $8::int[], $9::int[])
+    ) AS entry
+    GROUP BY domain
+), worst AS MATERIALIZED (
+    SELECT domain, sum(bounced) AS bounced, sum(complained) AS complained
+    FROM (
+        SELECT domain, bounced, complained
+        FROM "prefix".aftersend_domains_by_day
+        WHERE starts_at >= $2::timestamptz AND starts_at < $3::timestamptz AND bounced + complained > 0
+        UNION ALL
+        SELECT domain, bounced, complained FROM edge WHERE bounced + complained > 0
+    ) AS harmed
+    GROUP BY domain
+    ORDER BY sum(bounced) + sum(complained) DESC, domain
+    LIMIT $10
+), whole AS MATERIALIZED (
+    SELECT domain, sum(sent) AS sent, sum(delivered) AS delivered
+    FROM "prefix".aftersend_domains_by_day
+    WHERE starts_at = ANY(ARRAY(
+              SELECT generate_series($2::timestamptz, $3::timestamptz - interval '24 hours', interval '24 hours')
+          ))
+      AND domain = ANY(ARRAY(SELECT domain FROM worst))
+    GROUP BY domain
+)
+SELECT worst.domain,
+       coalesce(whole.sent, 0) + coalesce(edge.sent, 0) AS sent,
+       coalesce(whole.delivered, 0) + coalesce(edge.delivered, 0) AS delivered,
+       worst.bounced, worst.complained
+FROM worst
+LEFT JOIN whole ON whole.domain = worst.domain
+LEFT JOIN edge ON edge.domain = worst.domain
+ORDER BY worst.bounced + worst.complained DESC, worst.domain

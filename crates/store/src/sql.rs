@@ -154,6 +154,8 @@ statements! {
     SumTotals = "statistics/kept/sum_totals.sql",
     /// What is kept of buckets, for some templates.
     SumTemplates = "statistics/kept/sum_templates.sql",
+    /// The same where buckets are days of UTC.
+    SumTemplateDays = "statistics/kept/sum_template_days.sql",
     /// What is kept of each template.
     ListTemplates = "statistics/kept/list_templates.sql",
     /// How fresh that is.

@@ -74,6 +74,16 @@ impl Cut {
         Self { bounds, torn, parts }
     }
 
+    /// Whether buckets begin and end with days of UTC, but for the beginning of the first and the end of the last.
+    fn is_by_days(&self) -> bool {
+        self.bounds.iter().skip(1).rev().skip(1).all(|bound| day_start(*bound) == *bound)
+    }
+
+    /// The beginning of the first bucket.
+    fn start(&self) -> Timestamp {
+        self.bounds.first().copied().unwrap_or(Timestamp::MIN)
+    }
+
     /// The end of the last bucket.
     pub(super) fn end(&self) -> Timestamp {
         self.bounds.last().copied().unwrap_or(Timestamp::MIN)
@@ -154,6 +164,12 @@ impl Store {
                 let sum = client.prepare_cached(self.sql(Statement::ListTemplates)).await?;
                 let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
                 client.query(&sum, &[&from, &day_from, &day_to, &to, &templates, &rows_max]).await?
+            }
+            _ if cut.is_by_days() => {
+                let (day_from, day_to) = whole_days(cut.start(), cut.end());
+                let sum = client.prepare_cached(self.sql(Statement::SumTemplateDays)).await?;
+                let (bounds, torn) = (&cut.bounds, &cut.torn);
+                client.query(&sum, &[bounds, torn, &templates, &templates_apart, &day_from, &day_to]).await?
             }
             _ => {
                 let sum = client.prepare_cached(self.sql(Statement::SumTemplates)).await?;

@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// How some templates fared over a period: one series each, in the order in which they are named. For the lines beside a
-    /// page of them.
+    /// page of them, so its days are those of UTC, of which sums are kept; hours are those of the time zone.
     ///
     /// # Errors
     ///
@@ -162,7 +162,10 @@ impl Store {
         zone: &TimeZoneName,
     ) -> Result<Vec<TemplateTrend>, FiguresError> {
         let names = &names[..names.len().min(TEMPLATES_MAX)];
-        let bounds = self.bucket_bounds(period, width, zone).await?;
+        let bounds = match width {
+            BucketWidth::Hour => self.bucket_bounds(period, width, zone).await?,
+            BucketWidth::Day => self.bucket_bounds(period, width, &TimeZoneName::utc()).await?,
+        };
         let buckets = bounds.len() - 1;
         let counted = self.figures(&bounds, Some(names), true, names.len() * buckets).await?;
         let mut figures: BTreeMap<(String, usize), Figures> = BTreeMap::new();

@@ -391,6 +391,9 @@ async fn kept_sums_are_found_by_index() {
         .await;
     let of_template = terms(&[week, none, "ARRAY['t7']", "true"]);
     let by_template = ["aftersend_figures_by_template_"];
+    let days = terms(&[week, none, "ARRAY['t7']", "true", "'2026-01-03T00:00Z'", "'2026-01-09T00:00Z'"]);
+    let by_day = ["aftersend_figures_by_day_", by_template[0]];
+    check_planned(&fixture, custom, Statement::SumTemplateDays, &days, &by_day).await;
     check_planned(&fixture, custom, Statement::SumTemplates, &of_template, &by_template).await;
     for templates in ["NULL", "ARRAY['t7']"] {
         let list = terms(&[

@@ -236,12 +236,16 @@ async fn kept_lists_are_found_by_index() {
                FROM generate_series(1, 9000) AS n;
                INSERT INTO "prefix".aftersend_links_by_template
                SELECT {day}, 't' || n % 40, ('\x' || lpad(to_hex(n), 8, '0'))::bytea, 'l' || n % 400, 1, 1, 1
-               FROM generate_series(0, 39999) AS n;
-               VACUUM ANALYZE "prefix".aftersend_domains_by_quarter, "prefix".aftersend_domains_by_day,
+               FROM generate_series(0, 39999) AS n"#
+        ))
+        .await;
+    fixture
+        .run(
+            r#"VACUUM ANALYZE "prefix".aftersend_domains_by_quarter, "prefix".aftersend_domains_by_day,
                    "prefix".aftersend_domains_by_template, "prefix".aftersend_bounces_by_quarter,
                    "prefix".aftersend_bounces_by_day, "prefix".aftersend_links_by_quarter,
-                   "prefix".aftersend_links_by_template"#
-        ))
+                   "prefix".aftersend_links_by_template"#,
+        )
         .await;
     let custom = &["force_custom_plan"][..];
     let terms = |terms: &[&str]| terms.iter().map(ToString::to_string).collect::<Vec<_>>();

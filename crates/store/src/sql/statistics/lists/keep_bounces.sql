@@ -17,7 +17,12 @@ WITH counted AS MATERIALIZED (
     INSERT INTO "prefix".aftersend_bounces_by_quarter AS kept (starts_at, kinds, subtypes, codes, bounces)
     SELECT counted.*
     FROM counted
-    LEFT JOIN "prefix".aftersend_bounces_by_quarter AS known ON known.starts_at = counted.starts_at
+    LEFT JOIN (
+        SELECT *
+        FROM "prefix".aftersend_bounces_by_quarter
+        WHERE starts_at >= ($1::timestamptz[])[1]
+          AND starts_at < ($1::timestamptz[])[array_upper($1::timestamptz[], 1)]
+    ) AS known ON known.starts_at = counted.starts_at
     WHERE known.starts_at IS NULL
        OR (known.kinds, known.subtypes, known.codes, known.bounces)
            IS DISTINCT FROM (counted.kinds, counted.subtypes, counted.codes, counted.bounces)

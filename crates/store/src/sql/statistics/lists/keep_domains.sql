@@ -24,7 +24,12 @@ WITH counted AS MATERIALIZED (
     )
     SELECT counted.*
     FROM counted
-    LEFT JOIN "prefix".aftersend_domains_by_quarter AS known ON known.starts_at = counted.starts_at
+    LEFT JOIN (
+        SELECT *
+        FROM "prefix".aftersend_domains_by_quarter
+        WHERE starts_at >= ($1::timestamptz[])[1]
+          AND starts_at < ($1::timestamptz[])[array_upper($1::timestamptz[], 1)]
+    ) AS known ON known.starts_at = counted.starts_at
     WHERE known.starts_at IS NULL
        OR (known.template_names, known.domains, known.sent, known.delivered, known.bounced, known.complained)
            IS DISTINCT FROM (

@@ -20,7 +20,12 @@ WITH counted AS MATERIALIZED (
     )
     SELECT counted.*
     FROM counted
-    LEFT JOIN "prefix".aftersend_links_by_quarter AS known ON known.starts_at = counted.starts_at
+    LEFT JOIN (
+        SELECT *
+        FROM "prefix".aftersend_links_by_quarter
+        WHERE starts_at >= ($1::timestamptz[])[1]
+          AND starts_at < ($1::timestamptz[])[array_upper($1::timestamptz[], 1)]
+    ) AS known ON known.starts_at = counted.starts_at
     WHERE known.starts_at IS NULL
        OR (known.template_names, known.links, known.mails, known.clicks, known.machine_clicks)
            IS DISTINCT FROM (

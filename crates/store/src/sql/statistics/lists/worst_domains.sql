@@ -2,25 +2,20 @@
 -- before $3 by whole days of UTC, the rest by quarters of an hour, and with what was counted of parts of quarters ($5 the
 -- domains, $6 sent, $7 delivered, $8 bounced, $9 complained); $10 at most. Only those with harm are ranked, by an index of
 -- their own, and what was sent to them is looked up for those few: by primary key.
-WITH edge AS MATERIALIZED (
-    SELECT domain, sum(sent)::int AS sent, sum(delivered)::int AS delivered, sum(bounced)::int AS bounced,
-           sum(complained)::int AS complained
-    FROM (
-        SELECT entry.*
-        FROM "prefix".aftersend_domains_by_quarter AS kept
-        CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
-            AS entry (domain, sent, delivered, bounced, complained)
-        WHERE kept.starts_at >= $1::timestamptz AND kept.starts_at < $2::timestamptz
-        UNION ALL
-        SELECT entry.*
-        FROM "prefix".aftersend_domains_by_quarter AS kept
-        CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
-            AS entry (domain, sent, delivered, bounced, complained)
-        WHERE kept.starts_at >= $3::timestamptz AND kept.starts_at < $4::timestamptz
-        UNION ALL
-        SELECT * FROM unnest($5::text[], $6::int[], $7::int[], $8::int[], $9::int[])
-    ) AS entry
-    GROUP BY domain
+WITH edge (domain, sent, delivered, bounced, complained) AS MATERIALIZED (
+    SELECT entry.*
+    FROM "prefix".aftersend_domains_by_quarter AS kept
+    CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
+        AS entry (domain, sent, delivered, bounced, complained)
+    WHERE kept.starts_at >= $1::timestamptz AND kept.starts_at < $2::timestamptz
+    UNION ALL
+    SELECT entry.*
+    FROM "prefix".aftersend_domains_by_quarter AS kept
+    CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
+        AS entry (domain, sent, delivered, bounced, complained)
+    WHERE kept.starts_at >= $3::timestamptz AND kept.starts_at < $4::timestamptz
+    UNION ALL
+    SELECT * FROM unnest($5::text[], $6::int[], $7::int[], $8::int[], $9::int[])
 ), worst AS MATERIALIZED (
     SELECT domain, sum(bounced) AS bounced, sum(complained) AS complained
     FROM (
@@ -41,12 +36,17 @@ WITH edge AS MATERIALIZED (
           ))
       AND domain = ANY(ARRAY(SELECT domain FROM worst))
     GROUP BY domain
+), rest AS MATERIALIZED (
+    SELECT domain, sum(sent) AS sent, sum(delivered) AS delivered
+    FROM edge
+    WHERE domain IN (SELECT domain FROM worst)
+    GROUP BY domain
 )
 SELECT worst.domain,
-       coalesce(whole.sent, 0) + coalesce(edge.sent, 0) AS sent,
-       coalesce(whole.delivered, 0) + coalesce(edge.delivered, 0) AS delivered,
+       coalesce(whole.sent, 0) + coalesce(rest.sent, 0) AS sent,
+       coalesce(whole.delivered, 0) + coalesce(rest.delivered, 0) AS delivered,
        worst.bounced, worst.complained
 FROM worst
 LEFT JOIN whole ON whole.domain = worst.domain
-LEFT JOIN edge ON edge.domain = worst.domain
+LEFT JOIN rest ON rest.domain = worst.domain
 ORDER BY worst.bounced + worst.complained DESC, worst.domain

@@ -111,7 +111,7 @@ impl Store {
             add(sums, &row, ["sent", "delivered", "bounced", "complained"])?;
         }
         let domains: Vec<&str> = parts.keys().map(String::as_str).collect();
-        let [sent, delivered, bounced, complained] = columns(parts.values());
+        let [sent, delivered, bounced, complained] = columns(&parts);
         let rows_max = rows_limit(rows_max);
         let template = template.map(storable);
         let mut parameters = pieces.parameters();
@@ -192,7 +192,7 @@ impl Store {
             add(sums, &row, ["mails", "clicks", "machine_clicks"])?;
         }
         let links: Vec<Option<&str>> = parts.keys().map(Option::as_deref).collect();
-        let [mails, clicks, machine_clicks] = columns(parts.values());
+        let [mails, clicks, machine_clicks] = columns(&parts);
         let rows_max = rows_limit(rows_max);
         let template = storable(template);
         let mut parameters = pieces.parameters();
@@ -279,8 +279,6 @@ fn add<const COLUMNS: usize>(
 }
 
 /// The rows' columns.
-fn columns<'a, const COLUMNS: usize>(
-    rows: impl Iterator<Item = &'a [i32; COLUMNS]> + Clone,
-) -> [Vec<i32>; COLUMNS] {
-    std::array::from_fn(|column| rows.clone().map(|row| row[column]).collect())
+fn columns<Key, const COLUMNS: usize>(rows: &BTreeMap<Key, [i32; COLUMNS]>) -> [Vec<i32>; COLUMNS] {
+    std::array::from_fn(|column| rows.values().map(|row| row[column]).collect())
 }

@@ -97,7 +97,7 @@ impl Cut {
 
 /// The whole days of UTC between two times, from the beginning of the first to the end of the last. Where there is none,
 /// both are the end.
-pub(super) fn whole_days(from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
+fn whole_days(from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
     match (next_day(from), day_start(to)) {
         (first, end) if first < end => (first, end),
         _ => (to, to),

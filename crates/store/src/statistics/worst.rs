@@ -8,8 +8,8 @@ use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     FiguresError, Period, count,
-    kept::{Cut, whole_days},
-    quarter::{next_quarter, quarter_start},
+    kept::Cut,
+    quarter::{day_start, next_day, next_quarter, quarter_start},
 };
 use crate::{Store, ingest::facts::storable, sql::Statement};
 
@@ -104,7 +104,7 @@ impl Store {
         template: Option<&str>,
         rows_max: usize,
     ) -> Result<Vec<DomainFigures>, FiguresError> {
-        let pieces = Pieces::of(period);
+        let pieces = Pieces::of(period, Timestamp::now());
         let mut parts: BTreeMap<String, [i32; 4]> = BTreeMap::new();
         for row in self.count_parts(Statement::CountDomains, &pieces, template).await? {
             let sums = parts.entry(row.try_get("domain")?).or_default();
@@ -149,7 +149,7 @@ impl Store {
         period: Period,
         rows_max: usize,
     ) -> Result<Vec<BounceReason>, FiguresError> {
-        let pieces = Pieces::of(period);
+        let pieces = Pieces::of(period, Timestamp::now());
         let (mut kinds, mut subtypes, mut codes, mut bounces) = (vec![], vec![], vec![], vec![]);
         for row in self.count_parts(Statement::CountBounces, &pieces, None).await? {
             kinds.push(row.try_get::<_, Option<String>>("kind")?);
@@ -185,7 +185,7 @@ impl Store {
         period: Period,
         rows_max: usize,
     ) -> Result<Vec<LinkFigures>, FiguresError> {
-        let pieces = Pieces::of(period);
+        let pieces = Pieces::of(period, Timestamp::now());
         let mut parts: BTreeMap<Option<String>, [i32; 3]> = BTreeMap::new();
         for row in self.count_parts(Statement::CountLinks, &pieces, Some(template)).await? {
             let sums = parts.entry(row.try_get("link")?).or_default();
@@ -240,26 +240,59 @@ impl Store {
 }
 
 /// What a period is made of.
+#[derive(Debug, PartialEq, Eq)]
 struct Pieces {
-    /// Where its first whole quarter begins, where its days of UTC begin and end, and where its last whole quarter ends.
-    bounds: [Timestamp; 4],
+    /// Days of UTC, from the beginning of the first to the end of the last.
+    days: [Timestamp; 2],
+    /// Stretches of quarters beside them: where each begins, where it ends, and -1 for what is to be taken away.
+    edges: (Vec<Timestamp>, Vec<Timestamp>, Vec<i32>),
     /// The parts of quarters at its ends.
     parts: Vec<[Timestamp; 2]>,
 }
 
 impl Pieces {
-    fn of(period: Period) -> Self {
-        let cut = Cut::of(&[period.from(), period.to()], Timestamp::now());
+    fn of(period: Period, now: Timestamp) -> Self {
+        let cut = Cut::of(&[period.from(), period.to()], now);
         let (from, to) = (next_quarter(period.from()), quarter_start(cut.end()));
-        // Within one quarter there is no whole one.
-        let to = to.max(from);
-        let (day_from, day_to) = whole_days(from, to);
-        Self { bounds: [from, day_from, day_to, to], parts: cut.parts_between() }
+        let mut pieces = Self { days: [to, to], edges: Default::default(), parts: cut.parts_between() };
+        let (first, last) = (next_day(from), day_start(to));
+        if first > last {
+            // Within a day, or within a quarter.
+            pieces.edge(from, to, 1);
+            return pieces;
+        }
+        pieces.days = [first, last];
+        // The rest of a day at each end; or all of that day but for the other part of it, where that has fewer quarters,
+        // or no mail yet.
+        let (day, next) = (day_start(from), next_day(to));
+        if from.duration_since(day) < first.duration_since(from) {
+            pieces.days[0] = day;
+            pieces.edge(day, from, -1);
+        } else {
+            pieces.edge(from, first, 1);
+        }
+        if next.duration_since(to) < to.duration_since(last) || (to > now && to > last) {
+            pieces.days[1] = next;
+            pieces.edge(to, next, -1);
+        } else {
+            pieces.edge(last, to, 1);
+        }
+        pieces
+    }
+
+    fn edge(&mut self, from: Timestamp, to: Timestamp, sign: i32) {
+        if from < to {
+            self.edges.0.push(from);
+            self.edges.1.push(to);
+            self.edges.2.push(sign);
+        }
     }
 
     /// The first parameters of every statement.
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
-        self.bounds.iter().map(|bound| bound as &(dyn ToSql + Sync)).collect()
+        let (begin, end, sign) = &self.edges;
+        let [from, to] = &self.days;
+        vec![begin, end, sign, from, to]
     }
 }
 
@@ -281,4 +314,56 @@ fn add<const COLUMNS: usize>(
 /// The rows' columns.
 fn columns<Key, const COLUMNS: usize>(rows: &BTreeMap<Key, [i32; COLUMNS]>) -> [Vec<i32>; COLUMNS] {
     std::array::from_fn(|column| rows.values().map(|row| row[column]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        format!("2026-09-{text}Z").parse().unwrap()
+    }
+
+    #[test]
+    fn the_ends_of_a_period_are_days_with_less_or_more() {
+        let now = time("20T00:00:00");
+        for (from, to, days, edges) in [
+            ("01T00:00:00", "03T00:00:00", ["01T00:00:00", "03T00:00:00"], vec![]),
+            // More than half of the first day, less of the last.
+            (
+                "01T10:00:00",
+                "03T11:00:00",
+                ["01T00:00:00", "03T00:00:00"],
+                vec![("01T00:00:00", "01T10:00:00", -1), ("03T00:00:00", "03T11:00:00", 1)],
+            ),
+            (
+                "01T14:00:00",
+                "02T13:00:00",
+                ["02T00:00:00", "03T00:00:00"],
+                vec![("01T14:00:00", "02T00:00:00", 1), ("02T13:00:00", "03T00:00:00", -1)],
+            ),
+            (
+                "01T10:00:00",
+                "01T12:00:00",
+                ["01T12:00:00", "01T12:00:00"],
+                vec![("01T10:00:00", "01T12:00:00", 1)],
+            ),
+            // Until now.
+            ("19T00:00:00", "20T00:00:00", ["19T00:00:00", "20T00:00:00"], vec![]),
+        ] {
+            let pieces = Pieces::of(Period::new(time(from), time(to)).unwrap(), now);
+            assert_eq!(pieces.days, days.map(time), "{from}");
+            let (begin, end, sign) = pieces.edges;
+            let found: Vec<_> =
+                begin.into_iter().zip(end).zip(sign).map(|((begin, end), sign)| (begin, end, sign)).collect();
+            let expected: Vec<_> =
+                edges.iter().map(|(begin, end, sign)| (time(begin), time(end), *sign)).collect();
+            assert_eq!(found, expected, "{from}");
+            assert_eq!(pieces.parts, [] as [[Timestamp; 2]; 0]);
+        }
+        let period = Period::new(time("18T00:00:00"), time("20T10:07:00")).unwrap();
+        let until_now = Pieces::of(period, time("20T10:07:00"));
+        assert_eq!(until_now.days, [time("18T00:00:00"), time("21T00:00:00")]);
+        assert_eq!(until_now.edges, (vec![time("20T10:15:00")], vec![time("21T00:00:00")], vec![-1]));
+    }
 }

@@ -249,7 +249,13 @@ async fn kept_lists_are_found_by_index() {
         .await;
     let custom = &["force_custom_plan"][..];
     let terms = |terms: &[&str]| terms.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let bounds = ["'2026-01-02T20:00Z'", "'2026-01-03T00:00Z'", "'2026-01-30T00:00Z'", "'2026-01-30T03:00Z'"];
+    let bounds = [
+        "ARRAY['2026-01-02T20:00Z', '2026-01-30T03:00Z']::timestamptz[]",
+        "ARRAY['2026-01-03T00:00Z', '2026-01-31T00:00Z']::timestamptz[]",
+        "ARRAY[1, -1]",
+        "'2026-01-03T00:00Z'",
+        "'2026-01-31T00:00Z'",
+    ];
     let asked = |others: &[&str]| terms(&[bounds.as_slice(), others].concat());
     let check = async |statement, arguments: &[String], indexes: &[&str]| {
         check_planned(&fixture, custom, statement, arguments, indexes).await;

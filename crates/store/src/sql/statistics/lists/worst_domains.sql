@@ -1,38 +1,37 @@
--- The domains whose recipients bounced or complained most, of mails that were sent from $1 to before $4: from $2 to
--- before $3 by whole days of UTC, the rest by quarters of an hour, and with what was counted of parts of quarters ($5 the
--- domains, $6 sent, $7 delivered, $8 bounced, $9 complained); $10 at most. Only those with harm are ranked, by an index of
--- their own, and what was sent to them is looked up for those few: by primary key.
+-- The domains whose recipients bounced or complained most: from $4 to before $5 by days of UTC, with the quarters of an hour from each of $1 to before
+-- each of $2 added or, where $3 is -1, taken away, and with
+-- what was counted of parts of quarters ($6 the domains, $7 sent, $8 delivered, $9 bounced, $10 complained); $11 at most.
+-- Only those with harm are ranked, by an index of their own, and what was sent to them is looked up for those few: by
+-- primary keys.
 WITH edge (domain, sent, delivered, bounced, complained) AS MATERIALIZED (
-    SELECT entry.*
-    FROM "prefix".aftersend_domains_by_quarter AS kept
+    SELECT entry.domain, entry.sent * edge.sign, entry.delivered * edge.sign, entry.bounced * edge.sign,
+           entry.complained * edge.sign
+    FROM unnest($1::timestamptz[], $2::timestamptz[], $3::int[]) AS edge (starts_at, ends_at, sign)
+    JOIN "prefix".aftersend_domains_by_quarter AS kept
+        ON kept.starts_at >= edge.starts_at AND kept.starts_at < edge.ends_at
     CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
         AS entry (domain, sent, delivered, bounced, complained)
-    WHERE kept.starts_at >= $1::timestamptz AND kept.starts_at < $2::timestamptz
     UNION ALL
-    SELECT entry.*
-    FROM "prefix".aftersend_domains_by_quarter AS kept
-    CROSS JOIN LATERAL unnest(kept.domains, kept.sent, kept.delivered, kept.bounced, kept.complained)
-        AS entry (domain, sent, delivered, bounced, complained)
-    WHERE kept.starts_at >= $3::timestamptz AND kept.starts_at < $4::timestamptz
-    UNION ALL
-    SELECT * FROM unnest($5::text[], $6::int[], $7::int[], $8::int[], $9::int[])
+    SELECT * FROM unnest($6::text[], $7::int[], $8::int[], $9::int[], $10::int[])
 ), worst AS MATERIALIZED (
     SELECT domain, sum(bounced) AS bounced, sum(complained) AS complained
     FROM (
         SELECT domain, bounced, complained
         FROM "prefix".aftersend_domains_by_day
-        WHERE starts_at >= $2::timestamptz AND starts_at < $3::timestamptz AND bounced + complained > 0
+        WHERE starts_at >= $4::timestamptz AND starts_at < $5::timestamptz
+          AND bounced + complained > 0
         UNION ALL
-        SELECT domain, bounced, complained FROM edge WHERE bounced + complained > 0
+        SELECT domain, bounced, complained FROM edge WHERE bounced <> 0 OR complained <> 0
     ) AS harmed
     GROUP BY domain
+    HAVING sum(bounced) + sum(complained) > 0
     ORDER BY sum(bounced) + sum(complained) DESC, domain
-    LIMIT $10
+    LIMIT $11
 ), whole AS MATERIALIZED (
     SELECT domain, sum(sent) AS sent, sum(delivered) AS delivered
     FROM "prefix".aftersend_domains_by_day
     WHERE starts_at = ANY(ARRAY(
-              SELECT generate_series($2::timestamptz, $3::timestamptz - interval '24 hours', interval '24 hours')
+              SELECT generate_series($4::timestamptz, $5::timestamptz - interval '24 hours', interval '24 hours')
           ))
       AND domain = ANY(ARRAY(SELECT domain FROM worst))
     GROUP BY domain

@@ -434,7 +434,7 @@ async fn what_somebody_narrowed_shows_and_comes_back() {
             ("137", false)
         ]
     );
-    assert!(down[3].notes[0].contains("stay text"), "{down:?}");
+    assert!(down[4].notes[0].contains("stay text"), "{down:?}");
 }
 
 /// Killed between the change and the look at the values, or changed by hand.

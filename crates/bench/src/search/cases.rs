@@ -23,6 +23,10 @@ const SHIFTED_DAYS: usize = 7;
 
 const TEMPLATES: usize = 40;
 
+/// A word that is nowhere, and all of whose trigrams are in many subjects.
+const ENDED_BY_TIME: &str = "no_match_of_common_trigrams";
+const ENDED_REQUESTS_MAX: usize = 20;
+
 /// One of the report's keys.
 pub(super) struct Case {
     pub(super) name: &'static str,
@@ -30,6 +34,9 @@ pub(super) struct Case {
     pub(super) paths: Vec<String>,
     /// How many pages of each are looked at, one after the other.
     pub(super) pages: usize,
+    /// How many requests are enough, however many there should be: pages that end at their time budget take long, and
+    /// are all alike.
+    pub(super) requests_max: usize,
     /// What the page has, or must not have.
     pub(super) mark: Mark,
     /// The statements of a plain run, for each run in turn.
@@ -60,6 +67,7 @@ pub(super) async fn all(session: &Session, mails: u32, requests: u32) -> anyhow:
         name: "first_page",
         paths: vec!["/mails".to_owned()],
         pages: 1,
+        requests_max: usize::MAX,
         mark: Mark::Has(ROW),
         plain: vec![list("true", 0)],
     }];
@@ -67,6 +75,7 @@ pub(super) async fn all(session: &Session, mails: u32, requests: u32) -> anyhow:
         name: "status_filter",
         paths: STATUSES.iter().map(|status| format!("/mails?q=status%3A{status}")).collect(),
         pages: PAGES,
+        requests_max: usize::MAX,
         mark: Mark::Has(ROW),
         plain: (0..STATUSES.len())
             .map(|run| list(&format!("status = '{}'", STATUSES[run]), run % PAGES))
@@ -75,12 +84,14 @@ pub(super) async fn all(session: &Session, mails: u32, requests: u32) -> anyhow:
     for (name, word, pages, mark) in [
         ("rare_substring", "zebra", 1, Mark::Has(ROW)),
         ("common_substring", "order", PAGES, Mark::Has(ROW)),
-        ("no_match", "ordering", 1, Mark::HasNot(ROW)),
+        ("no_match", "xylophone", 1, Mark::HasNot(ROW)),
+        (ENDED_BY_TIME, "ordering", 1, Mark::HasNot(ROW)),
     ] {
         let filter =
             format!(r#"(subject ILIKE '%{word}%' OR "to" ILIKE '%{word}%' OR campaign_id ILIKE '%{word}%')"#);
         let plain = (0..pages).map(|page| list(&filter, page)).collect();
-        cases.push(Case { name, paths: vec![format!("/mails?q={word}")], pages, mark, plain });
+        let requests_max = if name == ENDED_BY_TIME { ENDED_REQUESTS_MAX } else { usize::MAX };
+        cases.push(Case { name, paths: vec![format!("/mails?q={word}")], pages, requests_max, mark, plain });
     }
     cases.push(templates());
     cases.push(overview());
@@ -120,6 +131,7 @@ fn templates() -> Case {
         name: "template_page",
         paths: all.zip(each).flat_map(|(all, one)| [all, one]).collect(),
         pages: 1,
+        requests_max: usize::MAX,
         mark: Mark::Has("<bdi>template_"),
         plain: (0..TEMPLATES)
             .flat_map(|number| {
@@ -140,6 +152,7 @@ fn overview() -> Case {
         name: "overview_90_days",
         paths: ends.iter().map(|to| format!("/?from={}&to={to}", from(to))).collect(),
         pages: 1,
+        requests_max: usize::MAX,
         mark: Mark::Has("<h1>Overview</h1>"),
         plain: ends
             .iter()
@@ -180,6 +193,7 @@ async fn one_mail(session: &Session, mails: u32, requests: u32) -> anyhow::Resul
         name: "one_mail",
         paths: uuids.iter().map(|uuid| format!("/mails/{uuid}")).collect(),
         pages: 1,
+        requests_max: usize::MAX,
         mark: Mark::Has(r#"class="story""#),
         plain: uuids
             .iter()

@@ -80,8 +80,9 @@ impl Pages {
 
 /// Asks for the case's pages so many times.
 pub(super) async fn pages(site: &Site, case: &Case, requests: usize) -> anyhow::Result<Pages> {
+    let requests = requests.min(case.requests_max);
     let mut visitor = site.connect().await?;
-    for path in case.paths.iter().cycle().take(WARMING_REQUESTS) {
+    for path in case.paths.iter().cycle().take(WARMING_REQUESTS.min(requests)) {
         // What fails here fails again where it counts.
         if visitor.get(path).await.is_err() {
             visitor = site.connect().await?;

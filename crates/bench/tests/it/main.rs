@@ -160,6 +160,7 @@ fn a_small_bench_of_search_gives_every_figure_and_uses_its_data_again() {
             "rare_substring",
             "common_substring",
             "no_match",
+            "no_match_of_common_trigrams",
             "template_page",
             "overview_90_days",
             "one_mail",

@@ -5,6 +5,6 @@ SELECT
     count(*) AS mails,
     count(*) FILTER (WHERE subject LIKE '%zebra%') AS rare,
     count(*) FILTER (WHERE subject LIKE '%order%') AS common,
-    count(*) FILTER (WHERE concat_ws(' ', subject, "to", campaign_id) ILIKE '%ordering%') AS none,
+    count(*) FILTER (WHERE concat_ws(' ', subject, "to", campaign_id) ~* 'ordering|xylophone') AS none,
     pg_database_size(current_database()) AS database_bytes
 FROM public.phoenix_kit_email_logs

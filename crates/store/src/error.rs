@@ -24,6 +24,16 @@ pub enum QueryError {
     /// The database refused the statement.
     #[error("the database refused: {0}")]
     Database(String),
+    /// A compressed body is not what was stored.
+    #[error(
+        "the stored body of mail {mail} is damaged: {reason}; restore table aftersend_bodies from a backup"
+    )]
+    DamagedBody {
+        /// The mail.
+        mail: uuid::Uuid,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl From<PostgresError> for QueryError {

@@ -28,7 +28,10 @@ pub use blocklist::{
     BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BadBlock, Block, BlockCounts, BlockLineError,
     BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem, NewBlock, csv_line,
 };
-pub use body::{BODY_BYTES_MAX, BodyState};
+pub use body::{
+    BODY_BYTES_MAX, BodyState, COMPRESS_AFTER_DEFAULT, CompressReport, Compressor, DecompressReport,
+    Decompressor, StoredBodies,
+};
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
 pub use error::{IngestError, QueryError};

@@ -115,9 +115,51 @@ statements! {
     /// A mail by its uuid.
     FindMailByUuid = "find_mail_by_uuid.sql",
     /// How long a mail's body is.
-    AboutBody = "about_body.sql",
-    /// A mail's body.
-    ReadBody = "read_body.sql",
+    AboutBody = "bodies/about.sql",
+    /// Bodies, wherever they are.
+    ReadBodies = "bodies/read.sql",
+    /// The columns of bodies.
+    ReadColumns = "bodies/read_columns.sql",
+    /// Mails whose bodies may be compressed.
+    ScanBodies = "bodies/scan.sql",
+    /// How many mails that is.
+    CountDueBodies = "bodies/count_due.sql",
+    /// Other mails of a template and month.
+    LikeTheseBodies = "bodies/like_these.sql",
+    /// Dictionaries of a template.
+    FindDictionaries = "bodies/find_dictionaries.sql",
+    /// Keeps a dictionary.
+    KeepDictionary = "bodies/keep_dictionary.sql",
+    /// Locks mails and reads their bodies.
+    LockBodies = "bodies/lock.sql",
+    /// Stored bodies that may be the same.
+    FindSameBodies = "bodies/find_same.sql",
+    /// Stores bodies that several mails have.
+    ShareBodies = "bodies/share.sql",
+    /// Stores the bodies of mails.
+    StoreBodies = "bodies/store.sql",
+    /// Makes bodies of one mail each shared ones.
+    PointToShared = "bodies/point_to_shared.sql",
+    /// Takes bodies out of their mails.
+    TakeOutBodies = "bodies/take_out.sql",
+    /// Notes bodies that stay as they are.
+    KeepBodies = "bodies/keep.sql",
+    /// Removes shared bodies that nobody has any more.
+    DropSharedBodies = "bodies/drop_shared.sql",
+    /// Removes dictionaries that nothing needs any more.
+    DropDictionaries = "bodies/drop_dictionaries.sql",
+    /// Mails whose bodies are stored.
+    ListStoredBodies = "bodies/list_stored.sql",
+    /// Locks mails whose bodies are stored.
+    LockStoredBodies = "bodies/lock_stored.sql",
+    /// Puts bodies back into their mails.
+    PutBodiesBack = "bodies/put_back.sql",
+    /// The bodies that were put back.
+    ReadPutBack = "bodies/read_put_back.sql",
+    /// Removes stored bodies.
+    ForgetBodies = "bodies/forget.sql",
+    /// How many bodies are stored.
+    CountStoredBodies = "bodies/count_stored.sql",
     /// A mail by its own id or the one SES gave it.
     FindMailById = "find_mail_by_id.sql",
     /// What happened to a mail.

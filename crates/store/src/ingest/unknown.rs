@@ -98,12 +98,17 @@ impl Store {
 
     /// What to do about unknown mails here.
     pub(super) async fn policy(&self) -> Result<Policy, IngestError> {
+        Ok(self.unknown_mails.policy(self.is_made_by_us().await?))
+    }
+
+    /// Whether step 136 made the tables, and no application.
+    pub(crate) async fn is_made_by_us(&self) -> Result<bool, IngestError> {
         let made_by_us = self.made_by_us.get_or_try_init(|| async {
             let client = self.writer().await?;
             let row = client.query_one(self.sql(Statement::FindMaker), &[]).await?;
             Ok::<bool, IngestError>(row.try_get(0)?)
         });
-        Ok(self.unknown_mails.policy(*made_by_us.await?))
+        made_by_us.await.copied()
     }
 }
 

@@ -115,6 +115,17 @@ pub enum MigrateError {
         /// How many rows of what.
         rows: String,
     },
+    /// `down` would lose bodies of mails.
+    #[error(
+        "step {step} can't go down: {bodies} bodies are compressed and stand nowhere else. `aftersend archive decompress` puts \
+         them back into their mails. To lose them on purpose: --discard-own-data"
+    )]
+    StoredBodies {
+        /// The step.
+        step: Step,
+        /// How many.
+        bodies: u64,
+    },
     /// Something that a step made is gone.
     #[error(
         "step {step} is not whole, it lacks {lacks}; `migrate up` puts that back, and then it can go down"

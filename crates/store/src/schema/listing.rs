@@ -6,7 +6,7 @@ use super::{
     runner::{SESSION_SETTINGS, forget_own},
     steps::{
         a1::{self, Part},
-        a2, a3, a4, a5, a6, v136,
+        a2, a3, a4, a5, a6, a7, v136,
     },
 };
 use crate::{Prefix, sql::render};
@@ -122,6 +122,7 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
     ways.push(in_transaction("a2 down", &[&forget_own(prefix, Step::A2)]));
     ways.extend(a3_ways(prefix));
     ways.extend(from_a4_on(prefix));
+    ways.extend(a7_ways(prefix));
     ways
 }
 
@@ -145,6 +146,11 @@ fn from_a4_on(prefix: &Prefix) -> Vec<StepStatements> {
         listed(prefix, "a6 down", true, &[a6::DOWN, &forget_own(prefix, Step::A6)]),
     ]);
     ways
+}
+
+fn a7_ways(prefix: &Prefix) -> [StepStatements; 2] {
+    let down = [include_str!("sql/a7_lock_bodies.sql"), include_str!("sql/a7_down.sql")];
+    [listed(prefix, "a7 up", true, &[a7::UP]), listed(prefix, "a7 down", true, &down)]
 }
 
 fn a3_ways(prefix: &Prefix) -> [StepStatements; 3] {

@@ -58,15 +58,17 @@ pub enum Step {
     A5,
     /// Sums of figures by domains, reasons of bounces and links.
     A6,
+    /// Bodies of older mails, compressed.
+    A7,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 8] =
-        [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::A6];
+    pub const ALL: [Self; 9] =
+        [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::A6, Self::A7];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A6;
+    pub const LATEST: Self = Self::A7;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -79,6 +81,7 @@ impl Step {
             Self::A4 => "a4",
             Self::A5 => "a5",
             Self::A6 => "a6",
+            Self::A7 => "a7",
         }
     }
 
@@ -93,12 +96,13 @@ impl Step {
             Self::A4 => "events that wait for their mail",
             Self::A5 => "sums of figures, for questions about months",
             Self::A6 => "sums of figures by domains, reasons of bounces and links",
+            Self::A7 => "bodies of older mails, compressed",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6)
+        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6 | Self::A7)
     }
 
     /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.

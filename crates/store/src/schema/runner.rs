@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, a3, a4, a5, a6, v136, v137},
+    steps::{a1, a2, a3, a4, a5, a6, a7, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -274,13 +274,18 @@ impl Migrator {
             .iter()
             // Of a2 only its record goes down, and of a3 what is there.
             .find(|status| {
-                matches!(status.step, Step::A1 | Step::A4) && status.applied_at.is_some() && !status.applied
+                matches!(status.step, Step::A1 | Step::A4 | Step::A7)
+                    && status.applied_at.is_some()
+                    && !status.applied
             })
         {
             return Err(MigrateError::Incomplete { step: *step, lacks: lacks.join(", ") });
         }
         if marker > 137 && doomed.iter().any(|step| !step.is_own()) {
             return Err(MigrateError::AboveContract { prefix: self.prefix.clone(), found: marker });
+        }
+        if doomed.contains(&Step::A7) && !options.discard_own_data {
+            a7::refuse_to_lose_bodies(&self.connection.client, &self.prefix).await?;
         }
         if doomed.contains(&Step::A4) && !options.discard_own_data {
             a4::refuse_to_lose_parked(&self.connection.client, &self.prefix).await?;
@@ -384,7 +389,7 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 | Step::A2 | Step::A3 | Step::A4 | Step::A5 | Step::A6 => {}
+            Step::A1 | Step::A2 | Step::A3 | Step::A4 | Step::A5 | Step::A6 | Step::A7 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -442,6 +447,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A7, _) => {
+                session.phase("making tables of our own", None, "tables");
+                let notes = a7::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -463,6 +474,12 @@ impl<'m> Run<'m> {
         let mut session = self.session(step, false);
         session.phase("taking the step down", None, "tables");
         let notes = match step {
+            Step::A7 => {
+                let down = a7::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
+                session.transaction(&[LOGS, a7::BODIES], down).await?;
+                session.guarded(&[], &forget_own(&prefix, step)).await?;
+                vec!["the tables of compressed bodies dropped".to_owned()]
+            }
             Step::A6 => {
                 a6::down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the sums of lists dropped; they are told again by the mails and events".to_owned()]
@@ -548,6 +565,7 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
         Step::A3 => hash.update(a3::UP),
         Step::A5 => hash.update(a5::template()),
         Step::A6 => hash.update(a6::template()),
+        Step::A7 => hash.update(a7::UP),
         Step::A4 => {
             for part in &a4::PARTS {
                 hash.update(part.statements);

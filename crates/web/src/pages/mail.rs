@@ -283,23 +283,46 @@ impl Body {
     fn new(state: BodyState, mail: Uuid, choice: BodyChoice) -> Option<Self> {
         Some(match state {
             BodyState::None | BodyState::Kept { bytes: 0 } => return None,
-            BodyState::Kept { bytes } if bytes > BODY_BYTES_MAX => {
+            BodyState::Kept { bytes } | BodyState::MarkedCompressed { bytes } if bytes > BODY_BYTES_MAX => {
                 Self::Gone("The body is too long to be shown.")
             }
-            BodyState::Kept { bytes } => Self::Shown {
-                path: choice.path(&format!("/mails/{mail}/body"), "remote=yes", "whole=yes"),
-                switch: BodyChoice { with_pictures: !choice.with_pictures, ..choice }.page(mail),
-                with_pictures: choice.with_pictures,
-                whole: (bytes > SHOWN_BYTES_MAX as u64 && !choice.is_whole)
-                    .then(|| BodyChoice { is_whole: true, ..choice }.page(mail)),
-                size: size(usize::try_from(bytes).unwrap_or(usize::MAX)),
-            },
-            BodyState::CompressedElsewhere => {
-                Self::Gone("The application has compressed the body in its own way; it can’t be shown here.")
+            BodyState::Kept { bytes } => Self::shown(mail, choice, bytes, human(bytes)),
+            BodyState::Compressed { bytes, stored_bytes } => {
+                let size = format!("{}, compressed to {}", human(bytes), human(stored_bytes));
+                Self::shown(mail, choice, bytes, size)
+            }
+            BodyState::CompressedElsewhere { stored_bytes } => {
+                let size = format!("compressed by the application to {}", human(stored_bytes));
+                // It may be long, or not; a gzip of text this short is not.
+                Self::shown(mail, choice, stored_bytes.saturating_mul(20), size)
+            }
+            BodyState::MarkedCompressed { bytes } => {
+                let size = format!(
+                    "{}, as it is stored: marked as compressed, and not readable as such",
+                    human(bytes)
+                );
+                Self::shown(mail, choice, bytes, size)
             }
             BodyState::Discarded => Self::Gone("The application has discarded the body."),
         })
     }
+
+    /// A long body is shown in part, unless somebody asks for all of it.
+    fn shown(mail: Uuid, choice: BodyChoice, bytes: u64, size: String) -> Self {
+        let is_long = bytes > SHOWN_BYTES_MAX as u64;
+        Self::Shown {
+            path: choice.path(&format!("/mails/{mail}/body"), "remote=yes", "whole=yes"),
+            switch: BodyChoice { with_pictures: !choice.with_pictures, ..choice }.page(mail),
+            with_pictures: choice.with_pictures,
+            whole: (is_long && !choice.is_whole).then(|| BodyChoice { is_whole: true, ..choice }.page(mail)),
+            size,
+        }
+    }
+}
+
+/// A length for people.
+fn human(bytes: u64) -> String {
+    size(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 impl Related {

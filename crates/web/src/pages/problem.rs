@@ -265,6 +265,11 @@ impl Problem {
                 "The database is not ready for this program",
                 "The command aftersend migrate status says what is missing, and aftersend migrate up builds it.",
             ),
+            QueryError::DamagedBody { .. } => (
+                "The body is damaged",
+                "It is kept compressed, and its checksum differs: the database's disk or memory may be at fault. Other bodies \
+                 are not affected.",
+            ),
             QueryError::Unreachable(_) | QueryError::Database(_) => (
                 "The database did not answer",
                 "Nothing is lost: events wait in their feed until they are stored. Try again in a moment; if it \

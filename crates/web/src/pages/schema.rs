@@ -93,6 +93,7 @@ fn about(step: &str) -> &'static str {
         "a4" => "parking for events whose mail is not known yet",
         "a5" => "sums of figures, so that the overview need not count each mail",
         "a6" => "sums by domains, reasons of bounces and links, for the lists beside it",
+        "a7" => "tables for bodies of older mails, which are compressed later",
         _ => "",
     }
 }

@@ -71,6 +71,7 @@ impl Planner<'_> {
             (Step::A4, _) => self.a4(),
             (Step::A5, _) => self.a5(),
             (Step::A6, _) => self.a6(),
+            (Step::A7, _) => self.a7(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }

@@ -50,7 +50,15 @@ async fn every_step_goes_up_and_down_one_by_one() {
     let recorded = |step: &str| serde_json::json!({ "step": step, "digits": 64, "took": true });
     assert_eq!(
         ledger,
-        [recorded("a1"), recorded("a2"), recorded("a3"), recorded("a4"), recorded("a5"), recorded("a6")]
+        [
+            recorded("a1"),
+            recorded("a2"),
+            recorded("a3"),
+            recorded("a4"),
+            recorded("a5"),
+            recorded("a6"),
+            recorded("a7")
+        ]
     );
 
     for (gone, to, marked) in [
@@ -84,6 +92,7 @@ async fn up_down_up_gives_the_same_catalog() {
     assert_eq!(
         names(&down),
         [
+            ("a7", false),
             ("a6", false),
             ("a5", false),
             ("a4", false),
@@ -97,7 +106,16 @@ async fn up_down_up_gives_the_same_catalog() {
     let up = migrator.up(Step::LATEST).await.unwrap();
     assert_eq!(
         names(&up),
-        [("137", true), ("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true), ("a6", true)]
+        [
+            ("137", true),
+            ("a1", true),
+            ("a2", true),
+            ("a3", true),
+            ("a4", true),
+            ("a5", true),
+            ("a6", true),
+            ("a7", true)
+        ]
     );
     assert_same_catalog(&catalog(&fixture).await, &expected);
     // And from nothing.
@@ -143,7 +161,8 @@ async fn two_migrators_at_once_end_well() {
             ("a3", true),
             ("a4", true),
             ("a5", true),
-            ("a6", true)
+            ("a6", true),
+            ("a7", true)
         ]
     );
     fixture.store.require_schema().await.unwrap();
@@ -191,7 +210,15 @@ async fn a_marker_above_137_is_left_alone() {
     let down = migrator.down(Target::Step(Step::V137), lose_all()).await.unwrap();
     assert_eq!(
         names(&down),
-        [("a6", false), ("a5", false), ("a4", false), ("a3", false), ("a2", false), ("a1", false)]
+        [
+            ("a7", false),
+            ("a6", false),
+            ("a5", false),
+            ("a4", false),
+            ("a3", false),
+            ("a2", false),
+            ("a1", false)
+        ]
     );
     assert_eq!(marker(&fixture).await.as_deref(), Some("139"));
 }
@@ -254,7 +281,7 @@ async fn a_step_that_lost_a_part_is_made_whole() {
         (r#"DROP TABLE "prefix".phoenix_kit_email_events"#, vec!["136", "137", "a1", "a2"]),
         (r#"DROP TABLE "prefix".aftersend_folded_events"#, vec!["a1", "a2"]),
         (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aftersend_derived"#, vec!["a1"]),
-        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5", "a6"]),
+        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5", "a6", "a7"]),
         (r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx"#, vec!["136"]),
     ] {
         fixture.run(lost).await;

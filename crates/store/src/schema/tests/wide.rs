@@ -425,6 +425,7 @@ async fn what_somebody_narrowed_shows_and_comes_back() {
     assert_eq!(
         names(&down),
         [
+            ("a7", false),
             ("a6", false),
             ("a5", false),
             ("a4", false),

@@ -8,7 +8,7 @@ use crate::{
         online::{duplicates::Kinds, fold, guard, mails, recipients},
         plan::{Amount, Manner, Operation, PlannedLock},
         runner::record_own,
-        steps::{a1, a3, a4, a5, a6},
+        steps::{a1, a3, a4, a5, a6, a7},
     },
     sql::render,
 };
@@ -155,6 +155,29 @@ impl Planner<'_> {
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         };
         make.into_iter().chain([record]).collect()
+    }
+
+    pub(super) fn a7(&self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        if let Some(make) = a7::up_sql(self.prefix, self.own_objects) {
+            operations.push(Operation {
+                statements: vec![guard(self.prefix, &self.limits, &[LOGS]), make],
+                locks: vec![lock(LOGS, "SHARE ROW EXCLUSIVE", format!("writers, {}", self.moment()))],
+                rows: Some(Amount::counted(0)),
+                ..empty(
+                    "Make the tables of compressed bodies; no body is touched".to_owned(),
+                    Manner::Guarded,
+                )
+            });
+        }
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A7, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
     }
 
     fn fill_in_recipients(&self) -> Operation {

@@ -1,0 +1,158 @@
+//! Bytes of bodies, compressed and back, with a dictionary or without.
+
+use std::{fmt, io};
+
+use sha2::{Digest, Sha256};
+use zstd::{
+    bulk::{Compressor, Decompressor},
+    dict::{DecoderDictionary, EncoderDictionary},
+    zstd_safe::CParameter,
+};
+
+/// How hard bodies are compressed. Each level beyond takes several times as long for a hundredth of the bytes.
+const LEVEL: i32 = 9;
+
+/// A dictionary is compressed once, for thousands of bodies.
+const LEVEL_DICTIONARY: i32 = 19;
+
+/// A stored body that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Damage {
+    /// It is no data of zstd's, or needs another dictionary.
+    #[error("its data can't be decompressed")]
+    Undecodable,
+    /// It is another body.
+    #[error("what its data says is not what was stored: the checksums differ")]
+    OtherContent,
+    /// It is a body, and no text.
+    #[error("its data is no text in UTF-8")]
+    NoText,
+}
+
+/// What tells bodies apart, and damage: the first 64 bits of SHA-256. Enough for both, since whoever finds two bodies with the
+/// same compares them.
+pub(crate) fn digest(body: &[u8]) -> i64 {
+    let hash = Sha256::digest(body);
+    i64::from_be_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
+}
+
+/// Compresses bodies with one dictionary, or without.
+pub(super) struct Encoder {
+    dictionary: Option<EncoderDictionary<'static>>,
+}
+
+impl Encoder {
+    pub(super) fn new(dictionary: Option<&[u8]>) -> Self {
+        Self { dictionary: dictionary.map(|dictionary| EncoderDictionary::copy(dictionary, LEVEL)) }
+    }
+
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    pub(super) fn compress(&self, body: &[u8]) -> io::Result<Vec<u8>> {
+        let mut compressor = match &self.dictionary {
+            Some(dictionary) => Compressor::with_prepared_dictionary(dictionary)?,
+            None => Compressor::new(LEVEL)?,
+        };
+        // The row says which dictionary it is.
+        compressor.set_parameter(CParameter::DictIdFlag(false))?;
+        compressor.compress(body)
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Encoder(with dictionary: {})", self.dictionary.is_some())
+    }
+}
+
+/// Decompresses what an [`Encoder`] with the same dictionary made of it.
+pub(crate) struct Decoder {
+    dictionary: Option<DecoderDictionary<'static>>,
+}
+
+impl Decoder {
+    pub(crate) fn new(dictionary: Option<&[u8]>) -> Self {
+        Self { dictionary: dictionary.map(DecoderDictionary::copy) }
+    }
+
+    /// The body, if it has this length and digest.
+    pub(crate) fn body(&self, compressed: &[u8], bytes: usize, digest: i64) -> Result<String, Damage> {
+        let body = self.decompress(compressed, bytes)?;
+        if body.len() != bytes || self::digest(&body) != digest {
+            return Err(Damage::OtherContent);
+        }
+        String::from_utf8(body).map_err(|_| Damage::NoText)
+    }
+
+    fn decompress(&self, compressed: &[u8], bytes_max: usize) -> Result<Vec<u8>, Damage> {
+        let mut decompressor = match &self.dictionary {
+            Some(dictionary) => Decompressor::with_prepared_dictionary(dictionary),
+            None => Decompressor::new(),
+        }
+        .map_err(|_| Damage::Undecodable)?;
+        decompressor.decompress(compressed, bytes_max).map_err(|_| Damage::Undecodable)
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decoder(with dictionary: {})", self.dictionary.is_some())
+    }
+}
+
+/// A dictionary as its row keeps it: bodies in a dictionary resemble each other.
+///
+/// # Errors
+///
+/// When there is no memory for it.
+pub(super) fn pack(dictionary: &[u8]) -> io::Result<Vec<u8>> {
+    zstd::bulk::compress(dictionary, LEVEL_DICTIONARY)
+}
+
+/// The dictionary of a row.
+pub(crate) fn unpack(packed: &[u8], bytes: usize) -> Result<Vec<u8>, Damage> {
+    let dictionary = zstd::bulk::decompress(packed, bytes).map_err(|_| Damage::Undecodable)?;
+    if dictionary.len() == bytes { Ok(dictionary) } else { Err(Damage::OtherContent) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_compressed_comes_back_or_is_refused() {
+        let text = "<p>Dear Ann, your order 4711 has left us.</p>".repeat(20);
+        for dictionary in [None, Some("<p>Dear Bob, your order 1 has left us.</p>".as_bytes())] {
+            let compressed = Encoder::new(dictionary).compress(text.as_bytes()).unwrap();
+            let decoder = Decoder::new(dictionary);
+            let digest = digest(text.as_bytes());
+            assert_eq!(decoder.body(&compressed, text.len(), digest).as_deref(), Ok(&*text));
+            assert_eq!(decoder.body(&compressed, text.len(), digest ^ 1), Err(Damage::OtherContent));
+            assert_eq!(decoder.body(&compressed, text.len() + 1, digest), Err(Damage::OtherContent));
+            assert_eq!(decoder.body(&compressed, text.len() - 1, digest), Err(Damage::Undecodable));
+            assert_eq!(decoder.body(b"no data of zstd's", 4, 0), Err(Damage::Undecodable));
+        }
+        let bytes = b"\xff\xfe";
+        let compressed = Encoder::new(None).compress(bytes).unwrap();
+        assert_eq!(Decoder::new(None).body(&compressed, 2, digest(bytes)), Err(Damage::NoText));
+    }
+
+    #[test]
+    fn another_dictionary_gives_no_body() {
+        let text = "Dear Ann, your order 4711 has left us and is on its way to you.";
+        let compressed = Encoder::new(Some(text.as_bytes())).compress(text.as_bytes()).unwrap();
+        for other in [None, Some(&b"Dear Bob, another text that is about as long as the first one was"[..])] {
+            assert!(Decoder::new(other).body(&compressed, text.len(), digest(text.as_bytes())).is_err());
+        }
+    }
+
+    #[test]
+    fn a_dictionary_is_kept_small_and_whole() {
+        let dictionary = b"<table><tr><td>".repeat(500);
+        let packed = pack(&dictionary).unwrap();
+        assert!(packed.len() < dictionary.len() / 50);
+        assert_eq!(unpack(&packed, dictionary.len()), Ok(dictionary.clone()));
+        assert_eq!(unpack(&packed, dictionary.len() + 1), Err(Damage::OtherContent));
+    }
+}

@@ -1,0 +1,190 @@
+//! With which dictionary the bodies of each template and month are compressed.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use uuid::Uuid;
+
+use super::{CompressReport, Due, no_memory};
+use crate::{
+    IngestError, Store,
+    body::{
+        codec::{Damage, Decoder, Encoder, unpack},
+        dictionary::{Choice, SAMPLE_BYTES_MAX, SAMPLES_MAX, Samples},
+        elsewhere::{self, Elsewhere},
+    },
+    sql::Statement,
+};
+
+/// Mails of a template and month that are counted at most: enough to tell what a dictionary is worth.
+const LIKE_THESE_MAX: i64 = 2_000;
+
+/// Dictionaries of the template that are tried, the newest first: those of this month and of the one before.
+const THERE_MAX: i64 = 2;
+
+/// Rules in memory at most: each has a dictionary with its tables, about a megabyte.
+const RULES_MAX: usize = 256;
+
+/// Which bodies have one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    template: Option<String>,
+    /// The first day of the month that they were sent in, in UTC.
+    month: Date,
+}
+
+impl Key {
+    pub(super) fn of(due: &Due) -> Self {
+        let month = due.sent_at.to_zoned(TimeZone::UTC).date().first_of_month();
+        Self { template: due.template.clone(), month }
+    }
+
+    /// From when on and until when.
+    fn range(&self) -> (Timestamp, Timestamp) {
+        let start = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+        let next = self.month.last_of_month().tomorrow();
+        (start(self.month).unwrap_or(Timestamp::MIN), next.and_then(start).unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// How to compress some bodies, and back.
+pub(super) struct Rule {
+    /// The dictionary's number, if there is one.
+    pub(super) dictionary_id: Option<i32>,
+    pub(super) encoder: Encoder,
+    pub(super) decoder: Decoder,
+}
+
+impl Rule {
+    fn new(dictionary: Option<(i32, &[u8])>) -> Self {
+        let content = dictionary.map(|(_, content)| content);
+        Self {
+            dictionary_id: dictionary.map(|(id, _)| id),
+            encoder: Encoder::new(content),
+            decoder: Decoder::new(content),
+        }
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule(dictionary {:?})", self.dictionary_id)
+    }
+}
+
+/// The rules that are known, for one pass over the mails.
+#[derive(Debug, Default)]
+pub(super) struct Rules(HashMap<Key, Arc<Rule>>);
+
+impl Rules {
+    /// The rule of a template and month: found, or made from mails that are like each other in these.
+    pub(super) async fn of(
+        &mut self,
+        store: &Store,
+        key: &Key,
+        report: &mut CompressReport,
+    ) -> Result<Arc<Rule>, IngestError> {
+        if let Some(rule) = self.0.get(key) {
+            return Ok(Arc::clone(rule));
+        }
+        if self.0.len() >= RULES_MAX {
+            self.0.clear();
+        }
+        let rule = Arc::new(choose(store, key, report).await?);
+        self.0.insert(key.clone(), Arc::clone(&rule));
+        Ok(rule)
+    }
+}
+
+async fn choose(store: &Store, key: &Key, report: &mut CompressReport) -> Result<Rule, IngestError> {
+    let there = store.in_time(find_dictionaries(store, key)).await?;
+    let (bodies, samples) = store.in_time(read_samples(store, key)).await?;
+    if samples.is_empty() {
+        return Ok(Rule::new(None));
+    }
+    let chosen = tokio::task::spawn_blocking(move || {
+        let encoders: Vec<Encoder> =
+            there.iter().map(|(_, dictionary)| Encoder::new(Some(dictionary))).collect();
+        let samples = Samples::new(samples);
+        let choice = samples.best(bodies, &encoders)?;
+        Ok::<_, std::io::Error>((choice, samples.len(), there))
+    });
+    let (choice, made_from, there) = chosen.await.map_err(|_| no_memory())?.map_err(|_| no_memory())?;
+    match choice {
+        Choice::None => Ok(Rule::new(None)),
+        Choice::There(place) => {
+            let (id, dictionary) = &there[place];
+            Ok(Rule::new(Some((*id, dictionary))))
+        }
+        Choice::New { dictionary, packed } => {
+            let id = store.in_time(keep_dictionary(store, key, &dictionary, &packed, made_from)).await?;
+            report.dictionaries += 1;
+            Ok(Rule::new(Some((id, &dictionary))))
+        }
+    }
+}
+
+async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(i32, Vec<u8>)>, IngestError> {
+    let client = store.writer().await?;
+    let find = client.prepare_cached(store.sql(Statement::FindDictionaries)).await?;
+    let rows = client.query(&find, &[&key.template, &key.month, &THERE_MAX]).await?;
+    let mut dictionaries = Vec::new();
+    for row in rows {
+        let bytes = usize::try_from(row.try_get::<_, i32>("bytes")?).unwrap_or(0);
+        // A damaged one is no use; bodies that need it say so when they are read.
+        if let Ok(dictionary) = unpack(row.try_get("packed")?, bytes) {
+            dictionaries.push((row.try_get("id")?, dictionary));
+        }
+    }
+    Ok(dictionaries)
+}
+
+/// How many bodies a dictionary would be for, as far as that matters, and some of them, to recipients that all differ.
+async fn read_samples(store: &Store, key: &Key) -> Result<(usize, Vec<Vec<u8>>), IngestError> {
+    let client = store.writer().await?;
+    let like_these = client.prepare_cached(store.sql(Statement::LikeTheseBodies)).await?;
+    let (from, to) = key.range();
+    let bytes_max = i32::try_from(SAMPLE_BYTES_MAX).unwrap_or(i32::MAX);
+    let rows = client.query(&like_these, &[&key.template, &from, &to, &bytes_max, &LIKE_THESE_MAX]).await?;
+    let mut by_recipient: HashMap<&str, Uuid> = HashMap::new();
+    for row in &rows {
+        by_recipient.insert(row.try_get("recipient")?, row.try_get("uuid")?);
+    }
+    let mut mails: Vec<Uuid> = by_recipient.into_values().collect();
+    mails.sort_unstable();
+    // From the whole month, not from its first days.
+    let step = mails.len().div_ceil(SAMPLES_MAX).max(1);
+    let sampled: Vec<Uuid> = mails.into_iter().step_by(step).collect();
+    let read = client.prepare_cached(store.sql(Statement::ReadColumns)).await?;
+    let mut samples = Vec::new();
+    for row in client.query(&read, &[&sampled, &bytes_max]).await? {
+        let column: String = row.try_get("body_full")?;
+        if !row.try_get::<_, bool>("body_compressed")? {
+            samples.push(column.into_bytes());
+        } else if let Elsewhere::Text(text) = elsewhere::read(&column) {
+            samples.push(text.into_bytes());
+        }
+    }
+    Ok((rows.len(), samples))
+}
+
+async fn keep_dictionary(
+    store: &Store,
+    key: &Key,
+    dictionary: &[u8],
+    packed: &[u8],
+    made_from: usize,
+) -> Result<i32, IngestError> {
+    let client = store.writer().await?;
+    let keep = client.prepare_cached(store.sql(Statement::KeepDictionary)).await?;
+    let bytes = i32::try_from(dictionary.len()).unwrap_or(i32::MAX);
+    let made_from = i32::try_from(made_from).unwrap_or(i32::MAX);
+    let row = client.query_one(&keep, &[&key.template, &key.month, &packed, &bytes, &made_from]).await?;
+    // Thousands of bodies will hang on it.
+    let kept = unpack(row.try_get("packed")?, dictionary.len());
+    if kept.as_deref() == Ok(dictionary) {
+        return Ok(row.try_get("id")?);
+    }
+    let damage = kept.err().unwrap_or(Damage::OtherContent);
+    Err(IngestError::Blocked(format!("a dictionary is not kept as it was made: {damage}")))
+}

@@ -1,0 +1,228 @@
+//! Dictionaries for the bodies of a template: what many of its bodies have in common.
+//!
+//! A dictionary outlives the mails that it was made of, and nobody looks into it to erase a person. So it holds nothing of one
+//! person's: only what stands in bodies to several recipients goes in, and where training needs what a personal part looks
+//! like, it is given made-up ones.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    io,
+};
+
+use super::codec::{Encoder, pack};
+
+/// Bodies that a dictionary is made of at most.
+pub(super) const SAMPLES_MAX: usize = 64;
+
+/// Of each of them so much is looked at.
+pub(super) const SAMPLE_BYTES_MAX: usize = 64 * 1024;
+
+/// Of all of them together.
+pub(super) const SAMPLES_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes that are looked at together: what is shorter is never taken for something that bodies have in common.
+const WINDOW_BYTES: usize = 12;
+
+/// In bodies to so many recipients something must stand to be no person's own.
+pub(super) const RECIPIENTS_MIN: usize = 3;
+
+/// Sizes that training is tried with. Larger ones hold rarer phrases, and have to serve more bodies.
+const TRAINED_BYTES: [usize; 2] = [16 * 1024, 32 * 1024];
+
+/// Training with fewer bodies learns those by heart, and takes its time all the same.
+const TRAINED_ON_MIN: usize = 20;
+
+/// Bodies that a candidate is tried on at most.
+const TRIED_MAX: usize = 24;
+
+/// What a dictionary's row takes beside its bytes, in its table and its indexes.
+pub(super) const ROW_BYTES: usize = 150;
+
+/// Windows are hashed already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Windows<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
+
+/// Odd constants of good mixers: <https://github.com/wangyi-fudan/wyhash>
+fn hash(window: &[u8]) -> u64 {
+    let (first, last) = window.split_at(8);
+    let first = u64::from_le_bytes(first.try_into().unwrap_or_default());
+    let last = u64::from(u32::from_le_bytes(last.try_into().unwrap_or_default()));
+    let product =
+        u128::from(first ^ 0xa076_1d64_78bd_642f) * u128::from(last.wrapping_mul(0xe703_7ed1_a0b4_28db) | 1);
+    let bytes = product.to_le_bytes();
+    let (low, high) = bytes.split_at(8);
+    u64::from_le_bytes(low.try_into().unwrap_or_default())
+        ^ u64::from_le_bytes(high.try_into().unwrap_or_default())
+}
+
+/// Bodies of one template to recipients that all differ, and which of their bytes stand in several of them.
+pub(super) struct Samples {
+    bodies: Vec<Vec<u8>>,
+    /// For each byte of each body.
+    shared: Vec<Vec<bool>>,
+}
+
+impl Samples {
+    /// The bodies must be to recipients that all differ.
+    pub(super) fn new(bodies: Vec<Vec<u8>>) -> Self {
+        let mut bodies = bodies;
+        bodies.truncate(SAMPLES_MAX);
+        let mut room = SAMPLES_BYTES_MAX;
+        for body in &mut bodies {
+            body.truncate(SAMPLE_BYTES_MAX.min(room));
+            room -= body.len();
+        }
+        let shared = shared_bytes(&bodies);
+        Self { bodies, shared }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bodies.len()
+    }
+
+    /// The dictionary that makes the smallest sum of itself and of so many bodies like these, if one of them makes it smaller
+    /// than those that are there already do, or none.
+    pub(super) fn best(&self, bodies: usize, there: &[Encoder]) -> io::Result<Choice> {
+        let step = self.bodies.len().div_ceil(TRIED_MAX).max(1);
+        let tried: Vec<&[u8]> = self.bodies.iter().step_by(step).map(Vec::as_slice).collect();
+        let cost = |encoder: &Encoder| {
+            let mut bytes = 0_usize;
+            for body in &tried {
+                bytes += encoder.compress(body)?.len();
+            }
+            Ok::<_, io::Error>(bytes.saturating_mul(bodies) / tried.len().max(1))
+        };
+        let mut best = (cost(&Encoder::new(None))?, Choice::None);
+        for (place, encoder) in there.iter().enumerate() {
+            let cost = cost(encoder)?;
+            if cost < best.0 {
+                best = (cost, Choice::There(place));
+            }
+        }
+        // One that is there serves well enough unless another saves a tenth: else each night would bring its own.
+        if let Choice::There(_) = best.1 {
+            best.0 -= best.0 / 10;
+        }
+        for dictionary in self.candidates() {
+            let packed = pack(&dictionary)?;
+            let cost = cost(&Encoder::new(Some(&dictionary)))? + packed.len() + ROW_BYTES;
+            if cost < best.0 {
+                best = (cost, Choice::New { dictionary, packed });
+            }
+        }
+        Ok(best.1)
+    }
+
+    fn candidates(&self) -> Vec<Vec<u8>> {
+        if self.bodies.len() < RECIPIENTS_MIN {
+            return Vec::new();
+        }
+        let made_up = self.made_up();
+        let mut candidates = Vec::new();
+        if made_up.len() >= TRAINED_ON_MIN {
+            // It refuses what there is nothing to learn from.
+            let trained = |&bytes: &usize| zstd::dict::from_samples(&made_up, bytes).ok();
+            candidates.extend(TRAINED_BYTES.iter().filter_map(trained));
+        }
+        // For a template a body is the template itself.
+        candidates.extend(made_up.into_iter().next());
+        candidates.retain(|candidate| !candidate.is_empty());
+        candidates
+    }
+
+    /// The bodies with each byte that is a person's own drawn anew from all of these: what they look like stays, and what they
+    /// say does not.
+    fn made_up(&self) -> Vec<Vec<u8>> {
+        let mut pools: [Vec<u8>; CLASSES] = Default::default();
+        for (body, shared) in self.bodies.iter().zip(&self.shared) {
+            for (byte, _) in body.iter().zip(shared).filter(|(_, shared)| !**shared) {
+                pools[class(*byte)].push(*byte);
+            }
+        }
+        let mut state = RandomState::new().build_hasher().finish();
+        let mut draw = |byte: u8| {
+            let pool = &pools[class(byte)];
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let place = usize::try_from(state >> 33).unwrap_or(0) % pool.len().max(1);
+            pool.get(place).copied().unwrap_or(byte)
+        };
+        let redrawn = |(body, shared): (&Vec<u8>, &Vec<bool>)| {
+            body.iter().zip(shared).map(|(byte, shared)| if *shared { *byte } else { draw(*byte) }).collect()
+        };
+        self.bodies.iter().zip(&self.shared).map(redrawn).collect()
+    }
+}
+
+/// What to compress the bodies of a template with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    None,
+    /// One of those that are there.
+    There(usize),
+    New {
+        dictionary: Vec<u8>,
+        /// As it is kept.
+        packed: Vec<u8>,
+    },
+}
+
+const CLASSES: usize = 5;
+
+fn class(byte: u8) -> usize {
+    match byte {
+        b'0'..=b'9' => 0,
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        0x80.. => 3,
+        _ => 4,
+    }
+}
+
+/// Which bytes of each body stand in a window that several bodies have.
+fn shared_bytes(bodies: &[Vec<u8>]) -> Vec<Vec<bool>> {
+    /// In how many bodies, and the last of them.
+    struct Seen {
+        bodies: usize,
+        last: usize,
+    }
+    let mut seen: Windows<Seen> = Windows::default();
+    for (number, body) in bodies.iter().enumerate() {
+        for window in body.windows(WINDOW_BYTES) {
+            let seen = seen.entry(hash(window)).or_insert(Seen { bodies: 1, last: number });
+            if seen.last != number {
+                *seen = Seen { bodies: seen.bodies + 1, last: number };
+            }
+        }
+    }
+    let shared = |body: &Vec<u8>| {
+        let mut shared = vec![false; body.len()];
+        let mut marked_until = 0;
+        for (start, window) in body.windows(WINDOW_BYTES).enumerate() {
+            if seen.get(&hash(window)).is_some_and(|seen| seen.bodies >= RECIPIENTS_MIN) {
+                shared[start.max(marked_until)..start + WINDOW_BYTES].fill(true);
+                marked_until = start + WINDOW_BYTES;
+            }
+        }
+        shared
+    };
+    bodies.iter().map(shared).collect()
+}

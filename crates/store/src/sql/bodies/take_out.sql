@@ -1,0 +1,4 @@
+-- $1 mails whose bodies are stored and were compared. Not their updated_at: nothing that anybody reads has changed.
+UPDATE "prefix".phoenix_kit_email_logs
+SET body_full = NULL, body_compressed = true
+WHERE uuid = ANY ($1)

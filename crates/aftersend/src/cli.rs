@@ -15,8 +15,10 @@ use jiff::{Span, SpanRelativeTo};
 
 use crate::config::Flags;
 
+mod archive;
 mod figures;
 mod quarantine;
+pub(crate) use archive::{ArchiveCommand, CompressArgs};
 pub(crate) use figures::FiguresCommand;
 pub(crate) use quarantine::{QuarantineCommand, QuarantineSelection};
 
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Look after the sums that the site's figures are made of
     #[command(subcommand)]
     Figures(FiguresCommand),
+    /// Look after older mails: their bodies compressed
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// List mails, newest first, by words such as jane, status:delivered or after:7d
     Search(SearchArgs),
     /// Tell the story of one mail

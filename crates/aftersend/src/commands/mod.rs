@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod archive;
 pub(crate) mod config;
 mod demo;
 mod depth;
@@ -53,6 +54,7 @@ pub(crate) async fn run(
         Command::Ingest(command) => ingest::run(command, settings, place, output).await,
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Figures(command) => figures::run(command, place, output).await,
+        Command::Archive(command) => archive::run(command, settings, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
         Command::Show(args) => show::run(args, place, output).await,
         // These look at what is there, and open it themselves if at all.

@@ -151,10 +151,7 @@ pub(super) const PARK_FOR: Key<Duration> = Key {
         default: Default::Fixed("1h"),
     },
     read: |raw| cli::duration(raw.text()?),
-    show: |duration| {
-        SignedDuration::try_from(*duration)
-            .map_or(format!("{duration:?}"), |duration| format!("{duration:#}"))
-    },
+    show: in_words,
     is_secret: |_| false,
 };
 
@@ -292,8 +289,32 @@ pub(super) const HOOKS_SIGNATURE_2_ONLY: Key<bool> = Key::new(
     truth,
 );
 
+pub(super) const ARCHIVE_COMPRESS: Key<bool> = Key::new(
+    About {
+        name: "archive.compress",
+        flag: None,
+        variable: Some("AFTERSEND_ARCHIVE_COMPRESS"),
+        default: Default::Depends(
+            "`true` in tables of Aftersend's own, `false` in those that an application made",
+        ),
+    },
+    truth,
+);
+
+pub(super) const ARCHIVE_COMPRESS_AFTER: Key<Duration> = Key {
+    about: About {
+        name: "archive.compress_after",
+        flag: None,
+        variable: Some("AFTERSEND_ARCHIVE_COMPRESS_AFTER"),
+        default: Default::Fixed("30d"),
+    },
+    read: |raw| cli::duration(raw.text()?),
+    show: in_words,
+    is_secret: |_| false,
+};
+
 /// All of them, in the order in which people are told.
-pub(super) const ALL: [&About; 21] = [
+pub(super) const ALL: [&About; 23] = [
     &DATABASE_URL.about,
     &PREFIX.about,
     &DATA_DIR.about,
@@ -315,7 +336,19 @@ pub(super) const ALL: [&About; 21] = [
     &HOOKS_TOPICS.about,
     &HOOKS_SECRET.about,
     &HOOKS_SIGNATURE_2_ONLY.about,
+    &ARCHIVE_COMPRESS.about,
+    &ARCHIVE_COMPRESS_AFTER.about,
 ];
+
+/// A length of time as it could be written: whole days as days.
+fn in_words(duration: &Duration) -> String {
+    const DAY_S: u64 = 24 * 60 * 60;
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (seconds, 0) if seconds >= DAY_S && seconds.is_multiple_of(DAY_S) => format!("{}d", seconds / DAY_S),
+        _ => SignedDuration::try_from(*duration)
+            .map_or(format!("{duration:?}"), |duration| format!("{duration:#}")),
+    }
+}
 
 fn truth(raw: Raw<'_>) -> Result<bool, String> {
     raw.truth()

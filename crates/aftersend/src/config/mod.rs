@@ -4,6 +4,7 @@
 //! the file; [`layers`] puts one over the other and remembers where each value came from; [`settings`] makes of it
 //! what the commands work with. Nothing else in the program reads a variable that is also a setting.
 
+mod archive;
 mod database_url;
 mod fault;
 mod file;

@@ -6,6 +6,7 @@ use aftersend_ingest::TopicArn;
 use aftersend_store::{DatabaseAddress, Prefix, TagNames, UnknownMails};
 
 use super::{
+    archive::{self, Archive},
     database_url::DatabaseUrl,
     fault::{ConfigError, Place},
     file::ConfigFile,
@@ -74,6 +75,7 @@ pub(crate) struct Settings {
     /// None of them, one, or several.
     pub(crate) queues: Vec<Queue>,
     pub(crate) hooks: Option<Hooks>,
+    pub(crate) archive: Archive,
     /// Each setting, for people who ask.
     pub(crate) shown: Vec<Shown>,
     /// What people should know although everything could be read, a sentence each.
@@ -111,6 +113,7 @@ impl Settings {
         let metrics_listen = layers.take(&keys::METRICS_LISTEN, &ingest, flags.metrics_listen).value;
         let queues = queues::take(&mut layers, file, flags, &pollers);
         let hooks = hooks::take(&mut layers, file, flags);
+        let archive = archive::take(&mut layers, file);
 
         let Layers { shown, mut faults, has_secret_in_file, .. } = layers;
         let unknown_mails = rule.zip(park_for).map(|(rule, park_for)| match rule {
@@ -118,8 +121,15 @@ impl Settings {
             UnknownMailsRule::Create => UnknownMails::Create,
             UnknownMailsRule::Park => UnknownMails::Park { park_for },
         });
-        let (Some(prefix), Some(listen), Some(template), Some(campaign), Some(unknown_mails), true) =
-            (prefix, listen, template, campaign, unknown_mails, faults.is_empty())
+        let (
+            Some(prefix),
+            Some(listen),
+            Some(template),
+            Some(campaign),
+            Some(unknown_mails),
+            Some(archive),
+            true,
+        ) = (prefix, listen, template, campaign, unknown_mails, archive, faults.is_empty())
         else {
             faults.sort_by(|one, other| one.place.cmp(&other.place));
             return Err(ConfigError::Faults(faults));
@@ -147,6 +157,7 @@ impl Settings {
             metrics_listen,
             queues,
             hooks,
+            archive,
             shown,
             notes,
         })

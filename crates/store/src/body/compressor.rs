@@ -10,7 +10,7 @@ mod rules;
 mod write;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
@@ -274,7 +274,7 @@ impl Compressor {
         unfit: &mut Vec<(Uuid, i64)>,
     ) -> Result<Vec<Prepared>, IngestError> {
         let mut texts = self.store.in_time(self.read_columns(&chosen)).await?;
-        let mut groups: HashMap<Key, Vec<(Due, String)>> = HashMap::new();
+        let mut groups: BTreeMap<Key, Vec<(Due, String)>> = BTreeMap::new();
         for due in chosen {
             // Gone, or somebody else was quicker.
             let Some((column, is_elsewhere)) = texts.remove(&due.uuid) else { continue };

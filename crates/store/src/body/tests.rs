@@ -19,7 +19,7 @@ async fn log(fixture: &Fixture, to: &str, template: Option<&str>, sent_at: &str,
     let insert = fixture.sql(
         r#"INSERT INTO "prefix".phoenix_kit_email_logs
                (uuid, message_id, "to", "from", template_name, sent_at, body_full, inserted_at, updated_at)
-           VALUES ($1, $1::text, $2, 'app@example.com', $3, $4::text::timestamptz, $5, '2026-01-01', '2026-01-01')"#,
+           VALUES ($1::uuid, $1::uuid::text, $2, 'app@example.com', $3, $4::text::timestamptz, $5, '2026-01-01', '2026-01-01')"#,
     );
     let uuid = Uuid::now_v7();
     fixture.client.execute(&insert, &[&uuid, &to, &template, &sent_at, &body]).await.unwrap();

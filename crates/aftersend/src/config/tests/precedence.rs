@@ -29,7 +29,7 @@ struct Case {
     default: Option<&'static str>,
 }
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 23] = [
     Case {
         name: "database_url",
         shown_as: "database_url",
@@ -102,7 +102,7 @@ const CASES: [Case; 21] = [
         shown_as: "ingest.park_for",
         flag: Some((|flags| flags.park_for = Some(Duration::from_secs(90)), "1m 30s")),
         variable: Some("2m"),
-        file: ("'2d'", "48h"),
+        file: ("'2d'", "2d"),
         default: Some("1h"),
     },
     Case {
@@ -203,6 +203,22 @@ const CASES: [Case; 21] = [
         variable: Some("false"),
         file: ("true", "true"),
         default: Some("false"),
+    },
+    Case {
+        name: "archive.compress",
+        shown_as: "archive.compress",
+        flag: None,
+        variable: Some("false"),
+        file: ("true", "true"),
+        default: None,
+    },
+    Case {
+        name: "archive.compress_after",
+        shown_as: "archive.compress_after",
+        flag: None,
+        variable: Some("12h"),
+        file: ("'90d'", "90d"),
+        default: Some("30d"),
     },
     // In a flag or a variable it names another queue, and not another URL of the file's.
     Case {

@@ -26,11 +26,12 @@ const THERE_MAX: i64 = 2;
 const RULES_MAX: usize = 256;
 
 /// Which bodies have one rule.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// In the order of months: a dictionary serves later ones, too.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
-    template: Option<String>,
     /// The first day of the month that they were sent in, in UTC.
     month: Date,
+    template: Option<String>,
 }
 
 impl Key {

@@ -161,7 +161,7 @@ async fn run(acts: &[Act]) {
 #[test]
 fn every_body_reads_the_same_whatever_was_done() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let config = Config { cases: 16, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 8, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     proptest!(config, |(acts in prop::collection::vec(act(), 1..40))| {
         runtime.block_on(run(&acts));
     });

@@ -1,0 +1,27 @@
+//! What becomes of older mails.
+
+use std::time::Duration;
+
+use super::{
+    file::ConfigFile,
+    keys,
+    layers::{Layers, Scope},
+};
+
+/// The settings of `[archive]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Archive {
+    /// Whether bodies are compressed, where somebody says.
+    pub(crate) compress: Option<bool>,
+    /// How old mails are by then.
+    pub(crate) compress_after: Duration,
+}
+
+/// Settles them; nothing where a fault was found.
+pub(super) fn take(layers: &mut Layers<'_>, file: Option<&ConfigFile>) -> Option<Archive> {
+    let scope =
+        Scope { table: file.and_then(|file| file.tables.get("archive")), label: "archive.".to_owned() };
+    let compress = layers.take(&keys::ARCHIVE_COMPRESS, &scope, None).value;
+    let compress_after = layers.take(&keys::ARCHIVE_COMPRESS_AFTER, &scope, None).value?;
+    Some(Archive { compress, compress_after })
+}

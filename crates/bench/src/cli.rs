@@ -22,6 +22,9 @@ pub(crate) enum Command {
     Ingest(IngestOptions),
     /// The site's pages on many mails, against plain queries, and an export; the data is made once and kept
     Search(SearchOptions),
+    /// Compressing the bodies of older mails, against other ways of keeping them, with and without an application that
+    /// writes; and reading them
+    Archive(ArchiveOptions),
 }
 
 /// Where the bench works, and what with.
@@ -101,6 +104,21 @@ pub(crate) struct SearchOptions {
     /// How many mails to export; 0 leaves that out
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
     pub(crate) export_mails: u32,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveOptions {
+    /// How many mails with bodies to generate, of a hundred templates, sent over three months
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    pub(crate) mails: u32,
+    /// How many bodies to read, each alone
+    #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) reads: u32,
+    /// How many mails a second the application changes while bodies are compressed
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) writes_per_second: u32,
     #[command(flatten)]
     pub(crate) place: PlaceOptions,
 }

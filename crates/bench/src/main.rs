@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod cli;
 mod clone;
 mod data;
@@ -71,6 +72,13 @@ fn main() -> ExitCode {
             })
         }
         Command::Search(options) => search(&options),
+        Command::Archive(options) => {
+            let start = || PrivateServer::start(&options.place.folder);
+            run(&options.place, archive::bytes_needed(&options), start, async |product, server| {
+                let report = archive::measure(&options, product, server).await?;
+                Measured::new(&report, 0)
+            })
+        }
     };
     match measured {
         Ok(Some(Measured { failed_runs: 0, .. })) => ExitCode::SUCCESS,

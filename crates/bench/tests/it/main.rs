@@ -213,3 +213,28 @@ fn an_interrupt_ends_it_and_leaves_nothing() {
     assert_eq!(bench.wait().unwrap().code(), Some(EXIT_INTERRUPTED), "{rest:?}");
     assert_eq!(entries(&folder), 0);
 }
+
+#[test]
+fn a_small_bench_of_bodies_gives_every_figure_and_leaves_nothing() {
+    let folder = open_folder();
+    let output = bench(&folder, &["archive", "--mails", "600", "--reads", "50"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let report: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    for figure in [
+        "/bytes_per_body/raw",
+        "/bytes_per_body/aftersend",
+        "/bytes_per_body/zstd",
+        "/bytes_per_body/base64_gzip",
+        "/bodies_per_second",
+        "/plain_updates_per_second",
+        "/read/p50_ms",
+        "/read/p95_ms",
+        "/writer/alone/max_ms",
+        "/writer/beside_compressing/max_ms",
+    ] {
+        expect_positive(&report, figure);
+    }
+    assert_eq!(entries(&folder), 0);
+}

@@ -29,7 +29,7 @@ const YOUNGEST: Duration = Duration::from_hours(31 * 24);
 const SPAN: Duration = Duration::from_hours(90 * 24);
 
 /// With clones and what is written on the way, about.
-const BYTES_PER_MAIL: u64 = 60_000;
+const BYTES_PER_MAIL: u64 = 25_000;
 
 /// The level that the tool `zstd` has as its default.
 const ZSTD_LEVEL: i32 = 3;

@@ -30,7 +30,7 @@ fn a_key_that_nobody_knows_is_refused_with_the_nearest() {
         "colour = 'red'",
         1,
         1,
-        "unknown key `colour`; there are: database_url, prefix, data_dir, listen, ingest, queue, hooks",
+        "unknown key `colour`; there are: database_url, prefix, data_dir, listen, ingest, queue, hooks, archive",
     );
     // Written below a table's head, a key is one of that table.
     check_fault(

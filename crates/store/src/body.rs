@@ -8,7 +8,7 @@ mod elsewhere;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -129,7 +129,7 @@ impl Decoders {
     fn of(&mut self, row: &Row) -> Result<&Result<Decoder, codec::Damage>, tokio_postgres::Error> {
         // Numbers of dictionaries begin with 1.
         let id = row.try_get::<_, Option<i32>>("dictionary_id")?.unwrap_or(0);
-        if !self.0.contains_key(&id) {
+        if let Entry::Vacant(vacant) = self.0.entry(id) {
             let packed: Option<Vec<u8>> = row.try_get("packed")?;
             let bytes: Option<i32> = row.try_get("dictionary_bytes")?;
             let decoder = match packed.zip(bytes) {
@@ -139,7 +139,7 @@ impl Decoders {
                 }
                 None => Ok(Decoder::new(None)),
             };
-            self.0.insert(id, decoder);
+            vacant.insert(decoder);
         }
         Ok(&self.0[&id])
     }

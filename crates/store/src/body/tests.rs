@@ -61,9 +61,11 @@ fn body(template: u64, recipient: u64) -> String {
     let mut text = format!("<html><body><p>Dear {},</p>", token(9));
     for number in 0..12 {
         let sentence: String = (0..60).map(|_| words.lowercase()).collect();
-        text +=
-            &format!("<table style=\"width:600px;border:{number}px\"><tr><td>{sentence}</td></tr></table>");
-        text += &format!("<a href=\"https://example.com/{number}?t={}\">{number}</a>", token(12));
+        let own = token(12);
+        text.extend([
+            format!("<table style=\"width:600px;border:{number}px\"><tr><td>{sentence}</td></tr></table>"),
+            format!("<a href=\"https://example.com/{number}?t={own}\">{number}</a>"),
+        ]);
     }
     text + "</body></html>"
 }

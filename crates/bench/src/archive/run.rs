@@ -59,6 +59,8 @@ struct Latencies {
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
+    /// From when it was sent.
+    longest_write_ms: f64,
 }
 
 /// Changes all mails by plain updates, a transaction for so many rows.
@@ -163,13 +165,16 @@ async fn write(
     let began = Instant::now();
     let mut due = began;
     let mut times = Vec::new();
+    let mut longest_write = Duration::ZERO;
     while time.is_none_or(|time| began.elapsed() < time) {
         tokio::select! {
             biased;
             _ = stopped.changed() => break,
             () = sleep_until(due) => {}
         }
+        let sent = Instant::now();
         session.execute(&touch, &[&uuids[random.usize(..uuids.len())]]).await?;
+        longest_write = longest_write.max(sent.elapsed());
         // From when it was due: a write that was stuck can't hide those behind it.
         times.push(milliseconds(due.elapsed()));
         due += interval;
@@ -180,5 +185,6 @@ async fn write(
         p50_ms: of(50)?,
         p99_ms: of(99)?,
         max_ms: maximum(times.iter().copied()).map_or(0.0, rounded),
+        longest_write_ms: rounded(milliseconds(longest_write)),
     })
 }

@@ -13,7 +13,7 @@ use std::{
 use super::codec::{Encoder, pack};
 
 /// Bodies that a dictionary is made of at most.
-pub(super) const SAMPLES_MAX: usize = 64;
+const SAMPLES_MAX: usize = 64;
 
 /// Of each of them so much is looked at.
 pub(super) const SAMPLE_BYTES_MAX: usize = 64 * 1024;
@@ -30,8 +30,14 @@ pub(super) const RECIPIENTS_MIN: usize = 3;
 /// Sizes that training is tried with. Larger ones hold rarer phrases, and have to serve more bodies.
 const TRAINED_BYTES: [usize; 2] = [16 * 1024, 32 * 1024];
 
-/// Training with fewer bodies learns those by heart, and takes its time all the same.
+/// Training with fewer bodies learns those by heart.
 const TRAINED_ON_MIN: usize = 20;
+
+/// For so many bodies training is worth its tenth of a second: it saves some twenty bytes of each.
+const TRAINED_FOR_MIN: usize = 500;
+
+/// Bodies that a dictionary without training is made of.
+const UNTRAINED_SAMPLES_MAX: usize = 16;
 
 /// Bodies that a candidate is tried on at most.
 const TRIED_MAX: usize = 24;
@@ -72,6 +78,11 @@ fn hash(window: &[u8]) -> u64 {
     let (low, high) = bytes.split_at(8);
     u64::from_le_bytes(low.try_into().unwrap_or_default())
         ^ u64::from_le_bytes(high.try_into().unwrap_or_default())
+}
+
+/// How many bodies to look at, to make a dictionary for so many.
+pub(super) fn samples_max(bodies: usize) -> usize {
+    if bodies >= TRAINED_FOR_MIN { SAMPLES_MAX } else { UNTRAINED_SAMPLES_MAX }
 }
 
 /// Bodies of one template to recipients that all differ, and which of their bytes stand in several of them.
@@ -122,7 +133,7 @@ impl Samples {
         if let Choice::There(_) = best.1 {
             best.0 -= best.0 / 10;
         }
-        for dictionary in self.candidates() {
+        for dictionary in self.candidates(bodies >= TRAINED_FOR_MIN) {
             let packed = pack(&dictionary)?;
             let cost = cost(&Encoder::new(Some(&dictionary)))? + packed.len() + ROW_BYTES;
             if cost < best.0 {
@@ -132,13 +143,13 @@ impl Samples {
         Ok(best.1)
     }
 
-    fn candidates(&self) -> Vec<Vec<u8>> {
+    fn candidates(&self, with_training: bool) -> Vec<Vec<u8>> {
         if self.bodies.len() < RECIPIENTS_MIN {
             return Vec::new();
         }
         let made_up = self.made_up();
         let mut candidates = Vec::new();
-        if made_up.len() >= TRAINED_ON_MIN {
+        if with_training && made_up.len() >= TRAINED_ON_MIN {
             // It refuses what there is nothing to learn from.
             let trained = |&bytes: &usize| zstd::dict::from_samples(&made_up, bytes).ok();
             candidates.extend(TRAINED_BYTES.iter().filter_map(trained));

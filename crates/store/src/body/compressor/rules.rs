@@ -10,7 +10,7 @@ use crate::{
     IngestError, Store,
     body::{
         codec::{Damage, Decoder, Encoder, unpack},
-        dictionary::{Choice, SAMPLE_BYTES_MAX, SAMPLES_MAX, Samples},
+        dictionary::{Choice, SAMPLE_BYTES_MAX, Samples, samples_max},
         elsewhere::{self, Elsewhere},
     },
     sql::Statement,
@@ -154,7 +154,7 @@ async fn read_samples(store: &Store, key: &Key) -> Result<(usize, Vec<Vec<u8>>),
     let mut mails: Vec<Uuid> = by_recipient.into_values().collect();
     mails.sort_unstable();
     // From the whole month, not from its first days.
-    let step = mails.len().div_ceil(SAMPLES_MAX).max(1);
+    let step = mails.len().div_ceil(samples_max(rows.len())).max(1);
     let sampled: Vec<Uuid> = mails.into_iter().step_by(step).collect();
     let read = client.prepare_cached(store.sql(Statement::ReadColumns)).await?;
     let mut samples = Vec::new();

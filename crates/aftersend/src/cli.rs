@@ -107,6 +107,7 @@ impl Command {
             | Self::Show(_)
             | Self::Quarantine(_)
             | Self::Figures(_)
+            | Self::Archive(_)
             | Self::Doctor(_)
             | Self::Config(_) => true,
             Self::Demo(_) | Self::Serve(_) | Self::Migrate(_) | Self::Ingest(_) => false,

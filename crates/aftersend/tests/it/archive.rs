@@ -73,12 +73,12 @@ async fn bodies_are_compressed_and_put_back() {
     assert_eq!(done["body_bytes"], dry["body_bytes"]);
     let store = store(&setup).await;
     require_all(&store, &bodies).await;
-    let refused = setup.run(&["migrate", "down", "--to", "a5"]).fails(1);
+    let refused = setup.run(&["migrate", "down", "--to", "a6"]).fails(1);
     assert!(refused.contains("100 bodies") && refused.contains("aftersend archive decompress"), "{refused}");
     let said = setup.run(&["archive", "decompress"]).ok();
     assert!(said.contains("100 bodies"), "{said}");
     require_all(&store, &bodies).await;
-    setup.run(&["migrate", "down", "--to", "a5"]).ok();
+    setup.run(&["migrate", "down", "--to", "a6"]).ok();
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(crate) fn digest(body: &[u8]) -> i64 {
     i64::from_be_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
 }
 
-/// Compresses bodies with one dictionary, or without.
+/// One dictionary to compress bodies with, or none.
 pub(super) struct Encoder {
     dictionary: Option<EncoderDictionary<'static>>,
 }
@@ -45,18 +45,36 @@ impl Encoder {
     pub(super) fn new(dictionary: Option<&[u8]>) -> Self {
         Self { dictionary: dictionary.map(|dictionary| EncoderDictionary::copy(dictionary, LEVEL)) }
     }
+}
+
+/// What compressing needs besides a dictionary: a megabyte of tables, for one body after the other.
+pub(super) struct Press<'a> {
+    plain: Compressor<'static>,
+    with_dictionary: Compressor<'a>,
+}
+
+impl<'a> Press<'a> {
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    pub(super) fn new() -> io::Result<Self> {
+        let mut press = Self { plain: Compressor::new(LEVEL)?, with_dictionary: Compressor::new(LEVEL)? };
+        // The row says which dictionary it is.
+        press.with_dictionary.set_parameter(CParameter::DictIdFlag(false))?;
+        Ok(press)
+    }
 
     /// # Errors
     ///
     /// When there is no memory for it.
-    pub(super) fn compress(&self, body: &[u8]) -> io::Result<Vec<u8>> {
-        let mut compressor = match &self.dictionary {
-            Some(dictionary) => Compressor::with_prepared_dictionary(dictionary)?,
-            None => Compressor::new(LEVEL)?,
-        };
-        // The row says which dictionary it is.
-        compressor.set_parameter(CParameter::DictIdFlag(false))?;
-        compressor.compress(body)
+    pub(super) fn compress(&mut self, encoder: &'a Encoder, body: &[u8]) -> io::Result<Vec<u8>> {
+        match &encoder.dictionary {
+            Some(dictionary) => {
+                self.with_dictionary.set_prepared_dictionary(dictionary)?;
+                self.with_dictionary.compress(body)
+            }
+            None => self.plain.compress(body),
+        }
     }
 }
 
@@ -66,7 +84,7 @@ impl fmt::Debug for Encoder {
     }
 }
 
-/// Decompresses what an [`Encoder`] with the same dictionary made of it.
+/// Decompresses what a [`Press`] made of it with the same dictionary.
 pub(crate) struct Decoder {
     dictionary: Option<DecoderDictionary<'static>>,
 }
@@ -124,7 +142,8 @@ mod tests {
     fn what_was_compressed_comes_back_or_is_refused() {
         let text = "<p>Dear Ann, your order 4711 has left us.</p>".repeat(20);
         for dictionary in [None, Some("<p>Dear Bob, your order 1 has left us.</p>".as_bytes())] {
-            let compressed = Encoder::new(dictionary).compress(text.as_bytes()).unwrap();
+            let encoder = Encoder::new(dictionary);
+            let compressed = Press::new().unwrap().compress(&encoder, text.as_bytes()).unwrap();
             let decoder = Decoder::new(dictionary);
             let digest = digest(text.as_bytes());
             assert_eq!(decoder.body(&compressed, text.len(), digest).as_deref(), Ok(&*text));
@@ -134,14 +153,16 @@ mod tests {
             assert_eq!(decoder.body(b"no data of zstd's", 4, 0), Err(Damage::Undecodable));
         }
         let bytes = b"\xff\xfe";
-        let compressed = Encoder::new(None).compress(bytes).unwrap();
+        let plain = Encoder::new(None);
+        let compressed = Press::new().unwrap().compress(&plain, bytes).unwrap();
         assert_eq!(Decoder::new(None).body(&compressed, 2, digest(bytes)), Err(Damage::NoText));
     }
 
     #[test]
     fn another_dictionary_gives_no_body() {
         let text = "Dear Ann, your order 4711 has left us and is on its way to you.";
-        let compressed = Encoder::new(Some(text.as_bytes())).compress(text.as_bytes()).unwrap();
+        let encoder = Encoder::new(Some(text.as_bytes()));
+        let compressed = Press::new().unwrap().compress(&encoder, text.as_bytes()).unwrap();
         for other in [None, Some(&b"Dear Bob, another text that is about as long as the first one was"[..])] {
             assert!(Decoder::new(other).body(&compressed, text.len(), digest(text.as_bytes())).is_err());
         }

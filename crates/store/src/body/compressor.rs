@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::rules::{Key, Rules};
 use super::{
     BODY_BYTES_MAX, COLUMN_BYTES_MAX,
-    codec::digest,
+    codec::{Press, digest},
     dictionary::ROW_BYTES,
     elsewhere::{self, Elsewhere},
 };
@@ -289,28 +289,33 @@ impl Compressor {
             };
             groups.entry(Key::of(&due)).or_default().push((due, text));
         }
-        let mut prepared = Vec::new();
+        let mut ruled = Vec::new();
         for (key, bodies) in groups {
-            let rule = self.rules.of(&self.store, &key, report).await?;
-            // Compressing takes a processor for a second where a body is long.
-            let compressed = tokio::task::spawn_blocking(move || {
-                let compress = |(due, text): (Due, String)| {
-                    let data = rule.encoder.compress(text.as_bytes())?;
-                    Ok(Prepared::new(&due, &text, data, &rule))
-                };
-                bodies.into_iter().map(compress).collect::<std::io::Result<Vec<_>>>()
-            });
-            let compressed = compressed.await.map_err(|_| no_memory())?.map_err(|_| no_memory())?;
-            for body in compressed {
-                if body.compressed.len() as u64 + ROW_BYTES as u64 >= body.column_bytes {
-                    report.kept += 1;
-                    unfit.push((body.mail, body.row_version));
-                } else {
-                    prepared.push(body);
+            ruled.push((self.rules.of(&self.store, &key, report).await?, bodies));
+        }
+        // Compressing takes a processor for a second where a body is long.
+        let compressed = tokio::task::spawn_blocking(move || {
+            let mut compressed = Vec::new();
+            let mut press = Press::new()?;
+            for (rule, bodies) in &ruled {
+                for (due, text) in bodies {
+                    let data = press.compress(&rule.encoder, text.as_bytes())?;
+                    compressed.push(Prepared::new(due, text, data, rule));
                 }
             }
-        }
-        prepared.sort_unstable_by_key(|body| body.mail);
+            Ok::<_, std::io::Error>(compressed)
+        });
+        let mut prepared = compressed.await.map_err(|_| no_memory())?.map_err(|_| no_memory())?;
+        prepared.retain(|body| {
+            let is_smaller = body.compressed.len() as u64 + (ROW_BYTES as u64) < body.column_bytes;
+            if !is_smaller {
+                report.kept += 1;
+                unfit.push((body.mail, body.row_version));
+            }
+            is_smaller
+        });
+        // Those of one dictionary together: what checks them unpacks it for each transaction.
+        prepared.sort_unstable_by_key(|body| (body.rule.dictionary_id, body.mail));
         Ok(prepared)
     }
 

@@ -10,7 +10,7 @@ use std::{
     io,
 };
 
-use super::codec::{Encoder, pack};
+use super::codec::{Encoder, Press, pack};
 
 /// Bodies that a dictionary is made of at most.
 const SAMPLES_MAX: usize = 64;
@@ -116,9 +116,10 @@ impl Samples {
         let step = self.bodies.len().div_ceil(TRIED_MAX).max(1);
         let tried: Vec<&[u8]> = self.bodies.iter().step_by(step).map(Vec::as_slice).collect();
         let cost = |encoder: &Encoder| {
+            let mut press = Press::new()?;
             let mut bytes = 0_usize;
             for body in &tried {
-                bytes += encoder.compress(body)?.len();
+                bytes += press.compress(encoder, body)?.len();
             }
             Ok::<_, io::Error>(bytes.saturating_mul(bodies) / tried.len().max(1))
         };

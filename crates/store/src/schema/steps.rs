@@ -5,6 +5,7 @@ pub(super) mod a2;
 pub(super) mod a3;
 pub(super) mod a4;
 pub(super) mod a5;
+pub(super) mod a6;
 pub(super) mod a7;
 pub(super) mod v136;
 pub(super) mod v137;

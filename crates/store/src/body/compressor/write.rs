@@ -18,7 +18,7 @@ use crate::{
     sql::Statement,
 };
 
-/// Moves bodies, a few in each transaction. They are in the order of their mails.
+/// Moves bodies, a few in each transaction.
 pub(super) async fn move_all(
     store: &Store,
     prepared: &[Prepared],
@@ -80,6 +80,7 @@ async fn move_some(store: &Store, prepared: &[Prepared]) -> Result<CompressRepor
             moved.push(Moved { body, text, was_elsewhere: *was_elsewhere });
         }
     }
+    moved.sort_unstable_by_key(|moved| moved.body.mail);
     report.put_off = (prepared.len() - moved.len()) as u64;
     if moved.is_empty() {
         return Ok(report);
@@ -150,7 +151,7 @@ impl Moving<'_> {
 
     /// Stores the bodies and takes them out of their mails.
     async fn store(&self, moved: &[Moved<'_>], shares: &Shares) -> Result<(), IngestError> {
-        // Sorted by mail, as they came.
+        // Sorted by mail.
         let mails: Vec<Uuid> = moved.iter().map(|moved| moved.body.mail).collect();
         let digests: Vec<i64> = moved.iter().map(|moved| moved.body.digest).collect();
         let bytes: Vec<i32> = moved.iter().map(|moved| length(moved.body.bytes)).collect();

@@ -316,7 +316,7 @@ async fn the_step_goes_down_only_without_loss() {
     let mail = log(&fixture, "a@example.com", None, "2026-01-01", Some(&text)).await;
     compress(&fixture).await;
     let mut migrator = fixture.migrator().await;
-    let to = Target::Step(Step::A5);
+    let to = Target::Step(Step::A6);
     let refused = migrator.down(to, DownOptions::default()).await;
     assert_says(refused, &["1 bodies", "aftersend archive decompress", "--discard-own-data"]);
     decompress(&fixture).await;

@@ -17,9 +17,11 @@ use crate::config::Flags;
 
 mod archive;
 mod figures;
+mod log;
 mod quarantine;
 pub(crate) use archive::{ArchiveCommand, CompressArgs};
 pub(crate) use figures::FiguresCommand;
+pub(crate) use log::LogArgs;
 pub(crate) use quarantine::{QuarantineCommand, QuarantineSelection};
 
 /// What became of the mail we sent through Amazon SES?
@@ -72,12 +74,15 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the site on this machine, and take events in from the queues of the configuration
     Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5, a6, a7
+    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5, a6, a7, a9
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
     #[command(subcommand)]
     Ingest(IngestCommand),
+    /// Record mails that an application sends, with template, campaign, tags, headers and body, before SES has accepted them
+    /// or after: JSON on standard input, one object or one to a line. Logging a mail again adds what is new
+    Log(LogArgs),
     /// Look at messages that could not be read or stored, read them anew, or drop them
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -279,7 +284,7 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6 or a7
+        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7 or a9
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -294,7 +299,7 @@ pub(crate) enum MigrateCommand {
     /// Print what `migrate up` would do to this database: each statement, its locks, what it touches, and what stands
     /// in the way; exit with 1 where something does
     Plan {
-        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6 or a7
+        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7 or a9
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Of the way in one transaction, which keeps writers out until it is done

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod busy;
+mod documents;
 mod feed;
 mod file;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod sns;
 mod split;
 mod sqs;
 
+pub use documents::{Documents, FoundDocument};
 pub use feed::{Feed, FeedError, Received};
 pub use file::FileFeed;
 pub use joining::{join_continually, join_through};

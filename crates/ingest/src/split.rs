@@ -16,7 +16,8 @@ const RESCANS_MAX: usize = 16;
 pub(crate) struct Cut {
     /// The line it begins in; the first is 1.
     pub(crate) line: u64,
-    /// Its bytes, without the space around it; of an overlong one the first [`MESSAGE_BYTES_MAX`].
+    /// Its bytes, without the space around it; of an overlong one the first [`MESSAGE_BYTES_MAX`], or as many as were asked
+    /// for.
     pub(crate) body: Vec<u8>,
     /// How long it is, if it is longer than what was kept.
     pub(crate) overlong_bytes: Option<u64>,
@@ -37,6 +38,7 @@ pub(crate) struct Splitter {
     /// Between the elements of a list, which are messages.
     in_list: bool,
     rescans: usize,
+    body_bytes_max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +62,15 @@ enum State {
 
 impl Default for Splitter {
     fn default() -> Self {
+        Self::with_limit(MESSAGE_BYTES_MAX)
+    }
+}
+
+impl Splitter {
+    /// Keeps so many bytes of a message.
+    pub(crate) fn with_limit(body_bytes_max: usize) -> Self {
         Self {
+            body_bytes_max,
             cuts: Vec::new(),
             state: State::Between,
             body: Vec::new(),
@@ -73,9 +83,7 @@ impl Default for Splitter {
             rescans: 0,
         }
     }
-}
 
-impl Splitter {
     /// Takes the next bytes of the stream, and gives the messages that end in them.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Cut> {
         self.take_in(bytes);
@@ -231,7 +239,7 @@ impl Splitter {
 
     fn keep_run(&mut self, run: &[u8]) {
         self.body_bytes += run.len() as u64;
-        let room = MESSAGE_BYTES_MAX - self.body.len();
+        let room = self.body_bytes_max - self.body.len();
         self.body.extend_from_slice(&run[..run.len().min(room)]);
         if let Some(&byte) = run.iter().rev().find(|byte| !byte.is_ascii_whitespace()) {
             self.previous = byte;

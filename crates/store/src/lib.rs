@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod examine;
 mod ingest;
+mod log;
 mod parked;
 mod prefix;
 mod quarantine;
@@ -39,6 +40,10 @@ pub use examine::{Examiner, Newest, Right, RightsFindings, ServerFindings, Table
 pub use ingest::{
     Arrival, BATCH_MESSAGES_MAX, Batch, BatchReport, JoinReport, Joiner, PARK_FOR_DEFAULT, Parked, Poison,
     TagNames, UnknownMails,
+};
+pub use log::{
+    BadMail, LOG_BODY_BYTES_MAX, LOG_CHUNK_MAILS_MAX, LOG_HEADER_BYTES_MAX, LOG_HEADERS_MAX,
+    LOG_LINE_BYTES_MAX, LOG_TAG_CHARS_MAX, LOG_TAGS_MAX, LogOutcome, LogRefusal, Logged, LoggedMail,
 };
 pub use parked::{PARKED_PAGE_MAX, ParkedCursor, ParkedEvent, ParkedFilter, ParkedPage};
 pub use prefix::{Prefix, PrefixError};

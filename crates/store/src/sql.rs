@@ -108,6 +108,18 @@ statements! {
     PassOnRecipients = "pass_on_recipients.sql",
     /// Removes a mail without events.
     RemoveEmptiedMail = "remove_emptied_mail.sql",
+    /// Which rows have own ids that an application logs.
+    FindLogged = "log/find.sql",
+    /// Locks mails that an application logs.
+    LockLogged = "log/lock.sql",
+    /// Makes rows of mails that an application logs.
+    InsertLogged = "log/insert.sql",
+    /// Writes back mails that an application logs.
+    UpdateLogged = "log/update.sql",
+    /// Takes the SES ids of made mails out of the column.
+    SetApart = "log/set_apart.sql",
+    /// Notes SES ids that lead to logged mails beside the column.
+    NoteIds = "log/note_ids.sql",
     /// Which mails have these ids.
     FindIds = "find_ids.sql",
     /// Which mails went to these addresses.

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 mod figures;
 mod hooks;
 mod ingest;
+mod log;
 mod migrate;
 mod polling;
 mod quarantine;
@@ -52,6 +53,7 @@ pub(crate) async fn run(
         Command::Serve(args) => serve::run(args, settings, place, output).await,
         Command::Migrate(command) => migrate::run(command, place, output).await,
         Command::Ingest(command) => ingest::run(command, settings, place, output).await,
+        Command::Log(args) => log::run(args, place, output).await,
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Figures(command) => figures::run(command, place, output).await,
         Command::Archive(command) => archive::run(command, settings, place, output).await,

@@ -11,6 +11,7 @@ mod faults;
 mod figures;
 mod hooks;
 mod ingest;
+mod log;
 mod logs;
 mod migrate;
 mod program;

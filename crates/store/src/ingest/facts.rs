@@ -10,18 +10,18 @@ use super::TagNames;
 use crate::tags::Tags;
 
 /// Characters that a `varchar(255)` holds: a column that step a2 leaves as it is.
-pub(super) const COLUMN_CHARS_MAX: usize = 255;
+pub(crate) const COLUMN_CHARS_MAX: usize = 255;
 
 /// Bytes of a text that a b-tree holds. An entry of one has room for 2,704, and text that can't be compressed stands in
 /// it whole, with 12 bytes of header and behind it what else the index is on: a time, 8 bytes.
 /// <https://www.postgresql.org/docs/current/btree.html>
-pub(super) const INDEXED_TEXT_BYTES_MAX: usize = 2_600;
+pub(crate) const INDEXED_TEXT_BYTES_MAX: usize = 2_600;
 
 /// Bytes of a text from a mail's headers that no b-tree holds. SES gives 10 KB of all headers together at most, so this
 /// cuts nothing but what was made up: a page of mails is read with all their subjects, and a subject costs its index of
 /// trigrams time (64 KiB cost 0.1 s).
 /// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>
-pub(super) const HEADER_TEXT_BYTES_MAX: usize = 10 * 1024;
+pub(crate) const HEADER_TEXT_BYTES_MAX: usize = 10 * 1024;
 
 /// Bytes of any other text of an event, which no index of ours holds. A link and a browser's description of itself come
 /// over HTTP, whose servers take 8 to 64 KiB of them.
@@ -34,6 +34,86 @@ pub(super) struct Facts {
     /// Nothing where no event gives a state.
     pub(super) status: Option<Status>,
     pub(super) times: Times,
+}
+
+/// A column that describes a mail, by its application's word or its events'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    To,
+    From,
+    Subject,
+    TemplateName,
+    CampaignId,
+    ConfigurationSet,
+    MessageTags,
+    SentAt,
+}
+
+impl Column {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::To,
+        Self::From,
+        Self::Subject,
+        Self::TemplateName,
+        Self::CampaignId,
+        Self::ConfigurationSet,
+        Self::MessageTags,
+        Self::SentAt,
+    ];
+
+    /// Its name in the table, which is its name in `aftersend_logged`, too.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::To => "to",
+            Self::From => "from",
+            Self::Subject => "subject",
+            Self::TemplateName => "template_name",
+            Self::CampaignId => "campaign_id",
+            Self::ConfigurationSet => "configuration_set",
+            Self::MessageTags => "message_tags",
+            Self::SentAt => "sent_at",
+        }
+    }
+}
+
+/// The columns of a mail that are its application's word. The others are described by its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said(u8);
+
+impl Said {
+    /// A mail known from its events alone.
+    pub(crate) const NOTHING: Self = Self(0);
+    /// A mail whose row an application wrote itself.
+    pub(crate) const ALL: Self = Self(u8::MAX);
+
+    /// As a row has it: who made it, and what was logged of it.
+    pub(crate) fn of_row(derived: bool, logged: Option<&[&str]>) -> Self {
+        match logged {
+            Some(names) => {
+                let mut said = Self::NOTHING;
+                Column::ALL
+                    .into_iter()
+                    .filter(|column| names.contains(&column.name()))
+                    .for_each(|column| said.add(column));
+                said
+            }
+            None if derived => Self::NOTHING,
+            None => Self::ALL,
+        }
+    }
+
+    pub(crate) fn add(&mut self, column: Column) {
+        self.0 |= 1 << column as u8;
+    }
+
+    pub(crate) fn has(self, column: Column) -> bool {
+        self.0 & (1 << column as u8) != 0
+    }
+
+    /// As the column `aftersend_logged` has it.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        Column::ALL.into_iter().filter(|column| self.has(*column)).map(Column::name).collect()
+    }
 }
 
 /// The columns that an application fills in for its own mails, and events for mails known from them alone.
@@ -97,29 +177,41 @@ impl Facts {
             && self.described.template_name == other.described.template_name
     }
 
-    /// Takes in what another event, or the row, says. The description of a mail that an application logged is
-    /// that application's and stays as it is: such rows are not `described` by events.
-    pub(super) fn merge(&mut self, other: &Self, describe: bool) {
-        if describe {
-            self.described.merge(&other.described);
-        }
+    /// Takes in what another event, or the row, says. What of a mail's description is its application's word stays as it
+    /// is.
+    pub(super) fn merge(&mut self, other: &Self, said: Said) {
+        self.described.merge(&other.described, said);
         self.status = self.status.max(other.status);
         self.times.merge(&other.times);
     }
 }
 
 impl Described {
-    fn merge(&mut self, other: &Self) {
-        merge_text(&mut self.to, &other.to);
-        merge_text(&mut self.from, &other.from);
-        merge_optional(&mut self.subject, other.subject.as_ref());
-        merge_optional(&mut self.template_name, other.template_name.as_ref());
-        merge_optional(&mut self.campaign_id, other.campaign_id.as_ref());
-        merge_optional(&mut self.configuration_set, other.configuration_set.as_ref());
-        for (name, values) in &other.tags {
-            self.tags.entry(name.clone()).or_default().extend(values.iter().cloned());
+    fn merge(&mut self, other: &Self, said: Said) {
+        if !said.has(Column::To) {
+            merge_text(&mut self.to, &other.to);
         }
-        self.sent_at = self.sent_at.min(other.sent_at);
+        if !said.has(Column::From) {
+            merge_text(&mut self.from, &other.from);
+        }
+        for (column, mine, theirs) in [
+            (Column::Subject, &mut self.subject, &other.subject),
+            (Column::TemplateName, &mut self.template_name, &other.template_name),
+            (Column::CampaignId, &mut self.campaign_id, &other.campaign_id),
+            (Column::ConfigurationSet, &mut self.configuration_set, &other.configuration_set),
+        ] {
+            if !said.has(column) {
+                merge_optional(mine, theirs.as_ref());
+            }
+        }
+        if !said.has(Column::MessageTags) {
+            for (name, values) in &other.tags {
+                self.tags.entry(name.clone()).or_default().extend(values.iter().cloned());
+            }
+        }
+        if !said.has(Column::SentAt) {
+            self.sent_at = self.sent_at.min(other.sent_at);
+        }
     }
 }
 
@@ -270,7 +362,7 @@ mod tests {
     }
 
     fn merged(mut a: Facts, b: &Facts) -> Facts {
-        a.merge(b, true);
+        a.merge(b, Said::NOTHING);
         a
     }
 

@@ -159,6 +159,14 @@ impl Joiner {
     }
 }
 
+/// Joins at once what is parked under these SES ids, whose mails are known. What another transaction stands in the way of
+/// is left to the next round of a [`Joiner`].
+pub(crate) async fn join_now(store: &Store, ids: &[String]) -> Result<JoinReport, IngestError> {
+    let mut work = Work { store, report: JoinReport::default() };
+    work.join(ids, Treatment::Leave).await?;
+    Ok(work.report)
+}
+
 fn unmerged(row: &Row) -> Result<Option<Unmerged>, tokio_postgres::Error> {
     let id: Option<String> = row.try_get("aws_message_id")?;
     let created: Option<Uuid> = row.try_get("created")?;

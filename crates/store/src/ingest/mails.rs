@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     events::Owner,
-    facts::{Described, Facts, Times},
+    facts::{Column, Described, Facts, Said, Times},
     mail_columns::MailColumns,
     transaction::Writer,
     unknown::Treatment,
@@ -60,9 +60,9 @@ pub(super) struct Found {
 
 /// A mail that was made from events, and the SES id under which an application has logged it after all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unmerged {
-    pub(super) aws_message_id: String,
-    pub(super) created: Uuid,
+pub(crate) struct Unmerged {
+    pub(crate) aws_message_id: String,
+    pub(crate) created: Uuid,
 }
 
 impl Found {
@@ -112,6 +112,10 @@ impl Beside {
 pub(super) struct LockedMail {
     pub(super) uuid: Uuid,
     pub(super) derived: bool,
+    /// What of its description is an application's word.
+    pub(super) worded: Said,
+    /// Whether nobody has told yet when it was sent: what the row says is when it was logged.
+    pub(super) is_sent_at_open: bool,
     pub(super) facts: Facts,
     /// The state as the row spells it, which may be an application's own invention.
     pub(super) status: String,
@@ -403,8 +407,12 @@ fn without_mail<'a>(ids: &[&'a str], mails: &[LockedMail]) -> Vec<&'a str> {
     ids.iter().copied().filter(|id| !held.contains(id)).collect()
 }
 
-fn locked_mail(row: &Row, wanted: &HashSet<&str>) -> Result<LockedMail, tokio_postgres::Error> {
+pub(super) fn locked_mail(row: &Row, wanted: &HashSet<&str>) -> Result<LockedMail, tokio_postgres::Error> {
     let uuid: Uuid = row.try_get("uuid")?;
+    let derived: bool = row.try_get("derived")?;
+    let logged: Option<Vec<&str>> = row.try_get("logged")?;
+    let worded = Said::of_row(derived, logged.as_deref());
+    let is_sent_at_open = logged.is_some() && !worded.has(Column::SentAt) && row.try_get("is_unsent")?;
     // What the column holds now, under the lock: an application may have changed it since the row was found.
     let column: Option<String> = row.try_get("aws_message_id")?;
     let ids: Vec<String> = column.iter().filter(|id| wanted.contains(id.as_str())).cloned().collect();
@@ -412,7 +420,9 @@ fn locked_mail(row: &Row, wanted: &HashSet<&str>) -> Result<LockedMail, tokio_po
     let status: String = row.try_get("status")?;
     Ok(LockedMail {
         uuid,
-        derived: row.try_get("derived")?,
+        derived,
+        worded,
+        is_sent_at_open,
         facts: Facts {
             described: Described {
                 to: row.try_get("to")?,

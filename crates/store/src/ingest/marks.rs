@@ -10,13 +10,13 @@ use crate::{IngestError, quarter_start, sql::Statement};
 
 /// Quarters of an hour to count anew, each once.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     quarters: BTreeSet<Timestamp>,
 }
 
 impl Marks {
     /// A mail that was sent then, or was thought to be, has changed.
-    pub(super) fn add(&mut self, sent_at: Timestamp) {
+    pub(crate) fn add(&mut self, sent_at: Timestamp) {
         self.quarters.insert(quarter_start(sent_at));
     }
 }
@@ -24,7 +24,7 @@ impl Marks {
 impl Writer<'_> {
     /// Leaves the marks, to be seen with what was changed. Plain rows in a table without a unique key of theirs: nobody who
     /// stores waits for anybody else.
-    pub(super) async fn mark_figures(&self, marks: Marks) -> Result<(), IngestError> {
+    pub(crate) async fn mark_figures(&self, marks: Marks) -> Result<(), IngestError> {
         if marks.quarters.is_empty() {
             return Ok(());
         }

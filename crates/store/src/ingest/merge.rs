@@ -33,7 +33,7 @@ enum Step {
 ///
 /// Some events per transaction: in between, each of them belongs to one of the two mails, and to the right one in the
 /// end. Cancel-safe. Each transaction has the time of a batch.
-pub(super) async fn merge(store: &Store, unmerged: &Unmerged) -> Result<bool, IngestError> {
+pub(crate) async fn merge(store: &Store, unmerged: &Unmerged) -> Result<bool, IngestError> {
     loop {
         match store.in_time(step(store, unmerged)).await? {
             Step::Moved => {}

@@ -5,20 +5,21 @@ mod events;
 pub(crate) mod facts;
 mod join;
 mod mail_columns;
-mod mails;
-mod marks;
-mod merge;
+pub(crate) mod mails;
+pub(crate) mod marks;
+pub(crate) mod merge;
 mod occurrence;
 mod parking;
 pub(crate) mod recipients;
 pub(crate) mod record;
-mod transaction;
+pub(crate) mod transaction;
 mod unknown;
 
 use std::borrow::Cow;
 
 use aftersend_event::Event;
 
+pub(crate) use join::join_now;
 pub use join::{JoinReport, Joiner};
 pub use parking::Parked;
 pub use unknown::{PARK_FOR_DEFAULT, UnknownMails};

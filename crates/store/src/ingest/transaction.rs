@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Arrival, Batch, BatchReport, Poison,
     events::{Fates, Owners},
-    facts::{Facts, cut_for_column, storable},
+    facts::{Facts, Said as Worded, cut_for_column, storable},
     mail_columns::MailColumns,
     mails::{LockedMail, Looked, Mails, Unmerged},
     marks::Marks,
@@ -124,7 +124,7 @@ fn facts_by_mail(store: &Store, arrivals: &[Arrival<'_>]) -> BTreeMap<String, Fa
     for arrival in arrivals {
         let facts = Facts::of(arrival.event, &store.tag_names);
         match mails.get_mut(&*arrival.event.mail.message_id) {
-            Some(known) => known.merge(&facts, true),
+            Some(known) => known.merge(&facts, Worded::NOTHING),
             None => {
                 mails.insert(arrival.event.mail.message_id.to_string(), facts);
             }
@@ -133,13 +133,13 @@ fn facts_by_mail(store: &Store, arrivals: &[Arrival<'_>]) -> BTreeMap<String, Fa
     mails
 }
 
-pub(super) struct Writer<'a> {
-    pub(super) store: &'a Store,
-    pub(super) transaction: Transaction<'a>,
+pub(crate) struct Writer<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) transaction: Transaction<'a>,
 }
 
 impl Writer<'_> {
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         statement: Statement,
     ) -> Result<tokio_postgres::Statement, IngestError> {
@@ -250,8 +250,12 @@ fn changed<'a>(
     facts: &BTreeMap<String, Facts>,
 ) -> Option<(&'a LockedMail, Facts, String)> {
     let mut merged = mail.facts.clone();
+    if mail.is_sent_at_open {
+        let sent_at = mail.ids.iter().map(|id| facts[id].described.sent_at).min();
+        merged.described.sent_at = sent_at.unwrap_or(merged.described.sent_at);
+    }
     for id in &mail.ids {
-        merged.merge(&facts[id], mail.derived);
+        merged.merge(&facts[id], mail.worded);
     }
     let status = match merged.status {
         Some(status) if merged.status != mail.facts.status => status.name().to_owned(),

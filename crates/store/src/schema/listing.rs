@@ -6,7 +6,7 @@ use super::{
     runner::{SESSION_SETTINGS, forget_own},
     steps::{
         a1::{self, Part},
-        a2, a3, a4, a5, a6, a7, v136,
+        a2, a3, a4, a5, a6, a7, a9, v136,
     },
 };
 use crate::{Prefix, sql::render};
@@ -123,6 +123,17 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
     ways.extend(a3_ways(prefix));
     ways.extend(from_a4_on(prefix));
     ways.extend(a7_ways(prefix));
+    ways.extend(of_a9(prefix));
+    ways
+}
+
+fn of_a9(prefix: &Prefix) -> Vec<StepStatements> {
+    let part = |(part, number): (&Part, u32)| {
+        listed(prefix, &format!("a9 up part {number}"), true, &[part.statements])
+    };
+    let mut ways: Vec<StepStatements> = a9::PARTS.iter().zip(1..).map(part).collect();
+    let down = [include_str!("sql/a9_lock_erased.sql"), include_str!("sql/a9_down.sql")];
+    ways.push(listed(prefix, "a9 down", true, &down));
     ways
 }
 

@@ -60,15 +60,17 @@ pub enum Step {
     A6,
     /// Bodies of older mails, compressed.
     A7,
+    /// Which columns of a mail its application has logged, and who was erased.
+    A9,
 }
 
 impl Step {
     /// Every step, first one first.
     pub const ALL: [Self; 9] =
-        [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::A6, Self::A7];
+        [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::A6, Self::A7, Self::A9];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A7;
+    pub const LATEST: Self = Self::A9;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -82,6 +84,7 @@ impl Step {
             Self::A5 => "a5",
             Self::A6 => "a6",
             Self::A7 => "a7",
+            Self::A9 => "a9",
         }
     }
 
@@ -97,12 +100,13 @@ impl Step {
             Self::A5 => "sums of figures, for questions about months",
             Self::A6 => "sums of figures by domains, reasons of bounces and links",
             Self::A7 => "bodies of older mails, compressed",
+            Self::A9 => "mails that an application logs, and people who were erased",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6 | Self::A7)
+        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6 | Self::A7 | Self::A9)
     }
 
     /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.

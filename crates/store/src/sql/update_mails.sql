@@ -7,7 +7,10 @@ SET "to" = merged."to",
     template_name = merged.template_name,
     campaign_id = merged.campaign_id,
     configuration_set = merged.configuration_set,
-    message_tags = CASE WHEN mail.aftersend_derived THEN merged.message_tags::jsonb ELSE mail.message_tags END,
+    message_tags = CASE
+        WHEN mail.aftersend_derived OR 'message_tags' <> ALL (mail.aftersend_logged) THEN merged.message_tags::jsonb
+        ELSE mail.message_tags
+    END,
     status = merged.status,
     sent_at = merged.sent_at,
     delayed_at = merged.delayed_at,

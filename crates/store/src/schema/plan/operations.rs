@@ -72,6 +72,7 @@ impl Planner<'_> {
             (Step::A5, _) => self.a5(),
             (Step::A6, _) => self.a6(),
             (Step::A7, _) => self.a7(),
+            (Step::A9, _) => self.a9(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }

@@ -28,6 +28,8 @@ async fn every_step_goes_up_and_down_one_by_one() {
         (Step::A4, "137"),
         (Step::A5, "137"),
         (Step::A6, "137"),
+        (Step::A7, "137"),
+        (Step::A9, "137"),
     ] {
         assert_eq!(names(&migrator.up(step).await.unwrap()), [(step.name(), true)]);
         assert_eq!(marker(&fixture).await.as_deref(), Some(marked));
@@ -40,7 +42,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
     fixture.store.require_schema().await.unwrap();
     let applied =
         status(&fixture).await.unwrap().steps.iter().map(|s| s.applied_at.is_some()).collect::<Vec<_>>();
-    assert_eq!(applied, [false, false, true, true, true, true, true, true]);
+    assert_eq!(applied, [false, false, true, true, true, true, true, true, true, true]);
     let ledger = fixture
         .rows(
             r#"SELECT step, length(checksum) AS digits, duration >= interval '0' AS took
@@ -57,11 +59,14 @@ async fn every_step_goes_up_and_down_one_by_one() {
             recorded("a4"),
             recorded("a5"),
             recorded("a6"),
-            recorded("a7")
+            recorded("a7"),
+            recorded("a9")
         ]
     );
 
     for (gone, to, marked) in [
+        (Step::A9, Target::Step(Step::A7), Some("137")),
+        (Step::A7, Target::Step(Step::A6), Some("137")),
         (Step::A6, Target::Step(Step::A5), Some("137")),
         (Step::A5, Target::Step(Step::A4), Some("137")),
         (Step::A4, Target::Step(Step::A3), Some("137")),
@@ -92,6 +97,7 @@ async fn up_down_up_gives_the_same_catalog() {
     assert_eq!(
         names(&down),
         [
+            ("a9", false),
             ("a7", false),
             ("a6", false),
             ("a5", false),
@@ -114,7 +120,8 @@ async fn up_down_up_gives_the_same_catalog() {
             ("a4", true),
             ("a5", true),
             ("a6", true),
-            ("a7", true)
+            ("a7", true),
+            ("a9", true)
         ]
     );
     assert_same_catalog(&catalog(&fixture).await, &expected);
@@ -162,7 +169,8 @@ async fn two_migrators_at_once_end_well() {
             ("a4", true),
             ("a5", true),
             ("a6", true),
-            ("a7", true)
+            ("a7", true),
+            ("a9", true)
         ]
     );
     fixture.store.require_schema().await.unwrap();
@@ -211,6 +219,7 @@ async fn a_marker_above_137_is_left_alone() {
     assert_eq!(
         names(&down),
         [
+            ("a9", false),
             ("a7", false),
             ("a6", false),
             ("a5", false),
@@ -280,8 +289,12 @@ async fn a_step_that_lost_a_part_is_made_whole() {
     for (lost, steps) in [
         (r#"DROP TABLE "prefix".phoenix_kit_email_events"#, vec!["136", "137", "a1", "a2"]),
         (r#"DROP TABLE "prefix".aftersend_folded_events"#, vec!["a1", "a2"]),
-        (r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aftersend_derived"#, vec!["a1"]),
-        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5", "a6", "a7"]),
+        (
+            r#"ALTER TABLE "prefix".phoenix_kit_email_logs DROP COLUMN aftersend_derived, DROP COLUMN aftersend_logged"#,
+            vec!["a1", "a9"],
+        ),
+        (r#"DROP TABLE "prefix".aftersend_erased"#, vec!["a9"]),
+        (r#"DROP TABLE "prefix".aftersend_steps"#, vec!["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a9"]),
         (r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx"#, vec!["136"]),
     ] {
         fixture.run(lost).await;

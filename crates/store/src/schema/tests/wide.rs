@@ -10,7 +10,7 @@ use crate::{
     Search, UnknownMails,
     schema::{
         DownOptions, Limits, MigrateError, Step, Target, UpOptions,
-        steps::{a3, a5, a6},
+        steps::{a3, a5, a6, a9},
     },
     search::query::Query,
     testing::{Fixture, assert_says, click, delivery, report},
@@ -172,6 +172,9 @@ async fn a_store_at_work_keeps_its_prepared_statements() {
     fixture.run(a3::UP).await;
     fixture.run(a5::template()).await;
     fixture.run(a6::template()).await;
+    for part in &a9::PARTS {
+        fixture.run(part.statements).await;
+    }
     let events = [delivery("m1", "01:00"), click("m1", "02:00", "https://example.com/a")];
     let folded = click("m1", "02:00", "https://example.com/b");
     fixture.ingest(&events).await;
@@ -425,6 +428,7 @@ async fn what_somebody_narrowed_shows_and_comes_back() {
     assert_eq!(
         names(&down),
         [
+            ("a9", false),
             ("a7", false),
             ("a6", false),
             ("a5", false),

@@ -8,7 +8,7 @@ use crate::{
         online::{duplicates::Kinds, fold, guard, mails, recipients},
         plan::{Amount, Manner, Operation, PlannedLock},
         runner::record_own,
-        steps::{a1, a3, a4, a5, a6, a7},
+        steps::{a1, a3, a4, a5, a6, a7, a9},
     },
     sql::render,
 };
@@ -174,6 +174,19 @@ impl Planner<'_> {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
                 record_own(self.prefix, Step::A7, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
+    }
+
+    pub(super) fn a9(&self) -> Vec<Operation> {
+        let mut operations: Vec<Operation> =
+            a9::parts_lacking(self.own_objects).map(|part| self.own_part(part)).collect();
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A9, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });

@@ -1,0 +1,267 @@
+//! Mails that an application logs: what it sends, with template, campaign, tags, headers and body, before or after SES
+//! has accepted it.
+//!
+//! A mail is known by its application's own id. What is logged again adds to what is known: the application's later word
+//! wins column by column, and what a line does not say stays; a status only rises. So the same line again changes nothing.
+//! Columns that no line says are described by the mail's events, whichever of the two came first.
+
+mod columns;
+mod read;
+mod row;
+mod transaction;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+use aftersend_event::Status;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use read::BadMail;
+
+use crate::{
+    IngestError, Store,
+    ingest::{join_now, merge::merge},
+    tags::Tags,
+};
+
+/// Mails that are logged in one transaction at most.
+pub const LOG_CHUNK_MAILS_MAX: usize = 200;
+
+/// Bytes of bodies after which no further mail joins a transaction.
+const LOG_CHUNK_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of a logged mail's body, HTML and text together: as much as SES lets anybody send.
+/// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>
+pub const LOG_BODY_BYTES_MAX: usize = 40 * 1024 * 1024;
+
+/// Bytes of one mail's JSON: a body with every second character escaped, and the rest.
+pub const LOG_LINE_BYTES_MAX: usize = 96 * 1024 * 1024;
+
+/// Headers of a logged mail.
+pub const LOG_HEADERS_MAX: usize = 1_000;
+
+/// Bytes of a logged mail's headers, names and values together.
+pub const LOG_HEADER_BYTES_MAX: usize = 256 * 1024;
+
+/// Tags of a logged mail. SES takes 50. <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
+pub const LOG_TAGS_MAX: usize = 100;
+
+/// Characters of a tag's name or value. SES takes 256.
+pub const LOG_TAG_CHARS_MAX: usize = 1_024;
+
+/// Characters of a body's text that are its preview where no text of its own stands beside the HTML.
+const PREVIEW_CHARS_MAX: usize = 500;
+
+/// How often a transaction is tried that others stand in the way of, and how long to wait before it is tried again, times
+/// the number of the try.
+const TRIES_MAX: u32 = 12;
+const TRY_PAUSE: Duration = Duration::from_millis(15);
+
+/// A mail as its application logs it. What is absent is not said, and stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoggedMail {
+    pub(crate) message_id: Option<String>,
+    pub(crate) aws_message_id: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) template: Option<String>,
+    pub(crate) campaign: Option<String>,
+    pub(crate) configuration_set: Option<String>,
+    pub(crate) tags: Option<Tags>,
+    pub(crate) headers: Option<BTreeMap<String, Vec<String>>>,
+    pub(crate) body: Option<Body>,
+    pub(crate) attachments_count: Option<i32>,
+    pub(crate) size_bytes: Option<i32>,
+    pub(crate) locale: Option<String>,
+    pub(crate) user_uuid: Option<Uuid>,
+    pub(crate) queued_at: Option<Timestamp>,
+    pub(crate) sent_at: Option<Timestamp>,
+    pub(crate) status: Option<Status>,
+}
+
+/// A body as the columns hold it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Body {
+    /// HTML where there is any, else the text.
+    pub(crate) full: String,
+    /// The text beside HTML, whole; else the beginning of the text.
+    pub(crate) preview: Option<String>,
+}
+
+impl LoggedMail {
+    /// Its application's own id, if it has one.
+    pub fn message_id(&self) -> Option<&str> {
+        self.message_id.as_deref()
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.full.len() + body.preview.as_ref().map_or(0, String::len))
+    }
+
+    /// All that may lead to its row: two mails of one transaction have none in common.
+    fn keys(&self) -> impl Iterator<Item = (bool, &str)> {
+        let own = self.message_id.as_deref();
+        // An own id may be an SES id, too.
+        own.map(|id| (false, id)).into_iter().chain(self.ses_id().map(|id| (true, id)))
+    }
+
+    /// The SES id that it may have: the one it says, else its own id, which some applications take from SES.
+    pub(crate) fn ses_id(&self) -> Option<&str> {
+        self.aws_message_id.as_deref().or(self.message_id.as_deref())
+    }
+}
+
+/// A mail that was logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Aftersend's key of it.
+    pub uuid: Uuid,
+    /// Its application's own id, or the one that it was given.
+    pub message_id: String,
+    /// What became of it.
+    pub outcome: LogOutcome,
+}
+
+/// What logging a mail came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOutcome {
+    /// Nobody knew it.
+    Created,
+    /// It was known from its events, and is its application's now.
+    Joined,
+    /// More is known of it now, or something else.
+    Updated,
+    /// All of it was known.
+    Unchanged,
+}
+
+impl LogOutcome {
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Joined => "joined",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// Why a mail was not logged. It harms no other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogRefusal {
+    /// Nobody knows it yet, and it does not say enough.
+    #[error("nothing is known of this mail yet, so it needs `to` and `from`")]
+    Unknown,
+    /// Its SES id is another mail's.
+    #[error("its `aws_message_id` belongs to another mail, which was logged with the message_id `{0}`")]
+    OtherMail(String),
+    /// It was deleted or erased on purpose.
+    #[error("this mail was removed on purpose, and stays away")]
+    Removed,
+    /// PostgreSQL can't hold it.
+    #[error("PostgreSQL can't hold it: {0}")]
+    Unfit(String),
+}
+
+impl Store {
+    /// Logs mails, in order, some per transaction, and says of each what became of it.
+    ///
+    /// Logging the same again changes nothing. Where a mail is known from events already, or events of it are parked, it
+    /// gets them at once. Cancel-safe: what was committed is logged, and all of it may be logged again.
+    ///
+    /// # Errors
+    ///
+    /// When the database stands in the way: some of the mails may be logged then; log all of them again. What is wrong with
+    /// a single mail is told beside the others' outcomes.
+    pub async fn log_mails(
+        &self,
+        mails: &[LoggedMail],
+    ) -> Result<Vec<Result<Logged, LogRefusal>>, IngestError> {
+        let mut outcomes = Vec::with_capacity(mails.len());
+        let mut rest = mails;
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(chunk_length(rest));
+            outcomes.extend(Box::pin(self.log_chunk(chunk)).await?);
+            rest = after;
+        }
+        Ok(outcomes)
+    }
+
+    /// Logs what fits into one transaction; where PostgreSQL refuses a value, by halves.
+    async fn log_chunk(&self, chunk: &[LoggedMail]) -> Result<Vec<Result<Logged, LogRefusal>>, IngestError> {
+        let mut outcomes = Vec::with_capacity(chunk.len());
+        let mut parts = vec![chunk];
+        while let Some(part) = parts.pop() {
+            match self.log_part(part).await {
+                Ok(logged) => outcomes.extend(logged),
+                Err(IngestError::Data(reason)) if part.len() == 1 => {
+                    outcomes.push(Err(LogRefusal::Unfit(reason)));
+                }
+                Err(IngestError::Data(_)) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// One transaction, again where others stand in its way, and then what it leads to.
+    async fn log_part(&self, part: &[LoggedMail]) -> Result<Vec<Result<Logged, LogRefusal>>, IngestError> {
+        let mut tries = 0;
+        let done = loop {
+            tries += 1;
+            let done = self.in_time(Box::pin(transaction::run(self, part))).await;
+            self.renew_writers_after(&done);
+            match done {
+                Err(IngestError::Repeat(reason)) if tries < TRIES_MAX => {
+                    tracing::debug!(reason, "mails are logged once more");
+                    tokio::time::sleep(TRY_PAUSE * tries).await;
+                }
+                done => break done?,
+            }
+        };
+        for unmerged in &done.unmerged {
+            leave_to_joiner(merge(self, unmerged).await.map(drop))?;
+        }
+        if !done.ids.is_empty() {
+            leave_to_joiner(Box::pin(join_now(self, &done.ids)).await.map(drop))?;
+        }
+        Ok(done.outcomes)
+    }
+}
+
+/// The mails are logged: what stands in the way of their events is gone for the next round of a joiner.
+fn leave_to_joiner(joined: Result<(), IngestError>) -> Result<(), IngestError> {
+    match joined {
+        Err(IngestError::Repeat(reason) | IngestError::Data(reason)) => {
+            tracing::debug!(reason, "events of a logged mail are left to the next round");
+            Ok(())
+        }
+        joined => joined,
+    }
+}
+
+/// How many of the next mails go into one transaction: at least one, and none that another of them may be.
+fn chunk_length(mails: &[LoggedMail]) -> usize {
+    let mut keys: HashSet<(bool, &str)> = HashSet::new();
+    let mut body_bytes = 0;
+    for (place, mail) in mails.iter().enumerate().take(LOG_CHUNK_MAILS_MAX) {
+        body_bytes += mail.body_bytes();
+        let is_new = mail.keys().all(|key| !keys.contains(&key));
+        if place > 0 && (!is_new || body_bytes > LOG_CHUNK_BODY_BYTES_MAX) {
+            return place;
+        }
+        keys.extend(mail.keys());
+    }
+    mails.len().min(LOG_CHUNK_MAILS_MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Logged mails against a real database.
+
+mod any_order;
+mod cases;

@@ -16,10 +16,12 @@ use jiff::{Span, SpanRelativeTo};
 use crate::config::Flags;
 
 mod archive;
+mod erase;
 mod figures;
 mod log;
 mod quarantine;
 pub(crate) use archive::{ArchiveCommand, CompressArgs};
+pub(crate) use erase::EraseArgs;
 pub(crate) use figures::FiguresCommand;
 pub(crate) use log::LogArgs;
 pub(crate) use quarantine::{QuarantineCommand, QuarantineSelection};
@@ -89,9 +91,12 @@ pub(crate) enum Command {
     /// Look after the sums that the site's figures are made of
     #[command(subcommand)]
     Figures(FiguresCommand),
-    /// Look after older mails: their bodies compressed
+    /// Keep the database small over the years: compress bodies of older mails, delete what is old
     #[command(subcommand)]
     Archive(ArchiveCommand),
+    /// Erase a person: everything that names an address goes for good, what counts stays, and nothing that comes late
+    /// brings it back
+    Erase(EraseArgs),
     /// List mails, newest first, by words such as jane, status:delivered or after:7d
     Search(SearchArgs),
     /// Tell the story of one mail
@@ -105,7 +110,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it only looks at what is there, and has no use for a database that it would have to make.
+    /// Whether it only has to do with what is there, and has no use for a database that it would have to make.
     pub(crate) const fn only_looks(&self) -> bool {
         match self {
             Self::Search(_)
@@ -113,9 +118,10 @@ impl Command {
             | Self::Quarantine(_)
             | Self::Figures(_)
             | Self::Archive(_)
+            | Self::Erase(_)
             | Self::Doctor(_)
             | Self::Config(_) => true,
-            Self::Demo(_) | Self::Serve(_) | Self::Migrate(_) | Self::Ingest(_) => false,
+            Self::Demo(_) | Self::Serve(_) | Self::Migrate(_) | Self::Ingest(_) | Self::Log(_) => false,
         }
     }
 }

@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 21] = [
+const NEEDS: [(&str, &[Right]); 25] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -31,7 +31,8 @@ const NEEDS: [(&str, &[Right]); 21] = [
     ("aftersend_folded_events", &Right::ALL),
     ("aftersend_ids", &Right::ALL),
     ("aftersend_quarantine", &Right::ALL),
-    ("aftersend_recipients", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_recipients", &Right::ALL),
+    ("aftersend_removed_events", &[Right::Select, Right::Update, Right::Delete]),
     ("aftersend_figure_marks", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_figure_scan", &[Right::Select, Right::Update]),
     ("aftersend_figures_by_quarter", &[Right::Select, Right::Insert, Right::Delete]),
@@ -44,6 +45,9 @@ const NEEDS: [(&str, &[Right]); 21] = [
     ("aftersend_bounces_by_day", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_links_by_quarter", &Right::ALL),
     ("aftersend_links_by_template", &Right::ALL),
+    ("aftersend_retention", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_secrets", &[Right::Select, Right::Insert]),
+    ("aftersend_erased", &Right::ALL),
     ("aftersend_steps", &[Right::Select]),
 ];
 

@@ -4,6 +4,7 @@ mod blocklist;
 mod body;
 mod connect;
 mod demo;
+mod erase;
 mod error;
 mod examine;
 mod ingest;
@@ -12,6 +13,7 @@ mod parked;
 mod prefix;
 mod quarantine;
 mod recipients;
+mod retention;
 pub mod schema;
 pub mod search;
 mod spreadsheet;
@@ -35,6 +37,7 @@ pub use body::{
 };
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
+pub use erase::{EraseError, EraseReport};
 pub use error::{IngestError, QueryError};
 pub use examine::{Examiner, Newest, Right, RightsFindings, ServerFindings, TableRights};
 pub use ingest::{
@@ -52,6 +55,7 @@ pub use quarantine::{
     QuarantineMatch, QuarantinePage, QuarantineSize, Quarantined, QuarantinedMessage,
 };
 pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
+pub use retention::{EVENT_LATE_MAX, PruneRound, PrunedKind, Pruner, Retention, RetentionTooShort};
 pub use search::{
     BadCursor, Cursor, MailPage, MailSummary, Order, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX, Search,
 };

@@ -120,6 +120,84 @@ statements! {
     SetApart = "log/set_apart.sql",
     /// Notes SES ids that lead to logged mails beside the column.
     NoteIds = "log/note_ids.sql",
+    /// The oldest mails.
+    TakeOldMails = "retention/take_mails.sql",
+    /// Leaves tombstones of mails that are about to go.
+    Bury = "retention/bury.sql",
+    /// Deletes mails.
+    DeleteMails = "retention/delete_mails.sql",
+    /// The oldest mails that have a body.
+    TakeOldBodies = "retention/take_bodies.sql",
+    /// Deletes bodies.
+    DeleteBodies = "retention/delete_bodies.sql",
+    /// The oldest events.
+    TakeOldEvents = "retention/take_events.sql",
+    /// The oldest folded events.
+    TakeOldFolded = "retention/take_folded.sql",
+    /// Locks mails of which events are changed.
+    LockMailsOfEvents = "retention/lock_mails.sql",
+    /// Cuts events down.
+    WriteCutEvents = "retention/write_events.sql",
+    /// Cuts folded events down.
+    WriteCutFolded = "retention/write_folded.sql",
+    /// How far a kind of thing has been looked for.
+    ReadDone = "retention/read_done.sql",
+    /// Notes how far a kind of thing has been looked for.
+    WriteDone = "retention/write_done.sql",
+    /// Makes the key of hashes that stand for erased people.
+    MakeHashKey = "erase/make_key.sql",
+    /// The key of these hashes.
+    ReadHashKey = "erase/read_key.sql",
+    /// Who was erased.
+    FindErased = "erase/find_erased.sql",
+    /// Waits for all who have read who was erased.
+    LockErased = "erase/lock_erased.sql",
+    /// Blocks that may be a person's.
+    FindErasedBlocks = "erase/find_blocks.sql",
+    /// Writes down that a person was erased.
+    NoteErased = "erase/note.sql",
+    /// Blocks people who were erased.
+    BlockErased = "erase/block_erased.sql",
+    /// The block of a person who was erased.
+    FindErasedBlock = "erase/find_block.sql",
+    /// Lifts it.
+    UnblockErased = "erase/unblock.sql",
+    /// The mails that went to an address.
+    FindMailsOfPerson = "erase/find_mails.sql",
+    /// Mails of which a text may name a person.
+    SweepMails = "erase/sweep_mails.sql",
+    /// Locks a mail with all of its texts.
+    LockMailOfPerson = "erase/lock_mail.sql",
+    /// A mail's events with all of their texts.
+    ReadEventsOfPerson = "erase/read_events.sql",
+    /// A mail's recipients by address.
+    ReadRecipientsOfPerson = "erase/read_recipients.sql",
+    /// Writes back a mail's texts.
+    WriteMailOfPerson = "erase/write_mail.sql",
+    /// Writes back events' texts.
+    WriteEventsOfPerson = "erase/write_events.sql",
+    /// Writes back folded events' texts.
+    WriteFoldedOfPerson = "erase/write_folded.sql",
+    /// Gives recipients other names.
+    RenameRecipients = "erase/rename_recipients.sql",
+    /// A recipient without a name.
+    AddErasedRecipient = "erase/add_recipient.sql",
+    /// Drops a mail's removed events.
+    ForgetRemovedOfPerson = "erase/forget_removed.sql",
+    /// Removed events that may name a person.
+    ReadRemovedOfPerson = "erase/read_removed.sql",
+    /// Writes back removed events.
+    WriteRemovedOfPerson = "erase/write_removed.sql",
+    /// Parked events that may name a person.
+    ReadParkedOfPerson = "erase/read_parked.sql",
+    /// Writes back parked events.
+    WriteParkedOfPerson = "erase/write_parked.sql",
+    /// Drops parked events for good.
+    ForgetParkedOfPerson = "erase/forget_parked.sql",
+    /// Messages of the quarantine in their order.
+    ReadQuarantineOfPerson = "erase/read_quarantine.sql",
+    /// Drops messages of the quarantine.
+    DropQuarantinedOfPerson = "erase/drop_quarantined.sql",
     /// Which mails have these ids.
     FindIds = "find_ids.sql",
     /// Which mails went to these addresses.

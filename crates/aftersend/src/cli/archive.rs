@@ -14,6 +14,12 @@ pub(crate) enum ArchiveCommand {
     /// Put compressed bodies back into their mails: for an application that is to read them itself, and before step a7
     /// goes down
     Decompress,
+    /// Delete what the configuration says is to be deleted after some time: mails, bodies, raw JSON, addresses
+    Prune {
+        /// Change nothing, and print what would be deleted
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod demo;
 mod depth;
 pub(crate) mod doctor;
+mod erase;
 mod figures;
 mod hooks;
 mod ingest;
@@ -57,6 +58,7 @@ pub(crate) async fn run(
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Figures(command) => figures::run(command, place, output).await,
         Command::Archive(command) => archive::run(command, settings, place, output).await,
+        Command::Erase(args) => erase::run(args, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
         Command::Show(args) => show::run(args, place, output).await,
         // These look at what is there, and open it themselves if at all.

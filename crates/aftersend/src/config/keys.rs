@@ -165,6 +165,23 @@ pub(super) const METRICS_LISTEN: Key<SocketAddr> = Key::new(
     |raw| cli::metrics_address(raw.text()?),
 );
 
+const fn kept_for(name: &'static str) -> Key<Duration> {
+    Key {
+        about: About { name, flag: None, variable: None, default: Default::Depends("never") },
+        read: |raw| cli::duration(raw.text()?),
+        show: |duration| {
+            SignedDuration::try_from(*duration)
+                .map_or(format!("{duration:?}"), |duration| format!("{duration:#}"))
+        },
+        is_secret: |_| false,
+    }
+}
+
+pub(super) const DELETE_AFTER: Key<Duration> = kept_for("archive.delete_after");
+pub(super) const DELETE_BODIES_AFTER: Key<Duration> = kept_for("archive.delete_bodies_after");
+pub(super) const DELETE_RAW_AFTER: Key<Duration> = kept_for("archive.delete_raw_after");
+pub(super) const DELETE_ADDRESSES_AFTER: Key<Duration> = kept_for("archive.delete_addresses_after");
+
 pub(super) const QUEUE_NAME: Key<String> = Key::new(
     About {
         name: "queue.name",
@@ -314,7 +331,7 @@ pub(super) const ARCHIVE_COMPRESS_AFTER: Key<Duration> = Key {
 };
 
 /// All of them, in the order in which people are told.
-pub(super) const ALL: [&About; 23] = [
+pub(super) const ALL: [&About; 27] = [
     &DATABASE_URL.about,
     &PREFIX.about,
     &DATA_DIR.about,
@@ -338,6 +355,10 @@ pub(super) const ALL: [&About; 23] = [
     &HOOKS_SIGNATURE_2_ONLY.about,
     &ARCHIVE_COMPRESS.about,
     &ARCHIVE_COMPRESS_AFTER.about,
+    &DELETE_AFTER.about,
+    &DELETE_BODIES_AFTER.about,
+    &DELETE_RAW_AFTER.about,
+    &DELETE_ADDRESSES_AFTER.about,
 ];
 
 /// A length of time as it could be written: whole days as days.

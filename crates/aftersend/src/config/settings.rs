@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use aftersend_ingest::TopicArn;
-use aftersend_store::{DatabaseAddress, Prefix, TagNames, UnknownMails};
+use aftersend_store::{DatabaseAddress, Prefix, Retention, TagNames, UnknownMails};
 
 use super::{
     archive::{self, Archive},
     database_url::DatabaseUrl,
-    fault::{ConfigError, Place},
+    fault::{ConfigError, Place, Position},
     file::ConfigFile,
     hooks::{self, Hooks},
     keys,
@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) unknown_mails: UnknownMails,
     /// Where `ingest sqs` answers probes and scrapes, if anywhere. `serve` does on the site's address.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// What is deleted after how long.
+    pub(crate) retention: Retention,
     /// None of them, one, or several.
     pub(crate) queues: Vec<Queue>,
     pub(crate) hooks: Option<Hooks>,
@@ -111,6 +113,7 @@ impl Settings {
         let rule = layers.take(&keys::UNKNOWN_MAILS, &ingest, flags.unknown_mails).value;
         let park_for = layers.take(&keys::PARK_FOR, &ingest, flags.park_for).value;
         let metrics_listen = layers.take(&keys::METRICS_LISTEN, &ingest, flags.metrics_listen).value;
+        let retention = take_retention(&mut layers, file);
         let queues = queues::take(&mut layers, file, flags, &pollers);
         let hooks = hooks::take(&mut layers, file, flags);
         let archive = archive::take(&mut layers, file);
@@ -155,6 +158,7 @@ impl Settings {
             tag_names: TagNames { template, campaign },
             unknown_mails,
             metrics_listen,
+            retention,
             queues,
             hooks,
             archive,
@@ -162,6 +166,24 @@ impl Settings {
             notes,
         })
     }
+}
+
+/// Settles what is deleted after how long.
+fn take_retention(layers: &mut Layers<'_>, file: Option<&ConfigFile>) -> Retention {
+    let archive =
+        Scope { table: file.and_then(|file| file.tables.get("archive")), label: "archive.".to_owned() };
+    let mails = layers.take(&keys::DELETE_AFTER, &archive, None).value;
+    let bodies = layers.take(&keys::DELETE_BODIES_AFTER, &archive, None).value;
+    let raw = layers.take(&keys::DELETE_RAW_AFTER, &archive, None).value;
+    let addresses = layers.take(&keys::DELETE_ADDRESSES_AFTER, &archive, None).value;
+    Retention::new(mails, bodies, raw, addresses, false).unwrap_or_else(|error| {
+        let position = archive.table.and_then(|table| table.position_of("delete_after"));
+        layers.fault_in_file(
+            position.unwrap_or(Position { line: 1, column: 1 }),
+            format!("`archive.delete_after`: {error}"),
+        );
+        Retention::default()
+    })
 }
 
 /// Settles which database: the one that the strongest layer names. In a layer that names both, the URL.

@@ -17,6 +17,7 @@ mod migrate;
 mod program;
 mod quarantine;
 mod queue;
+mod retention;
 mod search;
 mod serve;
 mod watching;

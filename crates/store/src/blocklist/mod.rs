@@ -223,8 +223,10 @@ impl Store {
         let statement = client.prepare_cached(self.sql(Statement::FindBlocks)).await?;
         let rows = client.query(&statement, &[&spellings(address)]).await?;
         let blocks = rows.iter().map(Block::from_row).collect::<Result<Vec<_>, _>>()?;
-        // One that holds tells more than one that does not.
-        Ok(blocks.into_iter().max_by_key(|block| block.holds))
+        drop(client);
+        // One that holds tells more than one that does not; of somebody who was erased, a hash alone tells.
+        let erased = self.find_erased_block(address).await?;
+        Ok(blocks.into_iter().chain(erased).max_by_key(|block| block.holds))
     }
 
     /// Blocks an address, unless it is blocked as strongly already.
@@ -292,7 +294,8 @@ impl Store {
         };
         let rows = self.changed_in_time(unblocking).await?;
         let blocks = rows.iter().map(Block::from_row).collect::<Result<Vec<_>, _>>()?;
-        Ok(blocks.into_iter().max_by_key(|block| block.holds))
+        let erased = self.changed_in_time(self.unblock_erased(address)).await?;
+        Ok(blocks.into_iter().chain(erased).max_by_key(|block| block.holds))
     }
 }
 

@@ -36,7 +36,8 @@ fn needs_of_statements() -> BTreeMap<String, BTreeSet<Right>> {
             ) {
                 (Some("INTO"), _) => Right::Insert,
                 (Some("UPDATE"), _) => Right::Update,
-                (Some("FROM"), Some("DELETE")) => Right::Delete,
+                // What locks out everybody needs the same.
+                (Some("FROM"), Some("DELETE")) | (Some("TABLE"), Some("LOCK")) => Right::Delete,
                 (Some("FROM" | "JOIN"), _) => Right::Select,
                 before => panic!("{statement:?} has {before:?} before {table}"),
             };

@@ -1,6 +1,7 @@
 //! Storing a batch of events: what of it is new, what it means for the mails, in one transaction.
 
 mod columns;
+mod erased;
 mod events;
 pub(crate) mod facts;
 mod join;

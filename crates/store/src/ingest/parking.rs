@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Arrival, facts::cut_for_column, record::as_uuid, transaction::Writer};
+use super::{Arrival, facts::cut_for_column, transaction::Writer};
 use crate::{IngestError, QueryError, Store, sql::Statement};
 
 /// What became of events of unknown mails.
@@ -40,8 +40,8 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(arrival: &'a Arrival<'a>) -> Self {
-        Self { fingerprint: as_uuid(arrival.event.fingerprint()), arrival }
+    fn of((arrival, fingerprint): (&'a Arrival<'a>, &Uuid)) -> Self {
+        Self { fingerprint: *fingerprint, arrival }
     }
 
     /// The key of a further record of its occurrence.
@@ -78,17 +78,20 @@ impl<'a> RecordColumns<'a> {
 }
 
 impl Writer<'_> {
-    /// Parks the events of these SES ids, none of which led to a mail.
+    /// Parks the events of these SES ids, none of which led to a mail, each under its fingerprint.
     pub(super) async fn park(
         &self,
         arrivals: &[Arrival<'_>],
+        fingerprints: &[Uuid],
         unknown: &BTreeSet<String>,
     ) -> Result<ParkedNow, IngestError> {
         if unknown.is_empty() {
             return Ok(ParkedNow::default());
         }
-        let is_unknown = |arrival: &&Arrival<'_>| unknown.contains(&*arrival.event.mail.message_id);
-        let records: Vec<Record<'_>> = arrivals.iter().filter(is_unknown).map(Record::of).collect();
+        let is_unknown =
+            |(arrival, _): &(&Arrival<'_>, &Uuid)| unknown.contains(&*arrival.event.mail.message_id);
+        let records: Vec<Record<'_>> =
+            arrivals.iter().zip(fingerprints).filter(is_unknown).map(Record::of).collect();
         let mut first: BTreeMap<Uuid, &Record<'_>> = BTreeMap::new();
         for record in &records {
             first.entry(record.fingerprint).or_insert(record);

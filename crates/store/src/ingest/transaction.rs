@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Arrival, Batch, BatchReport, Poison,
+    erased::{addresses_in_batch, events_of, fingerprint, json_without, names_any, reread},
     events::{Fates, Owners},
     facts::{Facts, Said as Worded, cut_for_column, storable},
     mail_columns::MailColumns,
@@ -24,7 +25,7 @@ use super::{
     recipients::{FatesByMail, fates_by_mail},
     unknown::Treatment,
 };
-use crate::{IngestError, Store, sql::Statement};
+use crate::{IngestError, Store, erase::ErasedPerson, sql::Statement};
 
 /// What came of a batch.
 pub(super) enum Outcome {
@@ -35,37 +36,28 @@ pub(super) enum Outcome {
 
 /// Runs one batch.
 pub(super) async fn run(store: &Store, batch: &Batch<'_>) -> Result<Outcome, IngestError> {
-    // What needs no database is done before any lock is held.
-    let said = Said::of(store, &batch.arrivals, batch.arrivals.iter().map(Occurrence::of));
     let policy = store.policy().await?;
-
     let mut client = store.writer().await?;
     let writer = Writer { store, transaction: client.build_transaction().start().await? };
-    let taken_in = match writer.take_in(said, policy.arriving).await? {
-        Intake::Taken(taken_in) => taken_in,
-        Intake::Unmerged(unmerged) => return Ok(Outcome::Unmerged(unmerged)),
-    };
-    let TakenIn { fates, known, unknown, removed } = *taken_in;
-    let parked = writer.park(&batch.arrivals, &unknown).await?;
-    writer.block(batch).await?;
-    writer.quarantine(&batch.poisons).await?;
-
-    let count = |is_meant: &dyn Fn(&str) -> bool| {
-        batch.arrivals.iter().filter(|arrival| is_meant(&arrival.event.mail.message_id)).count()
-    };
-    let of_removed = count(&|id| removed.contains(id));
-    let of_known = count(&|id| !removed.contains(id) && !unknown.contains(id));
-    let report = BatchReport {
-        stored: fates.stored.len(),
-        folded: fates.folded.len(),
-        // Known to the database, or several times in the batch, or of mails that were removed on purpose.
-        repeated: fates.repeated + (of_known - known) + parked.repeated + of_removed,
-        parked: parked.new,
-        quarantined: batch.poisons.len(),
-    };
-    require_sum(batch, &report)?;
-    writer.transaction.commit().await?;
-    Ok(Outcome::Stored(report))
+    let erased = writer.find_erased(|| addresses_in_batch(batch)).await?;
+    if erased.is_empty() {
+        let fingerprints: Vec<Uuid> = batch.arrivals.iter().map(fingerprint).collect();
+        return writer.store_batch(batch, &fingerprints, policy.arriving, &[], batch).await;
+    }
+    // What names somebody who was erased is stored without that, under the fingerprint that it had.
+    let jsons: Vec<Option<String>> =
+        batch.arrivals.iter().map(|arrival| json_without(arrival, &erased)).collect();
+    let documents = reread(&jsons)?;
+    let events = events_of(&documents)?;
+    let arrivals =
+        batch.arrivals.iter().zip(&jsons).zip(&events).map(|((arrival, json), event)| match (json, event) {
+            (Some(json), Some(event)) => Arrival { event, json },
+            _ => *arrival,
+        });
+    let poisons = batch.poisons.iter().filter(|poison| !names_any(poison.body, &erased)).cloned();
+    let cleaned = Batch { arrivals: arrivals.collect(), poisons: poisons.collect() };
+    let fingerprints: Vec<Uuid> = batch.arrivals.iter().map(fingerprint).collect();
+    writer.store_batch(&cleaned, &fingerprints, policy.arriving, &erased, batch).await
 }
 
 /// What events say, of mails and by themselves.
@@ -139,6 +131,46 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Stores a batch. `received` is the batch as it came, from which people who were erased are taken out already.
+    async fn store_batch(
+        self,
+        batch: &Batch<'_>,
+        fingerprints: &[Uuid],
+        treatment: Treatment,
+        erased: &[ErasedPerson],
+        received: &Batch<'_>,
+    ) -> Result<Outcome, IngestError> {
+        // What needs no database is done before any lock is held.
+        let records = batch.arrivals.iter().zip(fingerprints);
+        let records = records.map(|(arrival, fingerprint)| Occurrence::parked(arrival, *fingerprint));
+        let said = Said::of(self.store, &batch.arrivals, records);
+        let taken_in = match self.take_in(said, treatment).await? {
+            Intake::Taken(taken_in) => taken_in,
+            Intake::Unmerged(unmerged) => return Ok(Outcome::Unmerged(unmerged)),
+        };
+        let TakenIn { fates, known, unknown, removed } = *taken_in;
+        let parked = self.park(&batch.arrivals, fingerprints, &unknown).await?;
+        self.block(batch, erased).await?;
+        self.quarantine(&batch.poisons).await?;
+
+        let count = |is_meant: &dyn Fn(&str) -> bool| {
+            batch.arrivals.iter().filter(|arrival| is_meant(&arrival.event.mail.message_id)).count()
+        };
+        let of_removed = count(&|id| removed.contains(id));
+        let of_known = count(&|id| !removed.contains(id) && !unknown.contains(id));
+        let report = BatchReport {
+            stored: fates.stored.len(),
+            folded: fates.folded.len(),
+            // Known to the database, or several times in the batch, or of mails that were removed on purpose.
+            repeated: fates.repeated + (of_known - known) + parked.repeated + of_removed,
+            parked: parked.new,
+            quarantined: received.poisons.len(),
+        };
+        require_sum(received, &report)?;
+        self.transaction.commit().await?;
+        Ok(Outcome::Stored(report))
+    }
+
     pub(crate) async fn prepare(
         &self,
         statement: Statement,
@@ -196,25 +228,22 @@ impl Writer<'_> {
     }
 
     /// Blocks the addresses that the batch's events speak against, each for its strongest reason.
-    async fn block(&self, batch: &Batch<'_>) -> Result<(), IngestError> {
+    ///
+    /// Somebody who was erased is blocked by a hash.
+    async fn block(&self, batch: &Batch<'_>, erased: &[ErasedPerson]) -> Result<(), IngestError> {
         let mut wanted: BTreeMap<String, BlockReason> = BTreeMap::new();
         for (address, reason) in batch.arrivals.iter().flat_map(|arrival| arrival.event.blocks()) {
             let strongest = wanted.entry(cut_for_column(&address)).or_insert(reason);
             *strongest = (*strongest).max(reason);
         }
+        self.block_erased(&mut wanted, erased).await?;
         if wanted.is_empty() {
             return Ok(());
         }
         let uuids: Vec<Uuid> = wanted.iter().map(|_| Uuid::now_v7()).collect();
         let addresses: Vec<&str> = wanted.keys().map(String::as_str).collect();
         let reasons: Vec<&str> = wanted.values().map(|reason| reason.name()).collect();
-        let strengths: Vec<i32> = wanted
-            .values()
-            .map(|reason| match reason {
-                BlockReason::HardBounce => 1,
-                BlockReason::Complaint => 2,
-            })
-            .collect();
+        let strengths: Vec<i32> = wanted.values().copied().map(strength).collect();
         let block = self.prepare(Statement::BlockAddresses).await?;
         self.transaction.execute(&block, &[&uuids, &addresses, &reasons, &strengths]).await?;
         Ok(())
@@ -241,6 +270,14 @@ impl Writer<'_> {
             .execute(&quarantine, &[&hashes, &uuids, &contents, &reasons, &feeds, &origins, &times])
             .await?;
         Ok(())
+    }
+}
+
+/// How strong a block for that reason is.
+pub(super) fn strength(reason: BlockReason) -> i32 {
+    match reason {
+        BlockReason::HardBounce => 1,
+        BlockReason::Complaint => 2,
     }
 }
 

@@ -11,7 +11,7 @@ mod row;
 mod transaction;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
@@ -21,8 +21,10 @@ use uuid::Uuid;
 
 pub use read::BadMail;
 
+use self::transaction::Ran;
 use crate::{
     IngestError, Store,
+    erase::{Person, addresses_in},
     ingest::{join_now, merge::merge},
     tags::Tags,
 };
@@ -96,6 +98,35 @@ impl LoggedMail {
     /// Its application's own id, if it has one.
     pub fn message_id(&self) -> Option<&str> {
         self.message_id.as_deref()
+    }
+
+    /// All addresses that its texts may name.
+    pub(crate) fn addresses(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let body = self.body.iter().flat_map(|body| [Some(&body.full), body.preview.as_ref()]);
+        let texts = [&self.to, &self.from, &self.subject, &self.message_id, &self.campaign];
+        let headers = self.headers.iter().flatten().flat_map(|(_, values)| values);
+        let tags = self.tags.iter().flatten().flat_map(|(_, values)| values);
+        for text in texts.into_iter().flatten().chain(body.flatten()).chain(headers).chain(tags) {
+            addresses_in(text, &mut found);
+        }
+        found
+    }
+
+    /// Takes a person out of its texts. Its own id stays: it is what it is known by.
+    pub(crate) fn clean(&mut self, person: &Person) {
+        let body = self.body.iter_mut().flat_map(|body| [Some(&mut body.full), body.preview.as_mut()]);
+        let texts = [&mut self.to, &mut self.from, &mut self.subject, &mut self.campaign];
+        let headers = self.headers.iter_mut().flatten().flat_map(|(_, values)| values);
+        for text in texts.into_iter().flatten().chain(body.flatten()).chain(headers) {
+            if let Some(without) = person.without(text) {
+                *text = without;
+            }
+        }
+        for values in self.tags.iter_mut().flatten().map(|(_, values)| values) {
+            *values =
+                values.iter().map(|value| person.without(value).unwrap_or_else(|| value.clone())).collect();
+        }
     }
 
     fn body_bytes(&self) -> usize {
@@ -224,7 +255,18 @@ impl Store {
                     tracing::debug!(reason, "mails are logged once more");
                     tokio::time::sleep(TRY_PAUSE * tries).await;
                 }
-                done => break done?,
+                done => match done? {
+                    Ran::Done(done) => break done,
+                    Ran::Unmerged(_) if tries >= TRIES_MAX => {
+                        let reason = "mails that were made from events are being merged";
+                        return Err(IngestError::Repeat(reason.to_owned()));
+                    }
+                    Ran::Unmerged(mails) => {
+                        for unmerged in &mails {
+                            leave_to_joiner(merge(self, unmerged).await.map(drop))?;
+                        }
+                    }
+                },
             }
         };
         for unmerged in &done.unmerged {

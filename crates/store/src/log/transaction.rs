@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use aftersend_event::normalise_address;
 use jiff::Timestamp;
 use tokio_postgres::{error::SqlState, types::ToSql};
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::{LogOutcome, LogRefusal, Logged, LoggedMail, columns::LoggedColumns, row::MailRow};
 use crate::{
     IngestError, Store, TagNames,
+    erase::{ErasedPerson, is_pseudonym},
     ingest::{mails::Unmerged, marks::Marks, transaction::Writer},
     sql::Statement,
 };
@@ -23,6 +25,13 @@ pub(super) struct Done {
     pub(super) unmerged: Vec<Unmerged>,
     /// SES ids that lead to a mail since this transaction, of which events may be parked.
     pub(super) ids: Vec<String>,
+}
+
+/// What came of a transaction.
+pub(super) enum Ran {
+    Done(Done),
+    /// Nothing: these mails, made for SES ids that are about to leave the column, must be merged first.
+    Unmerged(Vec<Unmerged>),
 }
 
 /// Where an SES id leads.
@@ -60,25 +69,51 @@ fn unless_taken(error: tokio_postgres::Error) -> IngestError {
     if error.code() == Some(&SqlState::UNIQUE_VIOLATION) { changed_meanwhile() } else { error.into() }
 }
 
-pub(super) async fn run(store: &Store, mails: &[LoggedMail]) -> Result<Done, IngestError> {
+/// The mails without people who were erased after they were sent, and which of them went to one of these: those are not
+/// logged. Nothing where none names any.
+fn without_erased(mails: &[LoggedMail], erased: &[ErasedPerson]) -> Option<(Vec<LoggedMail>, Vec<bool>)> {
+    if erased.is_empty() {
+        return None;
+    }
+    let mut cleaned = mails.to_vec();
+    let mut refused = vec![false; mails.len()];
+    for (mail, refused) in cleaned.iter_mut().zip(&mut refused) {
+        for ErasedPerson { person, erased_at, .. } in erased {
+            let is_older = [mail.queued_at, mail.sent_at].into_iter().flatten().any(|at| at <= *erased_at);
+            if is_older {
+                *refused |= mail.to.as_ref().is_some_and(|to| normalise_address(to) == person.address);
+                mail.clean(person);
+            }
+        }
+    }
+    Some((cleaned, refused))
+}
+
+pub(super) async fn run(store: &Store, mails: &[LoggedMail]) -> Result<Ran, IngestError> {
     let mut client = store.writer().await?;
     let writer = Writer { store, transaction: client.build_transaction().start().await? };
+    let erased = writer.find_erased(|| mails.iter().flat_map(LoggedMail::addresses).collect()).await?;
+    let cleaned = without_erased(mails, &erased);
+    let (mails, refused) = match &cleaned {
+        Some((mails, refused)) => (mails.as_slice(), refused.as_slice()),
+        None => (mails, &[][..]),
+    };
     let found = writer.find_logged(mails).await?;
-    let mut work = Work::of(&found, mails, &store.tag_names);
+    let mut work = Work::of(&found, mails, refused, &store.tag_names);
     writer.insert_logged(&mut work).await?;
     work.before = writer.lock_logged(&work, mails).await?;
     work.require_same(mails, &found)?;
     work.merge(mails, &found, store);
-    writer.write_logged(&work).await?;
+    let unmerged = writer.write_logged(&work).await?;
+    if !unmerged.is_empty() {
+        return Ok(Ran::Unmerged(unmerged));
+    }
     let mut marks = std::mem::take(&mut work.marks);
     work.mark_changes(&mut marks);
     writer.mark_figures(marks).await?;
     writer.transaction.commit().await?;
-    Ok(Done {
-        outcomes: work.outcomes.into_iter().flatten().collect(),
-        unmerged: work.unmerged,
-        ids: work.ids,
-    })
+    let outcomes = work.outcomes.into_iter().flatten().collect();
+    Ok(Ran::Done(Done { outcomes, unmerged: work.unmerged, ids: work.ids }))
 }
 
 /// The mails of a transaction on their way.
@@ -102,9 +137,13 @@ struct Work {
 
 impl Work {
     /// Sorts the lines into those about mails that are there and those about new ones.
-    fn of(found: &Found, mails: &[LoggedMail], names: &TagNames) -> Self {
+    fn of(found: &Found, mails: &[LoggedMail], refused: &[bool], names: &TagNames) -> Self {
         let mut work = Self::default();
-        for mail in mails {
+        for (place, mail) in mails.iter().enumerate() {
+            if refused.get(place) == Some(&true) {
+                work.settle(Err(LogRefusal::Removed));
+                continue;
+            }
             let own = mail.message_id.as_ref().and_then(|id| found.by_own_id.get(id)).copied();
             let way = mail.ses_id().and_then(|id| found.by_ses_id.get(id)).copied();
             let is_named = mail.aws_message_id.is_some();
@@ -197,6 +236,10 @@ impl Work {
             (None, Some(ses)) => ses,
             (None, None) => return Err(LogRefusal::Unknown),
         };
+        // Emptied, since it was an erased person's alone.
+        if self.after[&uuid].aws_message_id.is_none() && is_pseudonym(&self.after[&uuid].to) {
+            return Err(LogRefusal::Removed);
+        }
         let before = self.after[&uuid].clone();
         let id = mail.ses_id().filter(|_| is_named || ses.is_some());
         if let (None, Some(message_id)) = (own, &mail.message_id) {
@@ -342,7 +385,8 @@ impl Writer<'_> {
         Ok(locked)
     }
 
-    async fn write_logged(&self, work: &Work) -> Result<(), IngestError> {
+    /// Says which made mails keep ids from being noted: nothing may be committed then.
+    async fn write_logged(&self, work: &Work) -> Result<Vec<Unmerged>, IngestError> {
         if !work.apart.is_empty() {
             let (made, ids): (Vec<Uuid>, Vec<&str>) =
                 work.apart.iter().map(|(made, id)| (*made, id.as_str())).unzip();
@@ -363,7 +407,23 @@ impl Writer<'_> {
                 work.aliases.iter().map(|(id, uuid)| (id.as_str(), *uuid)).unzip();
             let note = self.prepare(Statement::NoteIds).await?;
             self.transaction.execute(&note, &[&ids, &uuids]).await?;
+            return self.find_made_for(&work.aliases).await;
         }
-        Ok(())
+        Ok(Vec::new())
+    }
+
+    /// Mails that others have made for these ids, in the moment in which they were logged. A statement of its own, which
+    /// sees what the one before it has waited for.
+    async fn find_made_for(&self, aliases: &BTreeMap<String, Uuid>) -> Result<Vec<Unmerged>, IngestError> {
+        let ids: Vec<&str> = aliases.keys().map(String::as_str).collect();
+        let find = self.prepare(Statement::FindMails).await?;
+        let mut unmerged = Vec::new();
+        for row in self.transaction.query(&find, &[&ids]).await? {
+            let (id, mail): (String, Option<Uuid>) = (row.try_get("aws_message_id")?, row.try_get("uuid")?);
+            let is_made: bool = row.try_get("is_made")?;
+            let made = mail.filter(|mail| is_made && aliases.get(&id) != Some(mail));
+            unmerged.extend(made.map(|created| Unmerged { aws_message_id: id, created }));
+        }
+        Ok(unmerged)
     }
 }

@@ -3,6 +3,7 @@
 mod compress;
 mod decompress;
 mod progress;
+mod prune;
 
 use crate::{Outcome, cli::ArchiveCommand, config::Settings, database::Place, output::Output};
 
@@ -15,5 +16,6 @@ pub(crate) async fn run(
     match command {
         ArchiveCommand::Compress(args) => compress::run(args, settings, place, output).await,
         ArchiveCommand::Decompress => decompress::run(place, output).await,
+        ArchiveCommand::Prune { dry_run } => prune::run(*dry_run, settings, place, output).await,
     }
 }

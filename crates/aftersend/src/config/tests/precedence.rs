@@ -29,7 +29,7 @@ struct Case {
     default: Option<&'static str>,
 }
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 27] = [
     Case {
         name: "database_url",
         shown_as: "database_url",
@@ -114,6 +114,38 @@ const CASES: [Case; 23] = [
         )),
         variable: Some("127.0.0.1:2"),
         file: ("'[::1]:3'", "[::1]:3"),
+        default: None,
+    },
+    Case {
+        name: "archive.delete_after",
+        shown_as: "archive.delete_after",
+        flag: None,
+        variable: None,
+        file: ("'40d'", "960h"),
+        default: None,
+    },
+    Case {
+        name: "archive.delete_bodies_after",
+        shown_as: "archive.delete_bodies_after",
+        flag: None,
+        variable: None,
+        file: ("'40d'", "960h"),
+        default: None,
+    },
+    Case {
+        name: "archive.delete_raw_after",
+        shown_as: "archive.delete_raw_after",
+        flag: None,
+        variable: None,
+        file: ("'40d'", "960h"),
+        default: None,
+    },
+    Case {
+        name: "archive.delete_addresses_after",
+        shown_as: "archive.delete_addresses_after",
+        flag: None,
+        variable: None,
+        file: ("'40d'", "960h"),
         default: None,
     },
     Case {

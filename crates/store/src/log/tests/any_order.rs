@@ -88,7 +88,9 @@ async fn work_off(fixture_store: Store, queue: Arc<Mutex<VecDeque<Work>>>) {
                 Work::Lines(lines) => {
                     let mails: Vec<LoggedMail> = lines.iter().map(mail).collect();
                     fixture_store.log_mails(&mails).await.map(|outcomes| {
-                        outcomes.into_iter().for_each(|outcome| drop(outcome.unwrap()));
+                        for outcome in outcomes {
+                            outcome.unwrap();
+                        }
                     })
                 }
             };
@@ -240,7 +242,7 @@ async fn compare(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_and_logs_end_the_same_as_ever() {
-    for seed in 1..=4 {
+    for seed in [1, 2, 3, 4, 17_538_612_758_220_719_055] {
         events_and_logs_end_the_same(seed).await;
     }
 }

@@ -1,0 +1,301 @@
+//! The transaction of a round.
+
+use std::{collections::HashSet, time::Duration};
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    BEGINNING, Cursor, EVENT_LATE_MAX, PruneRound, PrunedKind, Pruner, ROUND_BYTES_MAX, ROUND_ROWS_MAX,
+    remainder::{fingerprint_of, remainder, without_addresses},
+};
+use crate::{IngestError, ingest::transaction::Writer, sql::Statement};
+
+/// An event whose JSON goes, or a part of it.
+struct OldEvent {
+    mail: Uuid,
+    /// The key of an event; of a folded one its fingerprint.
+    key: Uuid,
+    at: Timestamp,
+    event_type: String,
+    json: String,
+    /// The mail's.
+    aws_message_id: Option<String>,
+    has_fingerprint: bool,
+    has_address: bool,
+}
+
+/// What becomes of it.
+struct CutEvent<'a> {
+    event: &'a OldEvent,
+    json: String,
+    fingerprint: Option<Uuid>,
+}
+
+/// Which of these mails, locked, may lose something: all of them, unless only what is in the archive as it is now may.
+///
+/// Nothing is in the archive as long as nobody writes one: then all are kept back.
+fn may_be_deleted(mails: &[Uuid], only_archived: bool) -> HashSet<Uuid> {
+    if only_archived { HashSet::new() } else { mails.iter().copied().collect() }
+}
+
+impl Pruner {
+    pub(super) async fn look(
+        &mut self,
+        kind: PrunedKind,
+        after: Duration,
+    ) -> Result<PruneRound, IngestError> {
+        match kind {
+            PrunedKind::Mails | PrunedKind::Bodies => self.prune_mails(kind, after).await,
+            PrunedKind::RawEvents | PrunedKind::AddressesOfEvents => self.cut_events(kind, after).await,
+            PrunedKind::RawFolded | PrunedKind::AddressesOfFolded => self.cut_folded(kind, after).await,
+        }
+    }
+
+    fn done(&mut self, kind: PrunedKind, is_last: bool) -> PruneRound {
+        if is_last {
+            self.next_kind();
+        }
+        let is_left = |kind: &PrunedKind| self.retention.after(*kind).is_some();
+        let is_through = !PrunedKind::ALL[self.place..].iter().any(is_left);
+        PruneRound { kind: Some(kind), rows: 0, bytes: 0, kept_back: 0, put_off: 0, is_through }
+    }
+
+    /// Whole mails, or their bodies.
+    async fn prune_mails(&mut self, kind: PrunedKind, after: Duration) -> Result<PruneRound, IngestError> {
+        let from = self.cursor.unwrap_or(BEGINNING);
+        let store = self.store.clone();
+        let mut client = store.writer().await?;
+        let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
+        let (take, delete) = match kind {
+            PrunedKind::Mails => (Statement::TakeOldMails, Statement::DeleteMails),
+            _ => (Statement::TakeOldBodies, Statement::DeleteBodies),
+        };
+        let take = writer.prepare(take).await?;
+        let rows = writer
+            .transaction
+            .query(&take, &[&after.as_secs_f64(), &from.at, &from.uuid, &ROUND_ROWS_MAX])
+            .await?;
+        let (mut mails, mut bytes, mut cursor) = (Vec::with_capacity(rows.len()), 0_i64, from);
+        for row in &rows {
+            let row_bytes: i64 = row.try_get("bytes")?;
+            if !mails.is_empty() && bytes + row_bytes > ROUND_BYTES_MAX {
+                break;
+            }
+            bytes += row_bytes;
+            cursor = Cursor { at: row.try_get("sent_at")?, uuid: row.try_get("uuid")?, ..cursor };
+            mails.push((cursor.uuid, row_bytes));
+        }
+        let uuids: Vec<Uuid> = mails.iter().map(|(uuid, _)| *uuid).collect();
+        let allowed = may_be_deleted(&uuids, self.retention.only_archived);
+        let gone: Vec<Uuid> = uuids.iter().copied().filter(|uuid| allowed.contains(uuid)).collect();
+        if !self.is_dry && !gone.is_empty() {
+            if kind == PrunedKind::Mails {
+                // Nothing is marked: the sums of the quarters that these mails were sent in stay as they are.
+                writer.bury(&gone, "deleted").await?;
+            }
+            let delete = writer.prepare(delete).await?;
+            writer.transaction.execute(&delete, &[&gone]).await?;
+            writer.transaction.commit().await?;
+        }
+        self.cursor = Some(cursor);
+        let is_last = mails.len() == rows.len() && is_below_limit(rows.len());
+        let gone_bytes: i64 =
+            mails.iter().filter(|(uuid, _)| allowed.contains(uuid)).map(|(_, bytes)| bytes).sum();
+        Ok(PruneRound {
+            rows: gone.len() as u64,
+            bytes: gone_bytes.unsigned_abs(),
+            kept_back: (uuids.len() - gone.len()) as u64,
+            ..self.done(kind, is_last)
+        })
+    }
+
+    /// The JSON of events, or where they came from.
+    async fn cut_events(&mut self, kind: PrunedKind, after: Duration) -> Result<PruneRound, IngestError> {
+        let store = self.store.clone();
+        let mut client = store.writer().await?;
+        let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
+        let from = match self.cursor {
+            Some(cursor) => cursor,
+            None => Cursor { at: writer.done_below(kind).await?, ..BEGINNING },
+        };
+        let take = writer.prepare(Statement::TakeOldEvents).await?;
+        let rows = writer
+            .transaction
+            .query(&take, &[&after.as_secs_f64(), &from.at, &from.uuid, &ROUND_ROWS_MAX])
+            .await?;
+        let events: Vec<OldEvent> = rows.iter().map(old_event).collect::<Result<_, _>>()?;
+        let cut = self.cut(&writer, kind, &events).await?;
+        let is_last = is_below_limit(rows.len());
+        if !self.is_dry {
+            let keys: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.key).collect();
+            let jsons: Vec<&str> = cut.changed.iter().map(|cut| cut.json.as_str()).collect();
+            let fingerprints: Vec<Option<Uuid>> = cut.changed.iter().map(|cut| cut.fingerprint).collect();
+            if !keys.is_empty() {
+                let write = writer.prepare(Statement::WriteCutEvents).await?;
+                let is_forgotten = kind == PrunedKind::AddressesOfEvents;
+                writer.transaction.execute(&write, &[&keys, &jsons, &fingerprints, &is_forgotten]).await?;
+            }
+            self.earliest_put_off = self.earliest_put_off.into_iter().chain(cut.put_off).min();
+            // All before the last that was looked at is done, but for what was put off.
+            if let Some(done) = self.earliest_put_off.or(events.last().map(|event| event.at)) {
+                let note = writer.prepare(Statement::WriteDone).await?;
+                writer.transaction.execute(&note, &[&kind.name(), &done]).await?;
+            }
+            writer.transaction.commit().await?;
+        }
+        self.cursor = events.last().map(|event| Cursor { at: event.at, uuid: event.key, ..from });
+        Ok(PruneRound {
+            rows: cut.changed.len() as u64,
+            bytes: cut.bytes(),
+            kept_back: cut.kept_back,
+            put_off: cut.put_off_rows,
+            ..self.done(kind, is_last)
+        })
+    }
+
+    async fn cut_folded(&mut self, kind: PrunedKind, after: Duration) -> Result<PruneRound, IngestError> {
+        let from = self.cursor.unwrap_or(BEGINNING);
+        let store = self.store.clone();
+        let mut client = store.writer().await?;
+        let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
+        let take = writer.prepare(Statement::TakeOldFolded).await?;
+        let is_raw = kind == PrunedKind::RawFolded;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+            [&after.as_secs_f64(), &from.uuid, &from.fingerprint, &ROUND_ROWS_MAX, &is_raw];
+        let rows = writer.transaction.query(&take, &parameters).await?;
+        let events: Vec<OldEvent> = rows.iter().map(old_folded).collect::<Result<_, _>>()?;
+        let cut = self.cut(&writer, kind, &events).await?;
+        if !self.is_dry && !cut.changed.is_empty() {
+            let mails: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.mail).collect();
+            let keys: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.key).collect();
+            let jsons: Vec<&str> = cut.changed.iter().map(|cut| cut.json.as_str()).collect();
+            let write = writer.prepare(Statement::WriteCutFolded).await?;
+            writer.transaction.execute(&write, &[&mails, &keys, &jsons, &!is_raw]).await?;
+            writer.transaction.commit().await?;
+        }
+        self.cursor =
+            events.last().map(|event| Cursor { uuid: event.mail, fingerprint: event.key, ..BEGINNING });
+        Ok(PruneRound {
+            rows: cut.changed.len() as u64,
+            bytes: cut.bytes(),
+            kept_back: cut.kept_back,
+            put_off: cut.put_off_rows,
+            ..self.done(kind, is_below_limit(rows.len()))
+        })
+    }
+
+    /// Locks the events' mails, and says what becomes of the events whose mails nobody holds.
+    async fn cut<'a>(
+        &self,
+        writer: &Writer<'_>,
+        kind: PrunedKind,
+        events: &'a [OldEvent],
+    ) -> Result<Cut<'a>, IngestError> {
+        let mut mails: Vec<Uuid> = events.iter().map(|event| event.mail).collect();
+        mails.sort_unstable();
+        mails.dedup();
+        let lock = writer.prepare(Statement::LockMailsOfEvents).await?;
+        let rows = writer.transaction.query(&lock, &[&mails]).await?;
+        let locked: Vec<Uuid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let allowed = may_be_deleted(&locked, self.retention.only_archived);
+        let locked: HashSet<Uuid> = locked.into_iter().collect();
+        let mut cut = Cut::default();
+        for event in events {
+            let Some(changed) = cut_event(kind, event) else { continue };
+            if allowed.contains(&event.mail) {
+                cut.changed.push(changed);
+            } else {
+                let is_held = !locked.contains(&event.mail);
+                cut.put_off = cut.put_off.into_iter().chain([event.at]).min();
+                *(if is_held { &mut cut.put_off_rows } else { &mut cut.kept_back }) += 1;
+            }
+        }
+        Ok(cut)
+    }
+}
+
+/// What becomes of a round's events.
+#[derive(Default)]
+struct Cut<'a> {
+    changed: Vec<CutEvent<'a>>,
+    kept_back: u64,
+    put_off_rows: u64,
+    /// The earliest of those that were not changed and are to be.
+    put_off: Option<Timestamp>,
+}
+
+impl Cut<'_> {
+    fn bytes(&self) -> u64 {
+        let saved = |cut: &CutEvent<'_>| cut.event.json.len().saturating_sub(cut.json.len()) as u64;
+        self.changed.iter().map(saved).sum()
+    }
+}
+
+fn cut_event(kind: PrunedKind, event: &OldEvent) -> Option<CutEvent<'_>> {
+    match kind {
+        PrunedKind::RawEvents | PrunedKind::RawFolded => {
+            let json = remainder(&event.event_type, &event.json);
+            // Asked before its JSON goes: which occurrence an application's row is.
+            let has_fingerprint = event.has_fingerprint;
+            let fingerprint = (!has_fingerprint)
+                .then(|| fingerprint_of(&event.event_type, &event.json, event.aws_message_id.as_deref()))
+                .flatten();
+            (json.len() < event.json.len()).then_some(CutEvent { event, json, fingerprint })
+        }
+        _ => {
+            let without = without_addresses(&event.json);
+            let is_known = without.is_some() || event.has_address;
+            let json = without.unwrap_or_else(|| event.json.clone());
+            is_known.then_some(CutEvent { event, json, fingerprint: None })
+        }
+    }
+}
+
+fn old_event(row: &Row) -> Result<OldEvent, tokio_postgres::Error> {
+    let json: Option<String> = row.try_get("event_data")?;
+    Ok(OldEvent {
+        mail: row.try_get("email_log_uuid")?,
+        key: row.try_get("uuid")?,
+        at: row.try_get("occurred_at")?,
+        event_type: row.try_get("event_type")?,
+        json: json.unwrap_or_default(),
+        aws_message_id: row.try_get("aws_message_id")?,
+        has_fingerprint: row.try_get::<_, Option<Uuid>>("fingerprint")?.is_some(),
+        has_address: row.try_get("has_address")?,
+    })
+}
+
+fn old_folded(row: &Row) -> Result<OldEvent, tokio_postgres::Error> {
+    Ok(OldEvent {
+        mail: row.try_get("email_log_uuid")?,
+        key: row.try_get("fingerprint")?,
+        at: Timestamp::UNIX_EPOCH,
+        event_type: row.try_get("event_type")?,
+        json: row.try_get("event_data")?,
+        aws_message_id: None,
+        has_fingerprint: true,
+        has_address: row.try_get("has_address")?,
+    })
+}
+
+fn is_below_limit(rows: usize) -> bool {
+    i64::try_from(rows).is_ok_and(|rows| rows < ROUND_ROWS_MAX)
+}
+
+impl Writer<'_> {
+    /// Leaves tombstones of the SES ids of mails that are about to go.
+    pub(crate) async fn bury(&self, mails: &[Uuid], state: &str) -> Result<(), IngestError> {
+        let bury = self.prepare(Statement::Bury).await?;
+        self.transaction.execute(&bury, &[&mails, &state]).await?;
+        Ok(())
+    }
+
+    /// From when on events of this kind are to be looked for: what came in late may stand before what is done.
+    async fn done_below(&self, kind: PrunedKind) -> Result<Timestamp, IngestError> {
+        let read = self.prepare(Statement::ReadDone).await?;
+        let row = self.transaction.query_opt(&read, &[&kind.name(), &EVENT_LATE_MAX.as_secs_f64()]).await?;
+        Ok(row.map(|row| row.try_get("since")).transpose()?.unwrap_or(BEGINNING.at))
+    }
+}

@@ -1,0 +1,3 @@
+-- $1 mails, locked, whose tombstones are written. Their events, folded events and recipients go with them.
+DELETE FROM "prefix".phoenix_kit_email_logs
+WHERE uuid = ANY($1)

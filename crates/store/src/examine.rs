@@ -46,7 +46,7 @@ const NEEDS: [(&str, &[Right]); 25] = [
     ("aftersend_links_by_quarter", &Right::ALL),
     ("aftersend_links_by_template", &Right::ALL),
     ("aftersend_retention", &[Right::Select, Right::Insert, Right::Update]),
-    ("aftersend_secrets", &[Right::Select, Right::Insert]),
+    ("aftersend_keys", &[Right::Select, Right::Insert]),
     ("aftersend_erased", &Right::ALL),
     ("aftersend_steps", &[Right::Select]),
 ];

@@ -147,7 +147,7 @@ impl Store {
         let client = self.writer().await?;
         let read = client.prepare_cached(self.sql(Statement::ReadHashKey)).await?;
         let row = client.query_one(&read, &[]).await?;
-        Ok(row.try_get::<_, Option<Vec<u8>>>("secret")?.map(HashKey::new))
+        Ok(row.try_get::<_, Option<Vec<u8>>>("key")?.map(HashKey::new))
     }
 
     async fn make_hash_key(&self) -> Result<HashKey, IngestError> {
@@ -166,7 +166,7 @@ impl Store {
         let read = client.prepare_cached(self.sql(Statement::ReadHashKey)).await?;
         let row = client.query_opt(&read, &[]).await?;
         let Some(row) = row else { return Ok(None) };
-        let Some(secret) = row.try_get::<_, Option<Vec<u8>>>("secret")? else { return Ok(None) };
+        let Some(secret) = row.try_get::<_, Option<Vec<u8>>>("key")? else { return Ok(None) };
         let address = normalise_address(address);
         let hash = HashKey::new(secret).hash(&address);
         let find = client.prepare_cached(self.sql(Statement::FindErasedBlock)).await?;
@@ -179,7 +179,7 @@ impl Store {
         let client = self.writer().await?;
         let read = client.prepare_cached(self.sql(Statement::ReadHashKey)).await?;
         let row = client.query_one(&read, &[]).await?;
-        let Some(secret) = row.try_get::<_, Option<Vec<u8>>>("secret")? else { return Ok(None) };
+        let Some(secret) = row.try_get::<_, Option<Vec<u8>>>("key")? else { return Ok(None) };
         let address = normalise_address(address);
         let hash = HashKey::new(secret).hash(&address);
         let unblock = client.prepare_cached(self.sql(Statement::UnblockErased)).await?;
@@ -278,7 +278,7 @@ impl Writer<'_> {
     ) -> Result<Vec<ErasedPerson>, IngestError> {
         let read = self.prepare(Statement::ReadHashKey).await?;
         let row = self.transaction.query_one(&read, &[]).await?;
-        let secret: Option<Vec<u8>> = row.try_get("secret")?;
+        let secret: Option<Vec<u8>> = row.try_get("key")?;
         let (Some(secret), true) = (secret, row.try_get("is_any")?) else { return Ok(Vec::new()) };
         let key = HashKey::new(secret);
         let addresses: Vec<(Vec<u8>, String)> =

@@ -383,7 +383,7 @@ async fn what_is_no_address_erases_nobody() {
         let refused = fixture.store.erase(text, false, &mut |_| {}).await;
         assert!(matches!(refused, Err(EraseError::Address)), "{text}: {refused:?}");
     }
-    assert_eq!(fixture.count(r#""prefix".aftersend_secrets"#).await, 0);
+    assert_eq!(fixture.count(r#""prefix".aftersend_keys"#).await, 0);
     let nobody = erase(&fixture, "nobody@example.com").await;
     assert_eq!(nobody, EraseReport::default());
 }

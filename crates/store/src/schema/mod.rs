@@ -66,8 +66,18 @@ pub enum Step {
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 9] =
-        [Self::V136, Self::V137, Self::A1, Self::A2, Self::A3, Self::A4, Self::A5, Self::A6, Self::A7, Self::A9];
+    pub const ALL: [Self; 10] = [
+        Self::V136,
+        Self::V137,
+        Self::A1,
+        Self::A2,
+        Self::A3,
+        Self::A4,
+        Self::A5,
+        Self::A6,
+        Self::A7,
+        Self::A9,
+    ];
 
     /// The step that this program needs.
     pub const LATEST: Self = Self::A9;

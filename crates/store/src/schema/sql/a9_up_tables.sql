@@ -1,9 +1,9 @@
 -- Step a9: tables of our own for people who were erased. No address stands in them.
 
--- Secrets that this database keeps for itself. One row: `erasure`, the key of the hashes below.
-CREATE TABLE IF NOT EXISTS "prefix".aftersend_secrets (
+-- Keys that this database keeps for itself. One row: `erasure`, that of the hashes below.
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_keys (
     name text PRIMARY KEY,
-    secret bytea NOT NULL
+    key bytea NOT NULL
 );
 
 -- Addresses of people who were erased, each as HMAC-SHA256 of the address alone and in lower case.

@@ -22,7 +22,7 @@ pub(in crate::schema) static PARTS: [Part; 2] = [
     Part {
         table: "aftersend_ids",
         statements: include_str!("../sql/a9_up_tables.sql"),
-        objects: &["aftersend_secrets", "aftersend_erased", "aftersend_retention"],
+        objects: &["aftersend_keys", "aftersend_erased", "aftersend_retention"],
     },
 ];
 

@@ -418,7 +418,16 @@ async fn beside_ingest_nothing_is_doubled() {
     let reports = going_up.await.unwrap();
     assert_eq!(
         names(&reports),
-        [("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", true), ("a6", true), ("a7", true), ("a9", true)]
+        [
+            ("a1", true),
+            ("a2", true),
+            ("a3", true),
+            ("a4", true),
+            ("a5", true),
+            ("a6", true),
+            ("a7", true),
+            ("a9", true)
+        ]
     );
     assert!(reports[0].notes.is_empty(), "{reports:?}");
     assert_eq!(folded(&fixture).await, Vec::<Value>::new());

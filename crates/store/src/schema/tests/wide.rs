@@ -439,7 +439,7 @@ async fn what_somebody_narrowed_shows_and_comes_back() {
             ("137", false)
         ]
     );
-    assert!(down[4].notes[0].contains("stay text"), "{down:?}");
+    assert!(down[5].notes[0].contains("stay text"), "{down:?}");
 }
 
 /// Killed between the change and the look at the values, or changed by hand.

@@ -20,7 +20,7 @@ mod erase;
 mod figures;
 mod log;
 mod quarantine;
-pub(crate) use archive::{ArchiveCommand, CompressArgs};
+pub(crate) use archive::{ArchiveCommand, CompressArgs, PlaceArgs, RestoreArgs, RunArgs};
 pub(crate) use erase::EraseArgs;
 pub(crate) use figures::FiguresCommand;
 pub(crate) use log::LogArgs;
@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the site on this machine, and take events in from the queues of the configuration
     Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5, a6, a7, a9
+    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
@@ -91,7 +91,8 @@ pub(crate) enum Command {
     /// Look after the sums that the site's figures are made of
     #[command(subcommand)]
     Figures(FiguresCommand),
-    /// Keep the database small over the years: compress bodies of older mails, delete what is old
+    /// Keep the database small over the years: compress bodies of older mails, write old mails to an archive and bring them
+    /// back, delete what is old
     #[command(subcommand)]
     Archive(ArchiveCommand),
     /// Erase a person: everything that names an address goes for good, what counts stays, and nothing that comes late
@@ -117,10 +118,11 @@ impl Command {
             | Self::Show(_)
             | Self::Quarantine(_)
             | Self::Figures(_)
-            | Self::Archive(_)
             | Self::Erase(_)
             | Self::Doctor(_)
             | Self::Config(_) => true,
+            // Mails come back into a new database, too.
+            Self::Archive(command) => !matches!(command, ArchiveCommand::Restore(_)),
             Self::Demo(_) | Self::Serve(_) | Self::Migrate(_) | Self::Ingest(_) | Self::Log(_) => false,
         }
     }
@@ -290,7 +292,7 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7 or a9
+        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8 or a9
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -305,7 +307,7 @@ pub(crate) enum MigrateCommand {
     /// Print what `migrate up` would do to this database: each statement, its locks, what it touches, and what stands
     /// in the way; exit with 1 where something does
     Plan {
-        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7 or a9
+        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8 or a9
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Of the way in one transaction, which keeps writers out until it is done

@@ -94,6 +94,7 @@ impl Observer for Watch {
             counts.repeated += wide(commit.report.repeated);
             counts.folded += wide(commit.report.folded);
             counts.parked += wide(commit.report.parked);
+            counts.late += wide(commit.report.late);
             counts.quarantined += wide(commit.report.quarantined);
         });
         self.metrics.committed(feed, commit);

@@ -186,6 +186,7 @@ impl Observer for Told {
         tally.repeated += report.repeated;
         tally.folded += report.folded;
         tally.parked += report.parked;
+        tally.late += report.late;
         tally.quarantined += report.quarantined;
         tally.received += commit.messages();
     }
@@ -229,8 +230,15 @@ pub(crate) struct Run {
 impl Run {
     /// The tally's parts add up, and an observer has heard of each.
     pub(crate) fn new(tally: Tally, result: Result<(), PumpError>, told: &Arc<Told>) -> Self {
-        let parts =
-            [tally.stored, tally.repeated, tally.folded, tally.parked, tally.control, tally.quarantined];
+        let parts = [
+            tally.stored,
+            tally.repeated,
+            tally.folded,
+            tally.parked,
+            tally.late,
+            tally.control,
+            tally.quarantined,
+        ];
         assert_eq!(tally.received, parts.iter().sum::<usize>(), "{tally}");
         assert_eq!(*told.tally.lock().unwrap(), tally);
         let refused = told.refused.lock().unwrap().clone();

@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 25] = [
+const NEEDS: [(&str, &[Right]); 31] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -48,6 +48,12 @@ const NEEDS: [(&str, &[Right]); 25] = [
     ("aftersend_retention", &[Right::Select, Right::Insert, Right::Update]),
     ("aftersend_keys", &[Right::Select, Right::Insert]),
     ("aftersend_erased", &Right::ALL),
+    ("aftersend_archive_runs", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_archive_objects", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_archived_mails", &Right::ALL),
+    ("aftersend_late_events", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_removed_figures", &[Right::Select, Right::Insert]),
+    ("aftersend_removed_events", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_steps", &[Right::Select]),
 ];
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod blocklist;
 mod body;
 mod connect;
@@ -27,6 +28,12 @@ mod tls;
 #[cfg(any(test, feature = "truth"))]
 mod truth;
 
+pub use archive::{
+    ArchiveCounts, ArchiveEstimate, ArchiveObject, ArchiveRun, ArchivedMail, ArchivedObject, ArchivedState,
+    CANDIDATE_PAGE_MAX, Candidate, CandidateCursor, CandidatePage, LATE_PAGE_MAX, LINES_MAX, LateEvent,
+    Leftover, MailLine, ObjectFacts, ObjectKind, ObjectState, ProvenMail, REMOVED_MAILS_MAX,
+    RESTORED_MAILS_MAX, Removable, RemoveReport, RestoreReport, RestoredMail, RunLock, RunSums,
+};
 pub use blocklist::{
     BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BadBlock, Block, BlockCounts, BlockLineError,
     BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem, NewBlock, csv_line,

@@ -278,6 +278,10 @@ statements! {
     ForgetFigures = "statistics/kept/forget.sql",
     /// Keeps what a recount tells of quarters.
     KeepFigures = "statistics/kept/keep.sql",
+    /// Keeps figures of removed mails apart.
+    RecordRemoved = "statistics/kept/record_removed.sql",
+    /// When some mails were sent.
+    FindSendingTimes = "statistics/kept/sending_times.sql",
     /// Sums up quarters over their templates.
     SumQuarters = "statistics/kept/sum_quarters.sql",
     /// Sums up days over their quarters.
@@ -350,6 +354,106 @@ statements! {
     Block = "blocklist/block.sql",
     /// Takes an address off the blocklist.
     Unblock = "blocklist/unblock.sql",
+    /// Keeps tombstones as they are.
+    HoldTombstones = "archive/hold_tombstones.sql",
+    /// Keeps events of archived mails.
+    KeepLate = "archive/keep_late.sql",
+    /// Keeps what else says something of them.
+    KeepLateSpellings = "archive/keep_late_spellings.sql",
+    /// Mails that may be archived.
+    ArchiveCandidates = "archive/candidates.sql",
+    /// How much there is to archive.
+    ArchiveEstimate = "archive/estimate.sql",
+    /// Mails with all that belongs to them.
+    MailLines = "archive/lines.sql",
+    /// What these come to.
+    MailDigests = "archive/digests.sql",
+    /// Writes down that a run begins.
+    BeginArchiveRun = "archive/begin_run.sql",
+    /// Writes down what a run did.
+    EndArchiveRun = "archive/end_run.sql",
+    /// Writes down an object before it is written.
+    BeginArchiveObject = "archive/begin_object.sql",
+    /// Writes down that an object is proven.
+    VerifyArchiveObject = "archive/verify_object.sql",
+    /// Writes down which mails it has.
+    RememberArchived = "archive/remember_mails.sql",
+    /// Writes down why an object is not there.
+    FailArchiveObject = "archive/fail_object.sql",
+    /// Objects that nobody proved.
+    ArchiveLeftovers = "archive/leftovers.sql",
+    /// Gives one up.
+    AbandonArchiveObject = "archive/abandon_object.sql",
+    /// Writes down that it is gone.
+    ForgetArchiveObject = "archive/forget_object.sql",
+    /// Mails that are here and in the archive.
+    FindRemovable = "archive/find_removable.sql",
+    /// Locks mails that are to be removed.
+    LockRemovable = "archive/lock_removable.sql",
+    /// As what mails went to the archive.
+    ArchivedDigests = "archive/archived_digests.sql",
+    /// Leaves tombstones.
+    LeaveTombstones = "archive/leave_tombstones.sql",
+    /// Has mails archived anew.
+    MarkChanged = "archive/mark_changed.sql",
+    /// Notes what outlives removed mails.
+    NoteRemoved = "archive/note_removed.sql",
+    /// Removes what step 137 kept of mails.
+    RemoveRowsOf137 = "archive/remove_rows_of_137.sql",
+    /// Removes mails.
+    RemoveMails = "archive/remove_mails.sql",
+    /// Closes objects whose mails are gone.
+    CloseArchiveObjects = "archive/close_object.sql",
+    /// One archiver at a time.
+    TryLockArchive = "archive/try_lock.sql",
+    /// What is in the archive.
+    CountArchived = "archive/counts.sql",
+    /// The last runs of the archiver.
+    ListArchiveRuns = "archive/list_runs.sql",
+    /// The last objects of the archive.
+    ListArchiveObjects = "archive/list_objects.sql",
+    /// An object of the archive.
+    FindArchiveObject = "archive/find_object.sql",
+    /// Late events.
+    LatePage = "archive/late_page.sql",
+    /// Locks the tombstones of mails.
+    LockTombstones = "archive/lock_tombstones.sql",
+    /// Takes late events out that are in the archive.
+    NoteLate = "archive/note_late.sql",
+    /// Late events whose mails are back.
+    LateOfMailsHere = "archive/late_of_mails_here.sql",
+    /// Takes late events out that are with their mails.
+    DropLate = "archive/drop_late.sql",
+    /// Which columns a table has.
+    FindColumns = "archive/columns.sql",
+    /// What is here of mails from the archive.
+    FindStandingMails = "archive/find_standing.sql",
+    /// What stands beside their columns.
+    FindTombstones = "archive/find_tombstones.sql",
+    /// Which of them were removed here.
+    FindRemoved = "archive/find_removed.sql",
+    /// Takes the tombstones of mails away that are back.
+    ClearTombstones = "archive/clear_tombstones.sql",
+    /// Notes mails that are back.
+    RememberRestored = "archive/remember_restored.sql",
+    /// Opens objects again whose mails are back.
+    ReopenArchiveObjects = "archive/reopen_objects.sql",
+    /// Which occurrences a mail has.
+    HeldOccurrences = "archive/held_occurrences.sql",
+    /// Gives a mail what it lacks.
+    FillInMail = "archive/fill_in_mail.sql",
+    /// Lets tombstones lead to a mail.
+    LeadTombstones = "archive/lead_tombstones.sql",
+    /// Forgets an archived mail.
+    ForgetArchived = "archive/forget_archived.sql",
+    /// Writes down an object that was found.
+    AdoptArchiveObject = "archive/adopt_object.sql",
+    /// Where a mail is that is not here.
+    FindArchived = "archive/find_archived.sql",
+    /// Which mails an object has.
+    MailsOfObject = "archive/mails_of_objects.sql",
+    /// Which objects have some mails.
+    ObjectsOfMails = "archive/objects_of_mails.sql",
     /// How many rows of each kind the store holds.
     CountAll = "count_all.sql",
     /// The blocked addresses.
@@ -366,6 +470,17 @@ impl Statement {
             Self::KeepDomains => Self::CountDomains,
             Self::KeepBounces => Self::CountBounces,
             Self::KeepLinks => Self::CountLinks,
+            Self::RecordRemoved => {
+                // Of some mails only.
+                let (of_all, of_some) =
+                    ("\n    WHERE sent_at >=", "\n    WHERE uuid = ANY($5) AND sent_at >=");
+                let counting = Self::Recount.template().replacen(of_all, of_some, 1);
+                let counting = format!("FROM (\n{counting}) AS");
+                return self.template().replace("FROM \"recounted\" AS", &counting).into();
+            }
+            Self::MailDigests => {
+                return self.template().replace("\"lines\"", Self::MailLines.template()).into();
+            }
             _ => return self.template().into(),
         };
         let counting = format!("FROM (\n{}) AS", counting.template());

@@ -99,6 +99,8 @@ pub struct FeedCounts {
     pub folded: u64,
     /// Events that were new and wait for their mail.
     pub parked: u64,
+    /// Events of mails that are in the archive or were removed on purpose.
+    pub late: u64,
     /// No events.
     pub control: u64,
     /// Messages that went into the quarantine.

@@ -1,7 +1,7 @@
 //! `aftersend show`.
 
 use aftersend_event::RecipientState;
-use aftersend_store::{Occurrence, Recipient, RecipientCounts, Story};
+use aftersend_store::{ArchivedMail, ArchivedState, Occurrence, Recipient, RecipientCounts, Story};
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,6 +17,9 @@ use crate::{
 pub(crate) async fn run(args: &ShowArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     let store = place.store().await?;
     let Some(story) = store.find_story(&args.id).await? else {
+        if let Some(archived) = store.find_archived(&args.id).await? {
+            bail!("{}", away(&archived, &args.id));
+        }
         bail!(
             "no mail has that id in the schema {}. It is our uuid, the application's message id or the SES id; \
              `aftersend search` finds mails by recipient or subject",
@@ -29,6 +32,25 @@ pub(crate) async fn run(args: &ShowArgs, place: &Place, output: Output) -> anyho
         print(&story, output)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Where a mail is that is not here any more.
+fn away(mail: &ArchivedMail, id: &str) -> String {
+    let day =
+        |at: Option<Timestamp>| at.map_or(String::new(), |at| format!(" on {}", at.strftime("%Y-%m-%d")));
+    match mail.state {
+        ArchivedState::Archived => {
+            let object =
+                mail.object.as_deref().map_or(String::new(), |name| format!(", in the object {name}"));
+            format!(
+                "that mail was archived{}{object}; `aftersend archive restore --mail {}` brings it back",
+                day(mail.archived_at),
+                plain(id.trim())
+            )
+        }
+        ArchivedState::Deleted => format!("that mail was deleted{}, as old mails are", day(mail.removed_at)),
+        ArchivedState::Erased => "that mail was erased for a person's sake".to_owned(),
+    }
 }
 
 fn story_json(story: &Story) -> Value {

@@ -9,12 +9,18 @@ use super::{
 };
 
 /// The settings of `[archive]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Archive {
     /// Whether bodies are compressed, where somebody says.
     pub(crate) compress: Option<bool>,
     /// How old mails are by then.
     pub(crate) compress_after: Duration,
+    /// Where the archive is.
+    pub(crate) store: Option<String>,
+    /// How old mails are that go there.
+    pub(crate) after: Option<Duration>,
+    /// Whether they leave the database then.
+    pub(crate) delete_archived: bool,
 }
 
 /// Settles them; nothing where a fault was found.
@@ -23,5 +29,8 @@ pub(super) fn take(layers: &mut Layers<'_>, file: Option<&ConfigFile>) -> Option
         Scope { table: file.and_then(|file| file.tables.get("archive")), label: "archive.".to_owned() };
     let compress = layers.take(&keys::ARCHIVE_COMPRESS, &scope, None).value;
     let compress_after = layers.take(&keys::ARCHIVE_COMPRESS_AFTER, &scope, None).value?;
-    Some(Archive { compress, compress_after })
+    let store = layers.take(&keys::ARCHIVE_STORE, &scope, None).value;
+    let after = layers.take(&keys::ARCHIVE_ARCHIVE_AFTER, &scope, None).value;
+    let delete_archived = layers.take(&keys::ARCHIVE_DELETE_ARCHIVED, &scope, None).value?;
+    Some(Archive { compress, compress_after, store, after, delete_archived })
 }

@@ -330,8 +330,40 @@ pub(super) const ARCHIVE_COMPRESS_AFTER: Key<Duration> = Key {
     is_secret: |_| false,
 };
 
+pub(super) const ARCHIVE_STORE: Key<String> = Key::new(
+    About {
+        name: "archive.store",
+        flag: None,
+        variable: Some("AFTERSEND_ARCHIVE_STORE"),
+        default: Default::Depends("none: nothing is archived"),
+    },
+    |raw| raw.text().map(str::to_owned),
+);
+
+pub(super) const ARCHIVE_ARCHIVE_AFTER: Key<Duration> = Key {
+    about: About {
+        name: "archive.archive_after",
+        flag: None,
+        variable: Some("AFTERSEND_ARCHIVE_ARCHIVE_AFTER"),
+        default: Default::Depends("none: nothing is archived"),
+    },
+    read: |raw| cli::duration(raw.text()?),
+    show: in_words,
+    is_secret: |_| false,
+};
+
+pub(super) const ARCHIVE_DELETE_ARCHIVED: Key<bool> = Key::new(
+    About {
+        name: "archive.delete_archived",
+        flag: None,
+        variable: Some("AFTERSEND_ARCHIVE_DELETE_ARCHIVED"),
+        default: Default::Fixed("false"),
+    },
+    truth,
+);
+
 /// All of them, in the order in which people are told.
-pub(super) const ALL: [&About; 27] = [
+pub(super) const ALL: [&About; 30] = [
     &DATABASE_URL.about,
     &PREFIX.about,
     &DATA_DIR.about,
@@ -355,6 +387,9 @@ pub(super) const ALL: [&About; 27] = [
     &HOOKS_SIGNATURE_2_ONLY.about,
     &ARCHIVE_COMPRESS.about,
     &ARCHIVE_COMPRESS_AFTER.about,
+    &ARCHIVE_STORE.about,
+    &ARCHIVE_ARCHIVE_AFTER.about,
+    &ARCHIVE_DELETE_ARCHIVED.about,
     &DELETE_AFTER.about,
     &DELETE_BODIES_AFTER.about,
     &DELETE_RAW_AFTER.about,

@@ -37,7 +37,7 @@ const COUNTERS: [(&str, &str); 7] = [
     (QUARANTINED, "Messages that went into the quarantine"),
     (UNACKNOWLEDGED, "Messages that are stored and could not be acknowledged: they come again, as repeats"),
     (RELEASED, "Messages that were handed back to the feed"),
-    (EVENTS, "Events by what became of them: stored, repeated, folded or parked"),
+    (EVENTS, "Events by what became of them: stored, repeated, folded, parked or late"),
     (EVENTS_BY_TYPE, "Events that were committed, repeats too, by type"),
 ];
 
@@ -165,6 +165,7 @@ impl Metrics {
                 ("repeated", report.repeated),
                 ("folded", report.folded),
                 ("parked", report.parked),
+                ("late", report.late),
             ] {
                 let events = super::wide(events);
                 counter!(EVENTS, "feed" => feed.to_owned(), "outcome" => outcome).increment(events);

@@ -33,7 +33,7 @@ fn what_pollers_tell_is_counted_by_feed_and_outcome_and_type() {
     watch.received("orders", 6);
     watch.received("orders", 0);
     watch.controls("orders", 1);
-    let report = BatchReport { stored: 1, repeated: 1, folded: 1, parked: 1, quarantined: 1 };
+    let report = BatchReport { stored: 1, repeated: 1, folded: 1, parked: 1, late: 1, quarantined: 1 };
     watch.committed("orders", &commit(&["send", "click", "click", "mailbox_moved"], report));
     watch.unacknowledged("orders", 2);
     watch.released("orders", 3);
@@ -47,6 +47,7 @@ fn what_pollers_tell_is_counted_by_feed_and_outcome_and_type() {
         repeated: 1,
         folded: 1,
         parked: 1,
+        late: 1,
         control: 1,
         quarantined: 1,
         unacknowledged: 2,
@@ -65,6 +66,7 @@ fn what_pollers_tell_is_counted_by_feed_and_outcome_and_type() {
         r#"aftersend_messages_released_total{feed="orders"} 3"#,
         r#"aftersend_events_total{feed="orders",outcome="stored"} 1"#,
         r#"aftersend_events_total{feed="orders",outcome="parked"} 1"#,
+        r#"aftersend_events_total{feed="orders",outcome="late"} 1"#,
         r#"aftersend_events_by_type_total{feed="orders",type="click"} 2"#,
         r#"aftersend_events_by_type_total{feed="orders",type="other"} 1"#,
         r#"aftersend_event_lag_seconds_bucket{feed="orders",le="2.5"} 0"#,

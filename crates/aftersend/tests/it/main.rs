@@ -4,6 +4,7 @@
 
 mod archive;
 mod browser;
+mod compress;
 mod config;
 mod demo;
 mod doctor;

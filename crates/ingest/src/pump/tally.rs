@@ -18,6 +18,8 @@ pub struct Tally {
     pub folded: usize,
     /// Events kept until their mail is known.
     pub parked: usize,
+    /// Events of mails that are in the archive, kept for its next object, or that were removed on purpose.
+    pub late: usize,
     /// Messages that are no events: confirmations, SES's greeting.
     pub control: usize,
     /// Messages that can't be read or stored, kept in the quarantine.
@@ -30,8 +32,14 @@ impl Tally {
         self.repeated += report.repeated;
         self.folded += report.folded;
         self.parked += report.parked;
+        self.late += report.late;
         self.quarantined += report.quarantined;
-        self.received += report.stored + report.repeated + report.folded + report.parked + report.quarantined;
+        self.received += report.stored
+            + report.repeated
+            + report.folded
+            + report.parked
+            + report.late
+            + report.quarantined;
     }
 
     pub(super) fn add_controls(&mut self, messages: usize) {
@@ -47,6 +55,7 @@ impl std::ops::AddAssign for Tally {
         self.repeated += other.repeated;
         self.folded += other.folded;
         self.parked += other.parked;
+        self.late += other.late;
         self.control += other.control;
         self.quarantined += other.quarantined;
     }
@@ -64,6 +73,8 @@ impl fmt::Display for Tally {
             self.parked,
             self.control,
             self.quarantined
-        )
+        )?;
+        // None as long as nobody archives or removes mails.
+        if self.late > 0 { write!(f, ", {} late", self.late) } else { Ok(()) }
     }
 }

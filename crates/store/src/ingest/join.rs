@@ -41,7 +41,7 @@ const FEED: &str = "parked";
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JoinReport {
-    /// Parked records that are with their mail now, or whose mail was removed on purpose.
+    /// Parked records that are with their mail now, or whose mail is in the archive or was removed on purpose.
     pub joined: usize,
     /// Mails made from events that were merged with the row of an application's.
     pub merged: usize,
@@ -335,6 +335,8 @@ impl Work<'_> {
             Intake::Taken(taken_in) => taken_in,
             Intake::Unmerged(unmerged) => return Ok(Err(unmerged)),
         };
+        let fingerprints: Vec<Uuid> = read.iter().map(|(row, ..)| row.fingerprint).collect();
+        writer.keep_late(&arrivals, &fingerprints, &taken_in.archived).await?;
         writer.quarantine(&poisons).await?;
 
         // Those whose mail has gone again since they were found joinable wait on.

@@ -33,7 +33,7 @@ enum IdState {
     Alias,
     /// The mail was made from its events, where an application may yet log it.
     Created,
-    /// The mail is in the archive. What comes after that makes it anew.
+    /// The mail is in the archive, and what comes of it goes there, too.
     Archived,
     /// The mail was removed on purpose, and stays away.
     Removed,
@@ -78,8 +78,15 @@ impl Found {
         !self.column.contains_key(id) && self.beside.get(id).is_some_and(removed)
     }
 
+    /// The mail of an id's that is in the archive and not here.
+    fn archived(&self, id: &str) -> Option<Uuid> {
+        let archived = |beside: &&Beside| beside.state == IdState::Archived;
+        let beside = self.beside.get(id).filter(archived)?;
+        beside.mail.filter(|_| !self.column.contains_key(id))
+    }
+
     fn is_unknown(&self, id: &str) -> bool {
-        self.mail(id).is_none() && !self.is_removed(id)
+        self.mail(id).is_none() && !self.is_removed(id) && self.archived(id).is_none()
     }
 
     fn unknown<'a>(&self, ids: &[&'a str]) -> Vec<&'a str> {
@@ -147,6 +154,8 @@ pub(super) struct Mails {
     pub(super) unknown: BTreeSet<String>,
     /// SES ids whose mails were removed on purpose.
     pub(super) removed: BTreeSet<String>,
+    /// SES ids whose mails are in the archive, and these mails.
+    pub(super) archived: BTreeMap<String, Uuid>,
     found: Found,
 }
 
@@ -195,8 +204,11 @@ impl Writer<'_> {
             Treatment::Leave => found.unknown(&ids).into_iter().map(str::to_owned).collect(),
             Treatment::InColumn | Treatment::Beside => BTreeSet::new(),
         };
-        let wanted: Vec<&str> =
-            ids.into_iter().filter(|id| !removed.contains(*id) && !unknown.contains(*id)).collect();
+        let archived: BTreeMap<String, Uuid> =
+            ids.iter().filter_map(|id| Some(((*id).to_owned(), found.archived(id)?))).collect();
+        let has_mail =
+            |id: &&str| !removed.contains(*id) && !unknown.contains(*id) && !archived.contains_key(*id);
+        let wanted: Vec<&str> = ids.into_iter().filter(has_mail).collect();
         let mut locked = self.lock(&wanted, &found).await?;
         let missing = without_mail(&wanted, &locked);
         if !missing.is_empty() {
@@ -211,7 +223,7 @@ impl Writer<'_> {
                 return Err(changed_meanwhile());
             }
         }
-        Ok(Looked::Ready(Mails { locked, unknown, removed, found }))
+        Ok(Looked::Ready(Mails { locked, unknown, removed, archived, found }))
     }
 
     /// Looks where SES ids lead, without a lock.

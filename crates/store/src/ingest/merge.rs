@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use aftersend_event::{Document, Event, Message, Status};
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -43,40 +44,71 @@ pub(crate) async fn merge(store: &Store, unmerged: &Unmerged) -> Result<bool, In
     }
 }
 
+/// As [`merge`] does, within a transaction of somebody's.
+pub(crate) async fn merge_in(
+    store: &Store,
+    transaction: Transaction<'_>,
+    aws_message_id: &str,
+    created: Uuid,
+) -> Result<bool, IngestError> {
+    let writer = Writer { store, transaction };
+    let unmerged = Unmerged { aws_message_id: aws_message_id.to_owned(), created };
+    loop {
+        match writer.step(&unmerged).await? {
+            Step::Moved => {}
+            Step::Nothing => return Ok(false),
+            Step::Merged => {
+                writer.transaction.commit().await?;
+                return Ok(true);
+            }
+        }
+    }
+}
+
 async fn step(store: &Store, unmerged: &Unmerged) -> Result<Step, IngestError> {
     let mut client = store.writer().await?;
     let writer = Writer { store, transaction: client.build_transaction().start().await? };
-    let Some((created, mut logged)) = writer.lock_both(unmerged).await? else { return Ok(Step::Nothing) };
-
-    let (rows, is_last) = writer.take_events(created.uuid).await?;
-    let documents: Vec<Option<Document<'_>>> = rows.iter().map(|row| document(&row.json)).collect();
-    let events: Vec<Option<Event<'_>>> = documents
-        .iter()
-        .map(|document| document.as_ref().and_then(|document| document.event().ok()))
-        .collect();
-    let id = unmerged.aws_message_id.as_str();
-    let occurrences: Vec<Occurrence<'_>> =
-        rows.iter().zip(&events).map(|(row, event)| Occurrence::stored(id, row, event.as_ref())).collect();
-    let owners = Owners::from([(id, logged.owner())]);
-    writer.store_occurrences(&occurrences, &owners).await?;
-
-    // The made row holds what all its events say of the mail, those that have moved before among them.
-    let sent_at = created.facts.described.sent_at;
-    let facts = BTreeMap::from([(unmerged.aws_message_id.clone(), said(created.facts, &events))]);
-    logged.ids = vec![unmerged.aws_message_id.clone()];
-    let mut marks = writer.merge_mails(&facts, std::slice::from_ref(&logged)).await?;
-    marks.add(sent_at);
-    marks.add(logged.facts.described.sent_at);
-    writer.mark_figures(marks).await?;
-    writer.pass_on_recipients(created.uuid, logged.uuid).await?;
-    if is_last {
-        writer.remove_emptied(created.uuid, logged.uuid).await?;
+    let step = writer.step(unmerged).await?;
+    if !matches!(step, Step::Nothing) {
+        writer.transaction.commit().await?;
     }
-    writer.transaction.commit().await?;
-    Ok(if is_last { Step::Merged } else { Step::Moved })
+    Ok(step)
 }
 
 impl Writer<'_> {
+    async fn step(&self, unmerged: &Unmerged) -> Result<Step, IngestError> {
+        let Some((created, mut logged)) = self.lock_both(unmerged).await? else { return Ok(Step::Nothing) };
+
+        let (rows, is_last) = self.take_events(created.uuid).await?;
+        let documents: Vec<Option<Document<'_>>> = rows.iter().map(|row| document(&row.json)).collect();
+        let events: Vec<Option<Event<'_>>> = documents
+            .iter()
+            .map(|document| document.as_ref().and_then(|document| document.event().ok()))
+            .collect();
+        let id = unmerged.aws_message_id.as_str();
+        let occurrences: Vec<Occurrence<'_>> = rows
+            .iter()
+            .zip(&events)
+            .map(|(row, event)| Occurrence::stored(id, row, event.as_ref()))
+            .collect();
+        let owners = Owners::from([(id, logged.owner())]);
+        self.store_occurrences(&occurrences, &owners).await?;
+
+        // The made row holds what all its events say of the mail, those that have moved before among them.
+        let sent_at = created.facts.described.sent_at;
+        let facts = BTreeMap::from([(unmerged.aws_message_id.clone(), said(created.facts, &events))]);
+        logged.ids = vec![unmerged.aws_message_id.clone()];
+        let mut marks = self.merge_mails(&facts, std::slice::from_ref(&logged)).await?;
+        marks.add(sent_at);
+        marks.add(logged.facts.described.sent_at);
+        self.mark_figures(marks).await?;
+        self.pass_on_recipients(created.uuid, logged.uuid).await?;
+        if is_last {
+            self.remove_emptied(created.uuid, logged.uuid).await?;
+        }
+        Ok(if is_last { Step::Merged } else { Step::Moved })
+    }
+
     /// Locks the made mail and the one that an application logged under its SES id, in the order of their uuids.
     /// Nothing if they are not these two any more.
     async fn lock_both(&self, unmerged: &Unmerged) -> Result<Option<(LockedMail, LockedMail)>, IngestError> {

@@ -5,6 +5,7 @@ mod erased;
 mod events;
 pub(crate) mod facts;
 mod join;
+pub(crate) mod late;
 mod mail_columns;
 pub(crate) mod mails;
 pub(crate) mod marks;
@@ -70,12 +71,15 @@ pub struct Batch<'a> {
 pub struct BatchReport {
     /// Events that were new and have a row of their own.
     pub stored: usize,
-    /// Events that were here already, or several times in the batch, or of mails that were removed on purpose.
+    /// Events that were here already, or in the archive, or several times in the batch.
     pub repeated: usize,
     /// Events that were new, and stand beside the row that holds their place.
     pub folded: usize,
     /// Events that were new, and wait until their mail is known.
     pub parked: usize,
+    /// Events that came too late: of mails that are in the archive, kept for its next object; and of mails that were removed
+    /// on purpose, of which nothing is kept.
+    pub late: usize,
     /// Messages put into quarantine.
     pub quarantined: usize,
 }

@@ -33,19 +33,19 @@ pub struct Parked {
     pub oldest_age_s: f64,
 }
 
-/// A record to park.
-struct Record<'a> {
-    fingerprint: Uuid,
-    arrival: &'a Arrival<'a>,
+/// A record to keep until its mail is there.
+pub(super) struct Record<'a> {
+    pub(super) fingerprint: Uuid,
+    pub(super) arrival: &'a Arrival<'a>,
 }
 
 impl<'a> Record<'a> {
-    fn of((arrival, fingerprint): (&'a Arrival<'a>, &Uuid)) -> Self {
+    pub(super) fn of((arrival, fingerprint): (&'a Arrival<'a>, &Uuid)) -> Self {
         Self { fingerprint: *fingerprint, arrival }
     }
 
     /// The key of a further record of its occurrence.
-    fn key(&self) -> Uuid {
+    pub(super) fn key(&self) -> Uuid {
         let mut hash = Sha256::new();
         hash.update(self.fingerprint);
         hash.update(self.arrival.json);

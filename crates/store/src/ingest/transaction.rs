@@ -98,12 +98,15 @@ pub(super) struct TakenIn {
     pub(super) unknown: BTreeSet<String>,
     /// SES ids whose mails were removed on purpose: nothing of their events is kept.
     pub(super) removed: BTreeSet<String>,
+    /// SES ids whose mails are in the archive, and these mails.
+    pub(super) archived: BTreeMap<String, Uuid>,
 }
 
 /// The last look before the commit: each event of the batch is accounted for once.
 fn require_sum(batch: &Batch<'_>, report: &BatchReport) -> Result<(), IngestError> {
     let received = batch.arrivals.len() + batch.poisons.len();
-    let accounted = report.stored + report.repeated + report.folded + report.parked + report.quarantined;
+    let accounted =
+        report.stored + report.repeated + report.folded + report.parked + report.late + report.quarantined;
     if accounted == received {
         return Ok(());
     }
@@ -148,8 +151,9 @@ impl Writer<'_> {
             Intake::Taken(taken_in) => taken_in,
             Intake::Unmerged(unmerged) => return Ok(Outcome::Unmerged(unmerged)),
         };
-        let TakenIn { fates, known, unknown, removed } = *taken_in;
+        let TakenIn { fates, known, unknown, removed, archived } = *taken_in;
         let parked = self.park(&batch.arrivals, fingerprints, &unknown).await?;
+        let late = self.keep_late(&batch.arrivals, fingerprints, &archived).await?;
         self.block(batch, erased).await?;
         self.quarantine(&batch.poisons).await?;
 
@@ -157,13 +161,15 @@ impl Writer<'_> {
             batch.arrivals.iter().filter(|arrival| is_meant(&arrival.event.mail.message_id)).count()
         };
         let of_removed = count(&|id| removed.contains(id));
-        let of_known = count(&|id| !removed.contains(id) && !unknown.contains(id));
+        let of_known =
+            count(&|id| !removed.contains(id) && !unknown.contains(id) && !archived.contains_key(id));
         let report = BatchReport {
             stored: fates.stored.len(),
             folded: fates.folded.len(),
-            // Known to the database, or several times in the batch, or of mails that were removed on purpose.
-            repeated: fates.repeated + (of_known - known) + parked.repeated + of_removed,
+            // Known to the database, or several times in the batch.
+            repeated: fates.repeated + (of_known - known) + parked.repeated + late.repeated,
             parked: parked.new,
+            late: late.new + of_removed,
             quarantined: received.poisons.len(),
         };
         require_sum(received, &report)?;
@@ -196,8 +202,9 @@ impl Writer<'_> {
             self.remember_ids(&mails).await?;
             self.count_once(&occurrences, &owners, &mut fates).await?;
         }
-        let Mails { unknown, removed, .. } = mails;
-        Ok(Intake::Taken(Box::new(TakenIn { fates, known: occurrences.len(), unknown, removed })))
+        let Mails { unknown, removed, archived, .. } = mails;
+        let known = occurrences.len();
+        Ok(Intake::Taken(Box::new(TakenIn { fates, known, unknown, removed, archived })))
     }
 
     /// Writes back the mails that the batch's events change, and says when those were sent whose figures that changes.

@@ -62,11 +62,13 @@ pub enum Step {
     A7,
     /// Which columns of a mail its application has logged, and who was erased.
     A9,
+    /// What is known of mails in the archive.
+    A8,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::V136,
         Self::V137,
         Self::A1,
@@ -76,6 +78,7 @@ impl Step {
         Self::A5,
         Self::A6,
         Self::A7,
+        Self::A8,
         Self::A9,
     ];
 
@@ -95,6 +98,7 @@ impl Step {
             Self::A6 => "a6",
             Self::A7 => "a7",
             Self::A9 => "a9",
+            Self::A8 => "a8",
         }
     }
 
@@ -111,12 +115,16 @@ impl Step {
             Self::A6 => "sums of figures by domains, reasons of bounces and links",
             Self::A7 => "bodies of older mails, compressed",
             Self::A9 => "mails that an application logs, and people who were erased",
+            Self::A8 => "what is known of mails in the archive",
         }
     }
 
     /// Whether the step is ours and not `PhoenixKit`'s.
     pub const fn is_own(self) -> bool {
-        matches!(self, Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6 | Self::A7 | Self::A9)
+        matches!(
+            self,
+            Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6 | Self::A7 | Self::A8 | Self::A9
+        )
     }
 
     /// The names of all steps, for a sentence: `136, 137, a1, a2 and a3`.

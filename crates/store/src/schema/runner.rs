@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, a3, a4, a5, a6, a7, a9, v136, v137},
+    steps::{a1, a2, a3, a4, a5, a6, a7, a8, a9, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -274,7 +274,7 @@ impl Migrator {
             .iter()
             // Of a2 only its record goes down, and of a3 what is there.
             .find(|status| {
-                matches!(status.step, Step::A1 | Step::A4 | Step::A7 | Step::A9)
+                matches!(status.step, Step::A1 | Step::A4 | Step::A7 | Step::A8 | Step::A9)
                     && status.applied_at.is_some()
                     && !status.applied
             })
@@ -286,6 +286,9 @@ impl Migrator {
         }
         if doomed.contains(&Step::A7) && !options.discard_own_data {
             a7::refuse_to_lose_bodies(&self.connection.client, &self.prefix).await?;
+        }
+        if doomed.contains(&Step::A8) && !options.discard_own_data {
+            a8::refuse_to_lose_archived(&self.connection.client, &self.prefix).await?;
         }
         if doomed.contains(&Step::A4) && !options.discard_own_data {
             a4::refuse_to_lose_parked(&self.connection.client, &self.prefix).await?;
@@ -392,7 +395,15 @@ impl<'m> Run<'m> {
         match step {
             Step::V136 => v136::make_schema(&self.migrator.connection.client, &prefix).await?,
             Step::V137 => v137::make_trigrams(&self.migrator.connection.client, &prefix).await?,
-            Step::A1 | Step::A2 | Step::A3 | Step::A4 | Step::A5 | Step::A6 | Step::A7 | Step::A9 => {}
+            Step::A1
+            | Step::A2
+            | Step::A3
+            | Step::A4
+            | Step::A5
+            | Step::A6
+            | Step::A7
+            | Step::A8
+            | Step::A9 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -462,6 +473,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A8, _) => {
+                session.phase("making tables of our own", None, "tables");
+                let notes = a8::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -498,6 +515,12 @@ impl<'m> Run<'m> {
             Step::A6 => {
                 a6::down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the sums of lists dropped; they are told again by the mails and events".to_owned()]
+            }
+            Step::A8 => {
+                let down = a8::Down { prefix: &prefix, keep_own_rows: !options.discard_own_data };
+                session.transaction(&a8::TABLES, down).await?;
+                session.guarded(&[], &forget_own(&prefix, step)).await?;
+                vec!["the tables of what is archived dropped; the objects of the archive stay".to_owned()]
             }
             Step::A5 => {
                 a5::down(&mut session, &forget_own(&prefix, step)).await?;
@@ -582,6 +605,7 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
         Step::A6 => hash.update(a6::template()),
         Step::A7 => hash.update(a7::UP),
         Step::A9 => a9::PARTS.iter().for_each(|part| hash.update(part.statements)),
+        Step::A8 => hash.update(a8::template()),
         Step::A4 => {
             for part in &a4::PARTS {
                 hash.update(part.statements);

@@ -7,6 +7,7 @@ pub(super) mod a4;
 pub(super) mod a5;
 pub(super) mod a6;
 pub(super) mod a7;
+pub(super) mod a8;
 pub(super) mod a9;
 pub(super) mod v136;
 pub(super) mod v137;

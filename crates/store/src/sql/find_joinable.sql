@@ -1,7 +1,7 @@
 -- $1 the last SES id that was looked at, $2 how many ids, $3 seconds that events wait for their mail. Of the next ids
--- with parked events those whose mail is here by now, or was removed on purpose, and those that have waited for long
--- enough; and how far that went. Each id is looked up by itself, by the index of each table: lateral and limited, so
--- that no plan reads the mails whole.
+-- with parked events those whose mail is here by now, or in the archive, or was removed on purpose, and those that have
+-- waited for long enough; and how far that went. Each id is looked up by itself, by the index of each table: lateral and
+-- limited, so that no plan reads the mails whole.
 WITH page AS MATERIALIZED (
     SELECT aws_message_id, min(received_at) AS received_at
     FROM "prefix".phoenix_kit_email_orphaned_events
@@ -31,7 +31,7 @@ WITH page AS MATERIALIZED (
                 FROM "prefix".aftersend_ids AS ids
                 LEFT JOIN "prefix".phoenix_kit_email_logs AS mail ON mail.uuid = ids.email_log_uuid
                 WHERE ids.aws_message_id = page.aws_message_id
-                  AND (mail.uuid IS NOT NULL OR ids.state IN ('deleted', 'erased'))
+                  AND (mail.uuid IS NOT NULL OR ids.state IN ('archived', 'deleted', 'erased'))
                 LIMIT 1
             )
         ) AS way

@@ -17,6 +17,7 @@ mod overview;
 mod period;
 mod quarter;
 mod related;
+pub(crate) mod removed;
 mod templates;
 mod warnings;
 mod worst;

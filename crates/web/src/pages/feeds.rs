@@ -104,6 +104,7 @@ fn counts(counts: &FeedCounts) -> Vec<Count> {
     let rare = [
         ("Folded", counts.folded),
         ("Parked", counts.parked),
+        ("Late", counts.late),
         ("Control", counts.control),
         ("Quarantined", counts.quarantined),
         ("Not acknowledged", counts.unacknowledged),

@@ -1,11 +1,14 @@
 //! The page for what can't be shown: what is wrong, and what to do now.
 
-use aftersend_store::{BadBlock, FiguresError, QueryError, schema::MigrateError};
+use aftersend_store::{
+    ArchivedMail, ArchivedState, BadBlock, FiguresError, QueryError, schema::MigrateError,
+};
 use askama::Template;
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
 
 use super::{Frame, answer, list::BadRequest};
 use crate::{clock::NoSuchZone, period::NoPeriod};
@@ -58,6 +61,37 @@ impl Problem {
             ],
             way_out: TO_LIST,
         }
+    }
+
+    /// 404 for a mail that was here, and says where it went.
+    pub(crate) fn mail_away(mail: &ArchivedMail, id: &str) -> Self {
+        let day = |at: Option<Timestamp>| {
+            at.map_or(String::new(), |at| format!(" on {}", at.strftime("%-d %B %Y")))
+        };
+        let (title, sentence) = match mail.state {
+            ArchivedState::Archived => {
+                let object =
+                    mail.object.as_deref().map_or(String::new(), |name| format!(", in the object {name}"));
+                let archived = day(mail.archived_at);
+                let restore = format!("aftersend archive restore --mail {id}");
+                (
+                    "This mail is in the archive",
+                    format!("It was archived{archived}{object}. “{restore}” brings it back."),
+                )
+            }
+            ArchivedState::Deleted => {
+                let deleted = day(mail.removed_at);
+                (
+                    "This mail was deleted",
+                    format!("It was deleted{deleted}, as old mails are. Nothing of it is left."),
+                )
+            }
+            ArchivedState::Erased => (
+                "This mail was erased",
+                "It was erased for a person’s sake. Nothing of it is left.".to_owned(),
+            ),
+        };
+        Self { status: StatusCode::NOT_FOUND, title, sentences: vec![sentence], way_out: TO_LIST }
     }
 
     /// 400 for a request that makes no sense.

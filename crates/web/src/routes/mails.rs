@@ -1,6 +1,6 @@
 //! The list of mails, and one of them.
 
-use aftersend_store::{BodyState, QueryError, Store, Story, search::ExportFormat};
+use aftersend_store::{ArchivedMail, BodyState, QueryError, Store, Story, search::ExportFormat};
 use axum::{
     body::Body,
     extract::{
@@ -53,10 +53,12 @@ pub(super) async fn list(
     if let Some(path) = request.canonical() {
         return Ok(Redirect::to(&path).into_response());
     }
-    if let Some(id) = request.possible_id()
-        && let Some(found) = find(&store, id).await?
-    {
-        return Ok(to_mail(&found));
+    if let Some(id) = request.possible_id() {
+        match look_for(&store, id).await? {
+            Where::Here(found) => return Ok(to_mail(&found)),
+            Where::Away(away) => return Err(Problem::mail_away(&away, id)),
+            Where::Nowhere => {}
+        }
     }
     let search = request.search(&clock);
     let page = store.search(&search).await.map_err(|error| Problem::store(&error))?;
@@ -145,7 +147,7 @@ pub(super) async fn mail(
     };
     let uuid = uuid.ok().and_then(|Path(uuid)| Uuid::try_parse(&uuid).ok());
     let uuid = uuid.ok_or_else(Problem::no_such_mail)?;
-    let found = find(&store, &uuid.to_string()).await?.ok_or_else(Problem::no_such_mail)?;
+    let found = find(&store, &uuid.to_string()).await?;
     // An application's message id may look like a uuid, too. Every mail has one address.
     if found.mail.summary.uuid != uuid {
         return Ok(to_mail(&found));
@@ -231,12 +233,31 @@ pub(super) async fn mail_by_id(
     if id.len() > ID_BYTES_MAX {
         return Err(Problem::no_such_mail());
     }
-    let found = find(&store, &id).await?.ok_or_else(Problem::no_such_mail)?;
+    let found = find(&store, &id).await?;
     Ok(to_mail(&found))
 }
 
-async fn find(store: &Store, id: &str) -> Result<Option<Story>, Problem> {
-    store.find_story(id).await.map_err(|error| Problem::store(&error))
+/// Where a mail is that somebody asks for by an id.
+enum Where {
+    Here(Box<Story>),
+    Away(ArchivedMail),
+    Nowhere,
+}
+
+async fn look_for(store: &Store, id: &str) -> Result<Where, Problem> {
+    if let Some(story) = store.find_story(id).await.map_err(|error| Problem::store(&error))? {
+        return Ok(Where::Here(Box::new(story)));
+    }
+    let away = store.find_archived(id).await.map_err(|error| Problem::store(&error))?;
+    Ok(away.map_or(Where::Nowhere, Where::Away))
+}
+
+async fn find(store: &Store, id: &str) -> Result<Story, Problem> {
+    match look_for(store, id).await? {
+        Where::Here(story) => Ok(*story),
+        Where::Away(away) => Err(Problem::mail_away(&away, id)),
+        Where::Nowhere => Err(Problem::no_such_mail()),
+    }
 }
 
 fn to_mail(found: &Story) -> Response {

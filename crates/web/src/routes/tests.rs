@@ -75,6 +75,12 @@ impl TestSite {
         while !keeper.round().await.unwrap().is_through {}
     }
 
+    async fn run(&self, sql: &str) {
+        let prefix: Prefix = self.schema.prefix().parse().unwrap();
+        let sql = sql.replace("\"prefix\"", &format!("\"{prefix}\""));
+        self.schema.client().await.batch_execute(&sql).await.unwrap();
+    }
+
     async fn ask(&self, request: Request<Body>) -> Answer {
         answer(self.router.clone().oneshot(request).await.unwrap()).await
     }
@@ -204,6 +210,30 @@ async fn what_is_not_there_has_a_page_that_helps() {
             "{path}"
         );
     }
+    site.run(
+        r#"INSERT INTO "prefix".aftersend_ids (aws_message_id, email_log_uuid, state) VALUES
+               ('ses-away', '00000000-0000-7000-8000-00000000000a', 'archived'), ('ses-erased', NULL, 'erased');
+           INSERT INTO "prefix".aftersend_archive_objects (run_number, name, kind, state)
+           VALUES (1, '2026-09-01/x-mails', 'mails', 'verified');
+           INSERT INTO "prefix".aftersend_archived_mails (email_log_uuid, object_number, digest, events, archived_at, removed_at)
+           SELECT '00000000-0000-7000-8000-00000000000a', number, '', 0, '2026-09-01T12:00:00Z', now()
+           FROM "prefix".aftersend_archive_objects"#,
+    )
+    .await;
+    for path in ["/mails/00000000-0000-7000-8000-00000000000a", "/mails/by-id/ses-away", "/mails?q=ses-away"]
+    {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        for part in [
+            "in the archive",
+            "on 1 September 2026",
+            "2026-09-01/x-mails",
+            "aftersend archive restore --mail",
+        ] {
+            assert!(answer.body.contains(part), "{path}: {part}");
+        }
+    }
+    assert!(site.get("/mails/by-id/ses-erased").await.body.contains("This mail was erased"));
     for path in ["/nowhere", "/assets/site.css", "/assets/..%2FCargo.toml"] {
         let answer = site.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

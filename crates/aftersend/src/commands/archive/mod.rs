@@ -4,8 +4,24 @@ mod compress;
 mod decompress;
 mod progress;
 mod prune;
+mod restore;
+mod run;
+mod status;
+mod verify;
+
+use std::io::IsTerminal;
+
+use aftersend_archive::ArchivePlace;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Outcome, cli::ArchiveCommand, config::Settings, database::Place, output::Output};
+
+/// Nothing says where the archive is.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "where is the archive? Give {0} URL, or `store` in [archive] of the configuration: file:///folder or s3://bucket/folder"
+)]
+struct NoStore(&'static str);
 
 pub(crate) async fn run(
     command: &ArchiveCommand,
@@ -17,5 +33,26 @@ pub(crate) async fn run(
         ArchiveCommand::Compress(args) => compress::run(args, settings, place, output).await,
         ArchiveCommand::Decompress => decompress::run(place, output).await,
         ArchiveCommand::Prune { dry_run } => prune::run(*dry_run, settings, place, output).await,
+        ArchiveCommand::Run(args) => run::run(args, settings, place, output).await,
+        ArchiveCommand::Verify(args) => verify::run(args, settings, place, output).await,
+        ArchiveCommand::Restore(args) => restore::run(args, settings, place, output).await,
+        ArchiveCommand::Status => status::run(place, output).await,
     }
+}
+
+async fn open(flag: &'static str, given: Option<&str>, settings: &Settings) -> anyhow::Result<ArchivePlace> {
+    let url = given.or(settings.archive.store.as_deref()).ok_or(NoStore(flag))?;
+    Ok(ArchivePlace::open(url).await?)
+}
+
+/// A bar on a terminal; elsewhere nothing, since the end says it all.
+fn bar(template: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
 }

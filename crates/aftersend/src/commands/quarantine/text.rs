@@ -118,10 +118,12 @@ pub(super) fn message_json(message: &QuarantinedMessage) -> Value {
 
 /// What became of messages that were read anew.
 pub(super) fn tally(tally: &Tally) -> String {
-    let Tally { received, stored, repeated, folded, parked, control, quarantined } = tally;
+    let Tally { received, stored, repeated, folded, parked, late, control, quarantined } = tally;
+    // None as long as nobody archives or removes mails.
+    let late = if *late > 0 { format!("{late} late, ") } else { String::new() };
     format!(
         "{received} replayed: {stored} stored, {repeated} repeated, {folded} folded, {parked} parked, \
-         {control} control, {quarantined} still refused"
+         {late}{control} control, {quarantined} still refused"
     )
 }
 
@@ -133,13 +135,24 @@ pub(super) struct Summary {
     repeated: usize,
     folded: usize,
     parked: usize,
+    late: usize,
     control: usize,
     still_refused: usize,
 }
 
 impl From<Tally> for Summary {
-    fn from(Tally { received, stored, repeated, folded, parked, control, quarantined }: Tally) -> Self {
-        Self { replayed: received, stored, repeated, folded, parked, control, still_refused: quarantined }
+    fn from(tally: Tally) -> Self {
+        let Tally { received, stored, repeated, folded, parked, late, control, quarantined } = tally;
+        Self {
+            replayed: received,
+            stored,
+            repeated,
+            folded,
+            parked,
+            late,
+            control,
+            still_refused: quarantined,
+        }
     }
 }
 

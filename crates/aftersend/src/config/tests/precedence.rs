@@ -29,7 +29,7 @@ struct Case {
     default: Option<&'static str>,
 }
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 30] = [
     Case {
         name: "database_url",
         shown_as: "database_url",
@@ -260,6 +260,30 @@ const CASES: [Case; 27] = [
         variable: None,
         file: ("'https://three/q'", "https://three/q"),
         default: None,
+    },
+    Case {
+        name: "archive.store",
+        shown_as: "archive.store",
+        flag: None,
+        variable: Some("file:///srv/mails"),
+        file: ("'s3://bucket/mails'", "s3://bucket/mails"),
+        default: None,
+    },
+    Case {
+        name: "archive.archive_after",
+        shown_as: "archive.archive_after",
+        flag: None,
+        variable: Some("12h"),
+        file: ("'180d'", "180d"),
+        default: None,
+    },
+    Case {
+        name: "archive.delete_archived",
+        shown_as: "archive.delete_archived",
+        flag: None,
+        variable: Some("false"),
+        file: ("true", "true"),
+        default: Some("false"),
     },
 ];
 

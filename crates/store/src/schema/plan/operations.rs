@@ -73,6 +73,7 @@ impl Planner<'_> {
             (Step::A6, _) => self.a6(),
             (Step::A7, _) => self.a7(),
             (Step::A9, _) => self.a9(),
+            (Step::A8, _) => self.a8(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }

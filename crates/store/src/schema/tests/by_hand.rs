@@ -92,6 +92,7 @@ async fn v137_leaves_exactly_the_rows_that_it_specifies() {
             ("a5", true),
             ("a6", true),
             ("a7", true),
+            ("a8", true),
             ("a9", true)
         ]
     );

@@ -426,6 +426,7 @@ async fn beside_ingest_nothing_is_doubled() {
             ("a5", true),
             ("a6", true),
             ("a7", true),
+            ("a8", true),
             ("a9", true)
         ]
     );

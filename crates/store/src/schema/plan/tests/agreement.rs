@@ -117,7 +117,18 @@ async fn on_a_database_of_137() {
         let steps: Vec<Step> = plan.steps.iter().map(|step| step.step).collect();
         assert_eq!(
             steps,
-            [Step::V137, Step::A1, Step::A2, Step::A3, Step::A4, Step::A5, Step::A6, Step::A7, Step::A9]
+            [
+                Step::V137,
+                Step::A1,
+                Step::A2,
+                Step::A3,
+                Step::A4,
+                Step::A5,
+                Step::A6,
+                Step::A7,
+                Step::A8,
+                Step::A9
+            ]
         );
         assert_eq!(plan.totals.indexes_built, 1);
     }

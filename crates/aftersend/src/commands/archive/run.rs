@@ -1,0 +1,99 @@
+//! `aftersend archive run`.
+
+use std::time::{Duration, Instant};
+
+use aftersend_archive::{RunOptions, RunReport, plan};
+use anyhow::bail;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{bar, open};
+use crate::{Outcome, cli::RunArgs, config::Settings, database::Place, output::Output};
+
+pub(super) async fn run(
+    args: &RunArgs,
+    settings: &Settings,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
+    let Some(age) = args.older_than.or(settings.archive.after) else {
+        bail!(
+            "how old are mails that go to the archive? Give --older-than TIME, or `archive_after` in [archive] of the \
+             configuration, such as 180d"
+        );
+    };
+    let before = before(age)?;
+    let store = place.store().await?;
+    if args.dry_run {
+        let plan = plan(&store, before).await?;
+        if output.is_json() {
+            output.json(&json!({
+                "dry_run": true, "before": before.to_string(), "mails": plan.mails, "archived": plan.archived,
+                "body_bytes": plan.body_bytes, "first_sent_at": plan.first_sent_at.map(|at| at.to_string()),
+                "last_sent_at": plan.last_sent_at.map(|at| at.to_string()),
+            }))?;
+        } else {
+            output.text(format!(
+                "{} mails sent before {before} would be archived, {} are in the archive already; the bodies of both are {} bytes",
+                plan.mails, plan.archived, plan.body_bytes
+            ))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    let archive = open("--to", args.store.as_deref(), settings).await?;
+    let bar = bar("{spinner} {msg}");
+    let watch = |progress: aftersend_archive::RunProgress| {
+        let sent_at =
+            progress.sent_at.map_or(String::new(), |at| format!(", up to {}", at.strftime("%Y-%m-%d")));
+        let (mails, bytes, removed) = (progress.mails, progress.bytes, progress.removed);
+        bar.set_message(format!("{mails} mails in {bytes} bytes{sent_at}; {removed} removed here"));
+        bar.tick();
+    };
+    let delete_archived = settings.archive.delete_archived;
+    let options = RunOptions { delete_archived, ..RunOptions::before(before) };
+    let began = Instant::now();
+    let report = aftersend_archive::run(&store, &archive, options, &watch).await?;
+    bar.finish_and_clear();
+    tell(&report, began.elapsed(), output)?;
+    Ok(Outcome::Done)
+}
+
+fn before(age: Duration) -> anyhow::Result<Timestamp> {
+    Ok(Timestamp::now().checked_sub(jiff::SignedDuration::try_from(age)?)?)
+}
+
+fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()> {
+    let (sums, removed) = (&report.sums, &report.removed);
+    if output.is_json() {
+        return output.json(&json!({
+            "elsewhere": report.is_elsewhere, "objects": sums.objects, "mails": sums.mails, "events": sums.events,
+            "late_events": sums.late_events, "bytes": sums.bytes, "removed": removed.removed, "changed": removed.changed,
+            "skipped": removed.skipped, "refused": removed.refused, "cleared": report.cleared,
+            "seconds": took.as_secs_f64(),
+        }));
+    }
+    if report.is_elsewhere {
+        return Ok(output.text("another archiver is at work on this database; this one did nothing")?);
+    }
+    output.text(format!(
+        "{} mails with {} events are in the archive now, in {} objects of {} bytes",
+        sums.mails, sums.events, sums.objects, sums.bytes
+    ))?;
+    if removed.removed > 0 {
+        output.text(format!(
+            "{} mails left the database. Autovacuum lets new rows have their room; the files on the disk keep their size \
+             until VACUUM FULL or pg_repack writes the tables anew",
+            removed.removed
+        ))?;
+    }
+    for (mails, why) in [
+        (removed.changed, "have changed since they were archived, and go to the next run"),
+        (removed.skipped, "were held by others, and go to the next run"),
+        (removed.refused, "are kept by another table or a trigger of an application's"),
+    ] {
+        if mails > 0 {
+            output.text(format!("{mails} mails {why}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! `aftersend archive status`.
+
+use aftersend_store::{ArchiveObject, ArchiveRun};
+use serde_json::json;
+
+use crate::{Outcome, database::Place, output::Output};
+
+/// Runs and objects that are shown, the last ones.
+const SHOWN_MAX: u32 = 20;
+
+pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome> {
+    let store = place.store().await?;
+    let (runs, objects) =
+        (store.archive_runs(SHOWN_MAX).await?, store.archive_objects(None, SHOWN_MAX).await?);
+    let counts = store.archive_counts().await?;
+    if output.is_json() {
+        output.json(&json!({
+            "objects": counts.objects, "mails": counts.mails, "removed": counts.removed, "bytes": counts.bytes,
+            "late_events": counts.late_events,
+            "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
+            "last_objects": objects.iter().map(object_json).collect::<Vec<_>>(),
+        }))?;
+        return Ok(Outcome::Done);
+    }
+    output.text(format!(
+        "{} objects of {} bytes have {} mails, of which {} are not here any more; {} late events wait for the next object",
+        counts.objects, counts.bytes, counts.mails, counts.removed, counts.late_events
+    ))?;
+    for run in &runs {
+        let (began, sums) = (run.began_at.strftime("%Y-%m-%d %H:%M:%SZ"), &run.sums);
+        let end = match (&run.failure, run.ended_at) {
+            (Some(failure), _) => format!("failed: {failure}"),
+            (None, Some(_)) => "done".to_owned(),
+            (None, None) => "at work, or ended by force".to_owned(),
+        };
+        output.text(format!(
+            "  run {:<6} {began}  {} mails in {} objects, {} removed: {end}",
+            run.number, sums.mails, sums.objects, sums.removed_mails
+        ))?;
+    }
+    for object in &objects {
+        let (name, state) = (&object.name, object.state.name());
+        let mails = object.facts.as_ref().map_or(0, |facts| facts.mails);
+        let failure = object.failure.as_deref().map_or(String::new(), |failure| format!(": {failure}"));
+        output.text(format!("  {state:<10} {name}  {mails} mails{failure}"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn run_json(run: &ArchiveRun) -> serde_json::Value {
+    json!({
+        "number": run.number, "store": run.store, "began_at": run.began_at.to_string(),
+        "ended_at": run.ended_at.map(|at| at.to_string()), "objects": run.sums.objects, "mails": run.sums.mails,
+        "events": run.sums.events, "late_events": run.sums.late_events, "bytes": run.sums.bytes,
+        "removed": run.sums.removed_mails, "failure": run.failure,
+    })
+}
+
+fn object_json(object: &ArchiveObject) -> serde_json::Value {
+    let facts = object.facts.as_ref();
+    json!({
+        "name": object.name, "kind": object.kind.name(), "state": object.state.name(),
+        "mails": facts.map(|facts| facts.mails), "events": facts.map(|facts| facts.events),
+        "bytes": facts.map(|facts| facts.bytes), "written_at": object.written_at.to_string(),
+        "verified_at": object.verified_at.map(|at| at.to_string()), "failure": object.failure,
+    })
+}

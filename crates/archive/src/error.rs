@@ -1,0 +1,103 @@
+//! What can go wrong, and what to do about it.
+
+use aftersend_store::{IngestError, QueryError};
+
+/// Why nothing was archived, checked or brought back, or not all of it. Whatever it is, no mail has left the database that
+/// is not in a proven object.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The address of the archive can't be read.
+    #[error(
+        "`{url}` is no place for an archive: {reason}. It looks like file:///var/lib/mails or s3://bucket/folder"
+    )]
+    Place {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody says who we are to the storage.
+    #[error(
+        "there are no AWS credentials for the archive in {place}: {reason}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or give this machine a role"
+    )]
+    Credentials {
+        /// Where the archive is.
+        place: String,
+        /// What AWS's own search found.
+        reason: String,
+    },
+    /// The storage refused, failed or fell silent.
+    #[error("{action} {name} in the archive failed: {reason}. {advice}")]
+    Storage {
+        /// What was done: writing, reading, removing, listing.
+        action: &'static str,
+        /// The object.
+        name: String,
+        /// What the storage said.
+        reason: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// What is there is not what was sent, or no object of ours.
+    #[error("the object {name} is damaged: {reason}")]
+    Damaged {
+        /// The object.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another runner took this one for dead, and gave up its object.
+    #[error(
+        "another archiver gave up the object {0}, which this one was writing; its mails are here, for the next run"
+    )]
+    GivenUp(String),
+    /// The database could not be asked.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The database could not be written to.
+    #[error(transparent)]
+    Store(#[from] IngestError),
+}
+
+const ADVICE_AGAIN: &str = "Run it again; what was begun is cleared away then";
+const ADVICE_RIGHTS: &str =
+    "The credentials may not do that: allow GetObject, PutObject, DeleteObject and ListBucket there";
+const ADVICE_FULL: &str = "Make room there, and run it again";
+const ADVICE_FOLDER: &str = "Let the user that runs Aftersend write to the folder";
+
+impl ArchiveError {
+    pub(crate) fn storage(action: &'static str, name: &str, error: &object_store::Error) -> Self {
+        let kind = io_kind(error);
+        let advice = match error {
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+                ADVICE_RIGHTS
+            }
+            _ if kind == Some(std::io::ErrorKind::StorageFull) => ADVICE_FULL,
+            _ if kind == Some(std::io::ErrorKind::PermissionDenied) => ADVICE_FOLDER,
+            _ => ADVICE_AGAIN,
+        };
+        Self::Storage { action, name: name.to_owned(), reason: error.to_string(), advice }
+    }
+
+    pub(crate) fn silent(action: &'static str, name: &str, seconds: u64) -> Self {
+        let reason = format!("nothing came back within {seconds} s");
+        Self::Storage { action, name: name.to_owned(), reason, advice: ADVICE_AGAIN }
+    }
+
+    pub(crate) fn damaged(name: &str, reason: impl Into<String>) -> Self {
+        Self::Damaged { name: name.to_owned(), reason: reason.into() }
+    }
+}
+
+/// What the system said, if it was the system.
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,9 @@
+//! The archive against real databases and real storage.
+
+mod faults;
+mod ground;
+mod late;
+mod round_trip;
+mod runs;
+mod s3;
+mod set_semantics;

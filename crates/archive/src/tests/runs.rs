@@ -1,0 +1,159 @@
+//! Runs beside others, and beside what changes.
+
+use aftersend_store::Removable;
+use serde_json::json;
+
+use super::ground::{Ground, assert_same, later};
+use crate::{ArchiveError, ArchivePlace, RunOptions, plan, run};
+
+#[tokio::test]
+async fn what_is_in_the_archive_goes_there_once_and_again_when_it_changes() {
+    let ground = Ground::with_traffic(31).await;
+    let mails = u64::try_from(ground.count("phoenix_kit_email_logs").await).unwrap();
+    let before = plan(&ground.store, later()).await.unwrap();
+    assert_eq!((before.mails, before.archived), (mails, 0));
+    assert_eq!(ground.archive(false).await.sums.mails, mails);
+    assert_eq!(plan(&ground.store, later()).await.unwrap().mails, 0);
+    assert_eq!(ground.archive(false).await.sums.mails, 0);
+
+    // A second open changes no column of the mail's.
+    let ids = ground
+        .texts(r#"SELECT aws_message_id FROM "prefix".phoenix_kit_email_logs WHERE opened_at IS NOT NULL ORDER BY 1 LIMIT 3"#)
+        .await;
+    let opens: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            json!({ "eventType": "Open", "mail": { "timestamp": "2026-09-01T10:00:00Z", "messageId": id, "source": "s@x.org",
+                    "destination": ["a@x.org"] }, "open": { "timestamp": "2026-12-01T10:00:00Z", "ipAddress": "192.0.2.1", "userAgent": "M" } })
+        })
+        .collect();
+    let report = ground.ingest_values(&opens).await;
+    assert_eq!(report.stored, ids.len());
+    let rows = ground.rows().await;
+    // Those that changed stay until they are in the archive as they are.
+    let page = ground.store.find_removable(later(), None).await.unwrap();
+    let removed = ground.store.remove_archived(&page).await.unwrap();
+    assert_eq!((removed.changed, removed.removed as u64), (ids.len(), mails - ids.len() as u64));
+    let next = ground.archive(true).await;
+    assert_eq!((next.sums.mails, next.removed.removed), (ids.len() as u64, ids.len()));
+    ground.assert_verified().await;
+    // Of a mail that went twice, the last is what comes back.
+    ground.restore().await;
+    assert_same(&ground.rows().await, &rows, "after they came back");
+}
+
+/// A column that an application changes by itself, and its update time not.
+#[tokio::test]
+async fn a_mail_that_is_not_as_it_went_stays() {
+    let ground = Ground::with_traffic(32).await;
+    ground.archive(false).await;
+    ground.run_sql(r#"UPDATE "prefix".phoenix_kit_email_logs SET locale = 'et' WHERE message_id = (SELECT min(message_id) FROM "prefix".phoenix_kit_email_logs)"#).await;
+    let page = ground.store.find_removable(later(), None).await.unwrap();
+    let removed = ground.store.remove_archived(&page).await.unwrap();
+    assert_eq!((removed.changed, removed.refused), (1, 0));
+    assert_eq!(ground.count("phoenix_kit_email_logs").await, 1);
+    let next = ground.archive(true).await;
+    assert_eq!((next.sums.mails, next.removed.removed), (1, 1), "{next:?}");
+    // What no object has proven is not removed either, whoever asks.
+    let nobody = Removable { object: 99, mail: uuid::Uuid::now_v7() };
+    assert_eq!(ground.store.remove_archived(&[nobody]).await.unwrap().skipped, 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_an_application_refers_to_stays_and_the_others_go() {
+    let ground = Ground::with_traffic(33).await;
+    ground
+        .run_sql(
+            r#"CREATE TABLE "prefix".app_notes (mail uuid REFERENCES "prefix".phoenix_kit_email_logs (uuid));
+               INSERT INTO "prefix".app_notes SELECT uuid FROM "prefix".phoenix_kit_email_logs LIMIT 2"#,
+        )
+        .await;
+    let figures = ground.figures().await;
+    let report = ground.archive(true).await;
+    assert_eq!(report.removed.refused, 2, "{report:?}");
+    assert_eq!(ground.count("phoenix_kit_email_logs").await, 2);
+    assert_same(&ground.recounted_figures().await, &figures, "with two left");
+}
+
+#[tokio::test]
+async fn two_runners_do_it_once() {
+    let ground = Ground::with_traffic(34).await;
+    let rows = ground.rows().await;
+    let mails = ground.count("phoenix_kit_email_logs").await;
+    let lock = ground.store.lock_archive().await.unwrap();
+    assert!(lock.is_some());
+    assert!(ground.archive(true).await.is_elsewhere);
+    assert_eq!(ground.count("aftersend_archive_runs").await, 0);
+    drop(lock);
+    // The session's end is the server's to notice.
+    while ground.archive(true).await.is_elsewhere {
+        tokio::task::yield_now().await;
+    }
+    ground.restore().await;
+    ground.run_sql(r#"UPDATE "prefix".aftersend_archived_mails SET restored_at = NULL"#).await;
+    // Without the lock: both remove the same mails.
+    let page = ground.store.find_removable(later(), None).await.unwrap();
+    let (one, other) = tokio::join!(ground.store.remove_archived(&page), ground.store.remove_archived(&page));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(i64::try_from(one.removed + other.removed).unwrap(), mails);
+    ground.restore().await;
+    assert_same(&ground.rows().await, &rows, "after both");
+}
+
+#[tokio::test]
+async fn ingest_beside_a_run_loses_nothing() {
+    let ground = Ground::with_traffic(35).await;
+    let ids = ground.texts(r#"SELECT aws_message_id FROM "prefix".phoenix_kit_email_logs ORDER BY 1"#).await;
+    let open = |id: &String, second: usize| {
+        json!({ "eventType": "Open", "mail": { "timestamp": "2026-09-01T10:00:00Z", "messageId": id, "source": "s@x.org",
+                "destination": ["a@x.org"] }, "open": { "timestamp": format!("2026-12-01T10:{:02}:{:02}Z", second / 60, second % 60), "ipAddress": "192.0.2.1", "userAgent": "M" } })
+    };
+    let opens: Vec<_> = ids.iter().enumerate().map(|(number, id)| open(id, number)).collect();
+    let ingest = async {
+        let mut sum = (0, 0);
+        for part in opens.chunks(5) {
+            let report = ground.ingest_values(part).await;
+            sum = (sum.0 + report.stored, sum.1 + report.late);
+        }
+        sum
+    };
+    let (_, (stored, late)) = tokio::join!(ground.archive(true), ingest);
+    assert_eq!(stored + late, opens.len());
+    ground.archive(true).await;
+    assert_eq!(ground.count("phoenix_kit_email_logs").await, 0);
+    ground.restore().await;
+    let told = ground
+        .texts(r#"SELECT count(*)::text FROM "prefix".phoenix_kit_email_events WHERE event_type = 'open' AND occurred_at >= '2026-12-01'"#)
+        .await;
+    assert_eq!(told, [opens.len().to_string()]);
+}
+
+#[tokio::test]
+async fn a_place_that_is_none_is_told() {
+    for (url, part) in [
+        ("nowhere", "is no place for an archive"),
+        ("ftp://x/y", "`ftp` is neither file nor s3"),
+        ("file:///proc/none/x", "the folder can't be made"),
+        ("s3://key:secret@bucket/x", "credentials don't belong there"),
+    ] {
+        let error = ArchivePlace::open(url).await.unwrap_err();
+        assert!(
+            matches!(error, ArchiveError::Place { .. }) && error.to_string().contains(part),
+            "{url}: {error}"
+        );
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
+
+/// Only what is old enough.
+#[tokio::test]
+async fn young_mails_stay() {
+    let ground = Ground::with_traffic(36).await;
+    let middle = ground.texts(r#"SELECT to_char(percentile_disc(0.5) WITHIN GROUP (ORDER BY sent_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM "prefix".phoenix_kit_email_logs"#).await;
+    let before: jiff::Timestamp = middle[0].parse().unwrap();
+    let options = RunOptions { delete_archived: true, ..RunOptions::before(before) };
+    let report = run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
+    assert!(report.removed.removed > 0);
+    let oldest = ground.texts(r#"SELECT to_char(min(sent_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM "prefix".phoenix_kit_email_logs"#).await;
+    assert_eq!(oldest[0].parse::<jiff::Timestamp>().unwrap(), before);
+}

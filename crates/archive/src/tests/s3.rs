@@ -1,0 +1,109 @@
+//! A bucket of a server that speaks S3's protocol. Its address and credentials are the environment's, which belongs to a
+//! process: so the test runs once more, in one of its own.
+
+use std::process::Command;
+
+use aftersend_testkit::QueueServer;
+
+use super::ground::{Ground, assert_same};
+use crate::{ArchiveError, ArchivePlace};
+
+/// The bucket that the inner tests use.
+const PLACE: &str = "s3://archive-of-mails/a/folder";
+
+fn again(test: &str, environment: &[(&str, &str)]) {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", test, "--ignored", "--nocapture"]);
+    for name in
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"]
+    {
+        child.env_remove(name);
+    }
+    child
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/none")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/none");
+    let done = child.envs(environment.iter().copied()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        done.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+#[tokio::test]
+async fn mails_leave_for_a_bucket_and_come_back() {
+    // It speaks S3, too.
+    let server = QueueServer::start().await;
+    let endpoint = server.endpoint_url().to_owned();
+    tokio::task::spawn_blocking(move || {
+        let environment = [
+            ("AWS_ENDPOINT_URL_S3", endpoint.as_str()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ];
+        again("tests::s3::in_an_environment_with_a_bucket", &environment);
+    })
+    .await
+    .unwrap();
+}
+
+/// Run by [`mails_leave_for_a_bucket_and_come_back`].
+#[tokio::test]
+#[ignore = "needs an environment with a bucket"]
+async fn in_an_environment_with_a_bucket() {
+    let missing = ArchivePlace::open("s3://no-such-bucket").await.unwrap();
+    let error = missing.put("x", vec![1]).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Storage { .. }), "{error}");
+
+    make_bucket().await;
+    let mut ground = Ground::with_traffic(41).await;
+    ground.place = ArchivePlace::open(PLACE).await.unwrap();
+    let rows = ground.rows().await;
+    let report = ground.archive(true).await;
+    assert!(report.sums.objects > 1 && report.removed.removed > 0, "{report:?}");
+    ground.assert_verified().await;
+    assert!(ground.place.get("nobody.json").await.unwrap().is_none());
+    ground.place.remove("nobody.json").await.unwrap();
+    ground.restore().await;
+    assert_same(&ground.rows().await, &rows, "from a bucket");
+}
+
+/// As any client of S3 asks for one.
+async fn make_bucket() {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_S3").unwrap();
+    let address = endpoint.trim_start_matches("http://").to_owned();
+    tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let authorization = "AWS4-HMAC-SHA256 Credential=test/20260901/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        write!(
+            stream,
+            "PUT /archive-of-mails HTTP/1.1\r\nHost: {address}\r\nAuthorization: {authorization}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    })
+    .await
+    .unwrap();
+}
+
+#[test]
+fn without_credentials_it_says_so() {
+    again("tests::s3::in_an_environment_without_credentials", &[("AWS_REGION", "us-east-1")]);
+}
+
+/// Run by [`without_credentials_it_says_so`].
+#[tokio::test]
+#[ignore = "needs an environment without credentials"]
+async fn in_an_environment_without_credentials() {
+    let error = ArchivePlace::open(PLACE).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Credentials { .. }), "{error}");
+    let sentence = error.to_string();
+    assert!(sentence.contains("AWS_PROFILE") && sentence.contains(PLACE), "{sentence}");
+}

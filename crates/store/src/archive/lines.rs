@@ -1,0 +1,178 @@
+//! Mails on their way into the archive: which are due, and all that belongs to them.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::{QueryError, Store, sql::Statement};
+
+/// Mails that one look for candidates goes through at most.
+pub const CANDIDATE_PAGE_MAX: usize = 1_000;
+
+/// Mails that are read whole at once at most.
+pub const LINES_MAX: usize = 200;
+
+/// A mail that may be archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its key.
+    pub uuid: Uuid,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// How long its body is.
+    pub body_bytes: u64,
+}
+
+/// A place in the order in which mails are gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CandidateCursor {
+    sent_at: Timestamp,
+    uuid: Uuid,
+}
+
+/// Some candidates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidatePage {
+    /// Those that the archive does not have as they are now, as far as is known without reading them whole.
+    pub due: Vec<Candidate>,
+    /// How many were looked at.
+    pub looked_at: usize,
+    /// Where to go on; nothing where there is no more.
+    pub next: Option<CandidateCursor>,
+}
+
+/// What there is to archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArchiveEstimate {
+    /// Mails that are old enough and here.
+    pub mails: u64,
+    /// Bytes of their bodies.
+    pub body_bytes: u64,
+    /// Of these mails, those that an object has, whether or not they have changed since.
+    pub archived: u64,
+    /// When the first and the last of them were sent.
+    pub first_sent_at: Option<Timestamp>,
+    /// As above.
+    pub last_sent_at: Option<Timestamp>,
+}
+
+/// A mail with all that belongs to it, as JSON: rows as PostgreSQL spells them, with every column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailLine {
+    /// Its key.
+    pub uuid: Uuid,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When its row was last changed.
+    pub updated_at: Option<Timestamp>,
+    /// The row, an object.
+    pub mail: String,
+    /// Its events, an array of rows, as are the next.
+    pub events: String,
+    /// Folded events.
+    pub folded: String,
+    /// Recipients.
+    pub recipients: String,
+    /// SES ids beside the one in the column.
+    pub ids: String,
+    /// Events that step 137 removed.
+    pub removed: String,
+    /// The body, where the row does not hold it as it is.
+    pub body: Option<String>,
+    /// How many events it has, folded ones included.
+    pub occurrences: u32,
+    /// SHA-256 of all that, from which a change is known.
+    pub digest: Vec<u8>,
+}
+
+impl MailLine {
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            uuid: row.try_get("uuid")?,
+            sent_at: row.try_get("sent_at")?,
+            updated_at: row.try_get("updated_at")?,
+            mail: row.try_get("mail")?,
+            events: row.try_get("events")?,
+            folded: row.try_get("folded")?,
+            recipients: row.try_get("recipients")?,
+            ids: row.try_get("ids")?,
+            removed: row.try_get("removed")?,
+            body: None,
+            occurrences: u32::try_from(row.try_get::<_, i64>("occurrences")?).unwrap_or(u32::MAX),
+            digest: row.try_get("digest")?,
+        })
+    }
+}
+
+impl Store {
+    /// The next mails that were sent before a time, up to [`CANDIDATE_PAGE_MAX`], in the order of sending.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_candidates(
+        &self,
+        before: Timestamp,
+        after: Option<CandidateCursor>,
+    ) -> Result<CandidatePage, QueryError> {
+        let client = self.reader().await?;
+        let find = client.prepare_cached(self.sql(Statement::ArchiveCandidates)).await?;
+        let (sent_at, uuid) = (after.map(|after| after.sent_at), after.map(|after| after.uuid));
+        let rows_max = i64::try_from(CANDIDATE_PAGE_MAX).unwrap_or(i64::MAX);
+        let rows = client.query(&find, &[&before, &sent_at, &uuid, &rows_max]).await?;
+        let mut due = Vec::new();
+        let mut last = None;
+        for row in &rows {
+            let candidate = Candidate {
+                uuid: row.try_get("uuid")?,
+                sent_at: row.try_get("sent_at")?,
+                body_bytes: row.try_get::<_, i64>("body_bytes")?.unsigned_abs(),
+            };
+            last = Some(CandidateCursor { sent_at: candidate.sent_at, uuid: candidate.uuid });
+            if row.try_get("is_due")? {
+                due.push(candidate);
+            }
+        }
+        let next = last.filter(|_| rows.len() >= CANDIDATE_PAGE_MAX);
+        Ok(CandidatePage { due, looked_at: rows.len(), next })
+    }
+
+    /// How much was sent before a time and is here. It reads all of these rows, as a person may ask for now and then.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_estimate(&self, before: Timestamp) -> Result<ArchiveEstimate, QueryError> {
+        let client = self.reader().await?;
+        let estimate = client.prepare_cached(self.sql(Statement::ArchiveEstimate)).await?;
+        let row = client.query_one(&estimate, &[&before]).await?;
+        let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
+        Ok(ArchiveEstimate {
+            mails: count("mails")?,
+            body_bytes: count("body_bytes")?,
+            archived: count("archived")?,
+            first_sent_at: row.try_get("first_sent_at")?,
+            last_sent_at: row.try_get("last_sent_at")?,
+        })
+    }
+
+    /// Reads mails whole, up to [`LINES_MAX`], each as it is at one moment. Those that are gone are left out.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn mail_lines(&self, mails: &[Uuid]) -> Result<Vec<MailLine>, QueryError> {
+        let client = self.reader().await?;
+        let read = client.prepare_cached(self.sql(Statement::MailLines)).await?;
+        let rows = client.query(&read, &[&mails]).await?;
+        let mut lines = rows.iter().map(MailLine::from_row).collect::<Result<Vec<_>, _>>()?;
+        drop(client);
+        for (line, row) in lines.iter_mut().zip(&rows) {
+            // The one place that knows that a body may be kept outside of its mail's row.
+            if row.try_get("is_body_elsewhere")? {
+                line.body = self.read_body(line.uuid).await?;
+            }
+        }
+        Ok(lines)
+    }
+}

@@ -1,0 +1,207 @@
+//! Runs of the archiver: what they did, and that there is one at a time.
+
+use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
+
+use super::ArchiveObject;
+use crate::{IngestError, QueryError, Store, sql::Statement};
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunSums {
+    /// Objects that it proved.
+    pub objects: u64,
+    /// Mails in them.
+    pub mails: u64,
+    /// Events in them, folded and late ones included.
+    pub events: u64,
+    /// Late events among these.
+    pub late_events: u64,
+    /// Bytes of the objects.
+    pub bytes: u64,
+    /// Mails that it removed here.
+    pub removed_mails: u64,
+}
+
+/// A run as it was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveRun {
+    /// Its number.
+    pub number: i64,
+    /// Where to it archived, without credentials.
+    pub store: String,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// When it ended; nothing while it is at work, or where it was killed.
+    pub ended_at: Option<Timestamp>,
+    /// What it did.
+    pub sums: RunSums,
+    /// Why it ended early.
+    pub failure: Option<String>,
+}
+
+impl ArchiveRun {
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
+        Ok(Self {
+            number: row.try_get("number")?,
+            store: row.try_get("store")?,
+            began_at: row.try_get("began_at")?,
+            ended_at: row.try_get("ended_at")?,
+            sums: RunSums {
+                objects: count("objects")?,
+                mails: count("mails")?,
+                events: count("events")?,
+                late_events: count("late_events")?,
+                bytes: count("bytes")?,
+                removed_mails: count("removed_mails")?,
+            },
+            failure: row.try_get("failure")?,
+        })
+    }
+}
+
+/// What is in the archive, as far as the database knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArchiveCounts {
+    /// Proven objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Mails in them, each once.
+    pub mails: u64,
+    /// Those of the mails that are not here.
+    pub removed: u64,
+    /// Late events that wait for the next object.
+    pub late_events: u64,
+}
+
+/// That no other archiver is at work on this schema, as long as this is held. It belongs to a session of its own, and ends
+/// with it: nothing may depend on it but that no work is done twice.
+pub struct RunLock {
+    // Dropping it closes the session.
+    _session: ClientWrapper,
+}
+
+impl Store {
+    /// Takes the archiver's lock; nothing where another one has it.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn lock_archive(&self) -> Result<Option<RunLock>, IngestError> {
+        self.in_time(async {
+            let session = deadpool_postgres::Object::take(self.writer().await?);
+            // What is silent between two questions may take hours here, and holds nothing but the lock.
+            session.batch_execute("SET idle_session_timeout = 0").await?;
+            let hash = Sha256::digest(format!("aftersend archive {}", self.prefix()).as_bytes());
+            let mut first = [0; 8];
+            first.copy_from_slice(&hash[..8]);
+            let key = i64::from_be_bytes(first);
+            let is_first: bool =
+                session.query_one(self.sql(Statement::TryLockArchive), &[&key]).await?.try_get(0)?;
+            Ok(is_first.then_some(RunLock { _session: session }))
+        })
+        .await
+    }
+
+    /// Writes down that a run begins, and gives it a number.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or may not be written to.
+    pub async fn begin_archive_run(&self, place: &str) -> Result<i64, IngestError> {
+        self.in_time(async {
+            let client = self.writer().await?;
+            let begin = client.prepare_cached(self.sql(Statement::BeginArchiveRun)).await?;
+            Ok(client.query_one(&begin, &[&place]).await?.try_get(0)?)
+        })
+        .await
+    }
+
+    /// Writes down what a run did.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or may not be written to.
+    pub async fn end_archive_run(
+        &self,
+        run: i64,
+        sums: &RunSums,
+        failure: Option<&str>,
+    ) -> Result<(), IngestError> {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let (objects, mails, events) = (count(sums.objects), count(sums.mails), count(sums.events));
+        let (late, bytes, removed) = (count(sums.late_events), count(sums.bytes), count(sums.removed_mails));
+        self.in_time(async {
+            let client = self.writer().await?;
+            let end = client.prepare_cached(self.sql(Statement::EndArchiveRun)).await?;
+            client
+                .execute(&end, &[&run, &objects, &mails, &events, &late, &bytes, &removed, &failure])
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What is in the archive.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_counts(&self) -> Result<ArchiveCounts, QueryError> {
+        let client = self.reader().await?;
+        let ask = client.prepare_cached(self.sql(Statement::CountArchived)).await?;
+        let row = client.query_one(&ask, &[]).await?;
+        let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
+        Ok(ArchiveCounts {
+            objects: count("objects")?,
+            bytes: count("bytes")?,
+            mails: count("mails")?,
+            removed: count("removed")?,
+            late_events: count("late_events")?,
+        })
+    }
+
+    /// The last runs, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_runs(&self, runs_max: u32) -> Result<Vec<ArchiveRun>, QueryError> {
+        let client = self.reader().await?;
+        let list = client.prepare_cached(self.sql(Statement::ListArchiveRuns)).await?;
+        let rows = client.query(&list, &[&i64::from(runs_max)]).await?;
+        Ok(rows.iter().map(ArchiveRun::from_row).collect::<Result<_, _>>()?)
+    }
+
+    /// The next objects before this number, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_objects(
+        &self,
+        before: Option<i64>,
+        objects_max: u32,
+    ) -> Result<Vec<ArchiveObject>, QueryError> {
+        let client = self.reader().await?;
+        let list = client.prepare_cached(self.sql(Statement::ListArchiveObjects)).await?;
+        let rows = client.query(&list, &[&before, &i64::from(objects_max)]).await?;
+        Ok(rows.iter().map(ArchiveObject::from_row).collect::<Result<_, _>>()?)
+    }
+
+    /// The object of that name.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_object(&self, name: &str) -> Result<Option<ArchiveObject>, QueryError> {
+        let client = self.reader().await?;
+        let find = client.prepare_cached(self.sql(Statement::FindArchiveObject)).await?;
+        let row = client.query_opt(&find, &[&name]).await?;
+        Ok(row.as_ref().map(ArchiveObject::from_row).transpose()?)
+    }
+}

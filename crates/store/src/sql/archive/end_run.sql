@@ -1,0 +1,4 @@
+-- $1 the run, $2 to $7 what it did, $8 why it ended early.
+UPDATE "prefix".aftersend_archive_runs
+SET ended_at = now(), objects = $2, mails = $3, events = $4, late_events = $5, bytes = $6, removed_mails = $7, failure = $8
+WHERE number = $1

@@ -1,5 +1,5 @@
 -- $1 and $2 the last mail that was looked at, NULL before the first; $3 the age of mails in seconds, from which on; $4 rows at most.
--- phoenix_kit_email_logs_compress_scan_index. No body is read: how many bytes it takes is known without.
+-- V137's index for this scan. No body is read: how many bytes it takes is known without.
 -- A mark holds as long as the mail's row is the one that was looked at.
 SELECT m.uuid, m.sent_at, m.template_name::text AS template_name, m.body_compressed,
        octet_length(m.body_full)::bigint AS body_bytes,

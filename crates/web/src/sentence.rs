@@ -1,8 +1,8 @@
 //! What became of a mail, in words that can be passed on as they are.
 
-use aftersend_event::Status;
-use aftersend_store::{Occurrence, Story};
-use jiff::Timestamp;
+use aftersend_event::{RecipientState, Status};
+use aftersend_store::{Occurrence, Recipient, Story};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     clock::Clock,
@@ -12,6 +12,10 @@ use crate::{
 
 /// Characters of what a server said that the sentence repeats; the timeline has more of it.
 const SAID_CHARS_MAX: usize = 160;
+
+/// After so long SES has given up for certain: it tries for 14 hours at most. The rest is for events that are late.
+/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DeliveryOptions.html>
+const TRIED_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// The story in one to three sentences: first what the mail's state says, then what else happened.
 pub(crate) fn sentence(story: &Story, clock: &Clock) -> String {
@@ -28,6 +32,10 @@ pub(crate) fn sentence(story: &Story, clock: &Clock) -> String {
             if teller.arrived() {
                 sentences.push(teller.arrival());
             }
+            // The others' bounces; those of a mail that bounced as a whole have been told.
+            if status == Status::Complaint {
+                sentences.extend(teller.bounces());
+            }
         }
         None => {
             sentences.push(format!(
@@ -38,6 +46,9 @@ pub(crate) fn sentence(story: &Story, clock: &Clock) -> String {
                 sentences.push(teller.arrival());
             }
         }
+    }
+    if status != Some(Status::Delayed) {
+        sentences.extend(teller.still_waiting());
     }
     // A reason in SES's own words may bring its full stop along.
     let ended = sentences.iter().map(|sentence| format!("{}.", sentence.trim_end_matches('.')));
@@ -73,18 +84,77 @@ impl<'a> Teller<'a> {
             || ["delivery", "open", "click"].into_iter().any(|of| self.of_type(of).next().is_some())
     }
 
-    /// The recipients of these occurrences, each once; the mail's own where they name none.
+    /// Those that the mail went to, as far as is known.
+    fn listed_recipients(&self) -> impl Iterator<Item = &'a Recipient> {
+        self.story.recipients.iter().filter(|recipient| recipient.listed)
+    }
+
+    /// The recipients of these occurrences, each once; the mail's own where they name none. Of an address that the mail
+    /// did not go to it says so.
     fn whom(&self, occurrences: &[&'a Occurrence]) -> String {
-        let mut names = Vec::new();
+        let (mut names, mut forwards) = (Vec::new(), Vec::new());
         for recipient in occurrences.iter().flat_map(|occurrence| &occurrence.recipients) {
-            if !names.contains(&recipient.as_str()) {
-                names.push(recipient.as_str());
+            let known = if is_forward(self.story, recipient) { &mut forwards } else { &mut names };
+            if !known.contains(&recipient.as_str()) {
+                known.push(recipient.as_str());
             }
         }
         if names.is_empty() {
-            names.push(self.story.mail.summary.to.as_str());
+            let mut all = self.listed_recipients().map(|recipient| recipient.address.as_str());
+            match (all.next(), all.next(), forwards.is_empty()) {
+                (Some(_), Some(_), false) => {
+                    return format!(
+                        "{}, where one of the recipients most likely forwards,",
+                        listed(&forwards)
+                    );
+                }
+                (Some(only), None, false) => names.push(only),
+                _ => names.push(self.story.mail.summary.to.as_str()),
+            }
         }
-        listed(&names)
+        if forwards.is_empty() {
+            listed(&names)
+        } else {
+            format!("{} (forwarded to {})", listed(&names), listed(&forwards))
+        }
+    }
+
+    /// `; 2 of them came back later`: who is told as delivered here, and as bounced among the recipients.
+    fn came_back_later(&self) -> Option<String> {
+        let befell = |recipient: &Recipient, state| recipient.times.iter().any(|(of, _)| *of == state);
+        let mut all = 0;
+        let later = self
+            .listed_recipients()
+            .inspect(|_| all += 1)
+            .filter(|recipient| {
+                befell(recipient, RecipientState::Delivered)
+                    && recipient.state() == RecipientState::HardBounced
+            })
+            .count();
+        // Of a single one the sentence about its bounce says it.
+        (later > 0 && all > 1).then(|| format!("{later} of them came back later"))
+    }
+
+    /// The recipients whose copies were put off, and of which nothing was heard since.
+    fn still_waiting(&self) -> Option<String> {
+        let waiting =
+            self.listed_recipients().filter(|recipient| recipient.state() == RecipientState::Delayed);
+        let waiting: Vec<&str> = waiting.map(|recipient| recipient.address.as_str()).collect();
+        (!waiting.is_empty()).then(|| format!("Not delivered to {}: {}", listed(&waiting), self.prospect()))
+    }
+
+    /// Whether SES may still try to deliver it.
+    fn is_tried(&self) -> bool {
+        self.clock.now().duration_since(self.sent_at()) < TRIED_FOR_MAX
+    }
+
+    /// What is to be expected of a copy that was put off.
+    fn prospect(&self) -> &'static str {
+        if self.is_tried() {
+            "put off, and SES goes on trying"
+        } else {
+            "put off, and nothing more has been reported; it most likely did not arrive"
+        }
     }
 
     /// `, 11.9 s after it was sent`
@@ -122,7 +192,7 @@ impl<'a> Teller<'a> {
         };
         let delays = self.of_type("delivery_delay").count();
         let put_off = (delays > 0).then(|| format!("put off {} on the way", times_over(delays)));
-        for clause in put_off.into_iter().chain(self.engagement()) {
+        for clause in self.came_back_later().into_iter().chain(put_off).chain(self.engagement()) {
             told.push_str("; ");
             told.push_str(&clause);
         }
@@ -189,11 +259,21 @@ impl<'a> Teller<'a> {
             Status::Failed => {
                 self.refusal("Could not be made, and so never sent to", "Failed", "rendering_failure", status)
             }
-            Status::Sent | Status::Delivered | Status::Opened | Status::Clicked => format!(
-                "Accepted by SES for {} on {}; no delivery has been reported yet",
-                self.whom(&[]),
-                self.clock.spoken(self.sent_at())
-            ),
+            Status::Sent | Status::Delivered | Status::Opened | Status::Clicked => {
+                let accepted = format!(
+                    "Accepted by SES for {} on {}; no delivery has been reported yet",
+                    self.whom(&[]),
+                    self.clock.spoken(self.sent_at())
+                );
+                let mut told = self.bounces();
+                // Of a mail to one that SES did not try, nothing is to be waited for.
+                if told.is_empty() {
+                    told.push(accepted);
+                } else if self.listed_recipients().count() > 1 {
+                    told.push("Of the others no delivery has been reported yet".to_owned());
+                }
+                return told;
+            }
         };
         vec![told]
     }
@@ -217,8 +297,12 @@ impl<'a> Teller<'a> {
 
     /// The bounces, a sentence for those that SES tried and one for those that it did not.
     fn bounces(&self) -> Vec<String> {
-        let (untried, tried): (Vec<_>, Vec<_>) =
-            self.of_type("bounce").partition(|bounce| never_tried(bounce));
+        let (untried, tried): (Vec<_>, Vec<_>) = self
+            .story
+            .occurrences
+            .iter()
+            .filter(|occurrence| occurrence.event_type == "bounce" || never_tried(occurrence))
+            .partition(|occurrence| never_tried(occurrence));
         self.returned(&tried).into_iter().chain(self.held_back(&untried)).collect()
     }
 
@@ -260,23 +344,37 @@ impl<'a> Teller<'a> {
         let delays: Vec<_> = self.of_type("delivery_delay").collect();
         let last = delays.last()?;
         let time = self.clock.spoken(last.occurred_at);
+        let is_tried = self.is_tried();
         let often =
             if delays.len() > 1 { format!("{}, last ", times_over(delays.len())) } else { String::new() };
         Some(format!(
-            "Not delivered to {} yet: put off {often}on {time}{}. SES goes on trying",
+            "Not delivered to {}{}: put off {often}on {time}{}. {}",
             self.whom(&delays),
-            because(last)
+            if is_tried { " yet" } else { "" },
+            because(last),
+            if is_tried {
+                "SES goes on trying"
+            } else {
+                "Nothing more has been reported since; it most likely did not arrive"
+            }
         ))
     }
 
     fn complaint(&self) -> Option<String> {
-        let complaint = self
-            .of_type("complaint")
-            .find(|complaint| complaint.complaint_type.as_deref() != Some("not-spam"))?;
+        let complaint = self.of_type("complaint").find(|complaint| {
+            complaint.complaint_type.as_deref() != Some("not-spam") && !never_tried(complaint)
+        })?;
         let time = complaint.occurred_at;
-        // SES lists every recipient at the complainer's domain, not the complainer alone.
+        // SES lists every recipient at the complainer's domain, not the complainer alone. Another event may have said since
+        // who of them it was.
+        let settled = self.listed_recipients().filter(|recipient| {
+            recipient.state() == RecipientState::Complained
+                && complaint.recipients.contains(&recipient.address)
+        });
+        let settled: Vec<&str> = settled.map(|recipient| recipient.address.as_str()).collect();
         let whom = match complaint.recipients.len() {
             0 | 1 => self.whom(&[complaint]),
+            _ if !settled.is_empty() => listed(&settled),
             _ => format!("one of {}", self.whom(&[complaint])),
         };
         // That the mail was unwanted is what a report of spam says anyway.
@@ -288,6 +386,13 @@ impl<'a> Teller<'a> {
             self.after_sending(time)
         ))
     }
+}
+
+/// Whether the mail did not go to this address, though an event names it: a server has, to which a recipient forwards.
+pub(crate) fn is_forward(story: &Story, address: &str) -> bool {
+    let mut listed = story.recipients.iter().filter(|recipient| recipient.listed).peekable();
+    // Without a recipient's row nothing is known of whom the mail went to.
+    listed.peek().is_some() && listed.all(|recipient| recipient.address != address)
 }
 
 /// The provider that took the mail, where it went to one address and that provider is known.

@@ -126,7 +126,9 @@ pub(crate) fn event_label(occurrence: &Occurrence) -> Label {
         ("queued", _) => Label::new("Queued", Tone::Neutral, "queued"),
         ("send", _) => Label::new("Sent", Tone::Neutral, "send"),
         ("delivery", _) => Label::new("Delivered", Tone::Delivered, "delivery"),
-        ("bounce", _) if never_tried(occurrence) => Label::new("Not tried", Tone::Bounced, "reject"),
+        ("bounce" | "complaint", _) if never_tried(occurrence) => {
+            Label::new("Not tried", Tone::Bounced, "reject")
+        }
         ("bounce", Some("hard")) => Label::new("Hard bounce", Tone::Bounced, "bounce"),
         ("bounce", Some("soft")) => Label::new("Soft bounce", Tone::Waiting, "bounce"),
         ("bounce", _) => Label::new("Bounced", Tone::Waiting, "bounce"),
@@ -148,18 +150,21 @@ pub(crate) fn automated(occurrence: &Occurrence) -> bool {
     occurrence.bot_verdict.as_deref() == Some("Likely")
 }
 
-/// Whether the bounce says that SES did not even try the address.
+/// Whether a bounce, or a complaint, says that SES did not even try the address.
 pub(crate) fn never_tried(occurrence: &Occurrence) -> bool {
-    occurrence.event_type == "bounce"
-        && matches!(
-            occurrence.subtype.as_deref(),
+    match (occurrence.event_type.as_str(), occurrence.subtype.as_deref()) {
+        (
+            "bounce",
             Some(
                 "OnAccountSuppressionList"
-                    | "OnTenantSuppressionList"
-                    | "EmailValidationSuppressed"
-                    | "UnsubscribedRecipient"
-            )
-        )
+                | "OnTenantSuppressionList"
+                | "EmailValidationSuppressed"
+                | "UnsubscribedRecipient",
+            ),
+        ) => true,
+        ("complaint", subtype) => subtype == Some("OnAccountSuppressionList"),
+        _ => false,
+    }
 }
 
 /// Why it happened, in a clause that can follow a colon. Nothing where SES gives no reason; a reason that this
@@ -271,6 +276,11 @@ pub(crate) fn listed(items: &[&str]) -> String {
     }
 }
 
+/// `and 1 other`, `and 22 others`; nothing for none.
+pub(crate) fn others(count: usize) -> Option<String> {
+    (count > 0).then(|| format!("and {}", counted(count, "other")))
+}
+
 /// `once`, `twice`, `3 times`
 pub(crate) fn times_over(count: usize) -> String {
     match count {
@@ -331,6 +341,10 @@ mod tests {
         assert_eq!(listed(&["a", "b"]), "a and b");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
         assert_eq!(listed(&["a", "b", "c", "d"]), "a, b and 2 others");
+        assert_eq!(
+            (others(0), others(1), others(22)),
+            (None, Some("and 1 other".into()), Some("and 22 others".into()))
+        );
         assert_eq!(
             (times_over(1), times_over(2), times_over(3)),
             ("once".into(), "twice".into(), "3 times".into())

@@ -18,9 +18,13 @@ use super::{
 use crate::{
     bodies::SHOWN_BYTES_MAX,
     clock::{self, Clock},
-    json, sentence, smtp, text,
+    json,
+    sentence::{self, is_forward},
+    smtp, text,
     times::{self, Gap},
-    words::{self, Label, automated, event_label, reason, recipient_label, status_label},
+    words::{
+        self, Label, automated, event_label, never_tried, others, reason, recipient_label, status_label,
+    },
 };
 
 /// Bytes of raw JSON on one page at most. Events have 1 to 15 KB; a mail with a thousand opens would else
@@ -54,6 +58,8 @@ pub(crate) struct MailPage {
     status: Label,
     sentence: String,
     to: String,
+    /// How many recipients there are besides.
+    others: Option<String>,
     from: String,
     recipients: Option<Recipients>,
     facts: Vec<Fact>,
@@ -61,6 +67,7 @@ pub(crate) struct MailPage {
     body_preview: Option<String>,
     error_message: Option<String>,
     days: Vec<Day>,
+    any_forward: bool,
     any_folded: bool,
     any_automated: bool,
     occurrences_max: Option<usize>,
@@ -134,6 +141,8 @@ struct Related {
     title: &'static str,
     /// The path to all of them.
     path: String,
+    /// What is there.
+    all: String,
     mails: Vec<Row>,
 }
 
@@ -204,7 +213,8 @@ struct Moment {
     machine: String,
     automated: bool,
     folded: bool,
-    whom: Vec<String>,
+    /// Addresses, and whether the mail was forwarded there.
+    whom: Vec<(String, bool)>,
     whom_more: usize,
     reason: Option<String>,
     said: Vec<Said>,
@@ -249,6 +259,7 @@ impl MailPage {
     ) -> Self {
         let mail = &story.mail;
         let summary = &mail.summary;
+        let listed = story.recipients.iter().filter(|recipient| recipient.listed).count();
         let subject = summary.subject.as_deref().filter(|subject| !subject.trim().is_empty());
         let whole_subject = subject.filter(|subject| subject.chars().nth(HEADING_CHARS_MAX).is_some());
         let whole_subject = whole_subject.map(|subject| text::clipped(subject, SUBJECT_CHARS_MAX));
@@ -260,21 +271,27 @@ impl MailPage {
             title: subject.clone().unwrap_or_else(|| text::value(&summary.to)),
             subject,
             whole_subject,
-            status: status_label(&summary.status),
+            status: state(story),
             sentence: sentence::sentence(story, clock),
             to: text::value(&summary.to),
+            others: others(listed.saturating_sub(1)),
             from: text::value(&summary.from),
             recipients: Recipients::new(story, clock),
-            facts: facts(mail, clock),
+            facts: facts(mail, listed.saturating_sub(1), clock),
             tags: tags(mail),
             body_preview: given(mail.body_preview.as_deref()),
             error_message: given(mail.error_message.as_deref()),
-            days: days(&story.occurrences, clock),
+            days: days(story, clock),
+            any_forward: story
+                .occurrences
+                .iter()
+                .flat_map(|occurrence| &occurrence.recipients)
+                .any(|address| is_forward(story, address)),
             any_folded: story.occurrences.iter().any(|occurrence| occurrence.folded),
             any_automated: story.occurrences.iter().any(automated),
             occurrences_max: story.truncated.then_some(STORY_OCCURRENCES_MAX),
             body: Body::new(body, summary.uuid, body_choice),
-            related: Related::all(mail, related, clock),
+            related: Related::all(mail, listed > 1, related, clock),
         }
     }
 }
@@ -326,24 +343,35 @@ fn human(bytes: u64) -> String {
 }
 
 impl Related {
-    fn all(mail: &Mail, related: &RelatedMails, clock: &Clock) -> Vec<Self> {
+    fn all(mail: &Mail, to_several: bool, related: &RelatedMails, clock: &Clock) -> Vec<Self> {
         let summary = &mail.summary;
         let campaign = summary.campaign_id.as_deref().and_then(searched).map(Condition::Campaign);
         let kinds = [
-            ("To the same recipient", Some(recipient_path(&summary.to)), &related.by_recipient),
+            (
+                if to_several { "To any of its recipients" } else { "To the same recipient" },
+                Some(recipient_path(&summary.to)),
+                // Each of several has a page of its own.
+                if to_several {
+                    format!("All to {}", text::clipped(&summary.to, 60))
+                } else {
+                    "All".to_owned()
+                },
+                &related.by_recipient,
+            ),
             (
                 "Of the same template",
                 summary.template_name.as_deref().map(template_path),
+                "All".to_owned(),
                 &related.by_template,
             ),
-            ("Of the same campaign", campaign.map(condition_path), &related.by_campaign),
+            ("Of the same campaign", campaign.map(condition_path), "All".to_owned(), &related.by_campaign),
         ];
         kinds
             .into_iter()
             .filter(|(.., mails)| !mails.is_empty())
-            .filter_map(|(title, path, mails)| {
+            .filter_map(|(title, path, all, mails)| {
                 let mails = mails.iter().map(|mail| Row::new(mail, clock)).collect();
-                Some(Self { title, path: path?, mails })
+                Some(Self { title, path: path?, all, mails })
             })
             .collect()
     }
@@ -368,21 +396,29 @@ impl Recipients {
                 .iter()
                 .any(|recipient| recipient.state() == RecipientState::PossiblyComplained),
             any_unlisted: shown.iter().any(|recipient| !recipient.listed),
-            shown: shown.into_iter().map(|recipient| ShownRecipient::new(recipient, clock)).collect(),
+            shown: shown.into_iter().map(|recipient| ShownRecipient::new(recipient, story, clock)).collect(),
         })
     }
 }
 
 impl ShownRecipient {
-    fn new(recipient: &Recipient, clock: &Clock) -> Self {
-        let since = recipient.since().map(|since| ShownTime {
-            text: clock.short(since),
-            exact: clock.exact(since),
-            machine: clock::machine(since),
+    fn new(recipient: &Recipient, story: &Story, clock: &Clock) -> Self {
+        // A complaint that says so gives the recipient no state.
+        let untried = story
+            .occurrences
+            .iter()
+            .find(|occurrence| never_tried(occurrence) && occurrence.recipients.contains(&recipient.address))
+            .filter(|_| recipient.state() == RecipientState::Sent);
+        let since = recipient.since().or(untried.map(|occurrence| occurrence.occurred_at)).map(|since| {
+            ShownTime { text: clock.short(since), exact: clock.exact(since), machine: clock::machine(since) }
         });
         Self {
             address: text::value(&recipient.address),
-            label: recipient_label(recipient.state()),
+            label: recipient_label(if untried.is_some() {
+                RecipientState::NotTried
+            } else {
+                recipient.state()
+            }),
             since,
             unlisted: !recipient.listed,
             path: recipient_path(&recipient.address),
@@ -390,11 +426,29 @@ impl ShownRecipient {
     }
 }
 
+/// The mail's state; that of one that SES did not try is told so, whatever events it has made of it.
+fn state(story: &Story) -> Label {
+    let summary = &story.mail.summary;
+    let status = Status::from_name(&summary.status);
+    let is_open = matches!(status, Some(Status::Sent | Status::HardBounced));
+    let to_one = story.recipients.iter().filter(|recipient| recipient.listed).count() <= 1;
+    let mut told = story
+        .occurrences
+        .iter()
+        .filter(|occurrence| !matches!(occurrence.event_type.as_str(), "queued" | "send" | "subscription"));
+    let untried = story.occurrences.iter().any(never_tried) && told.all(never_tried);
+    if is_open && to_one && untried {
+        recipient_label(RecipientState::NotTried)
+    } else {
+        status_label(&summary.status)
+    }
+}
+
 fn given(value: Option<&str>) -> Option<String> {
     value.filter(|value| !value.trim().is_empty()).map(text::value)
 }
 
-fn facts(mail: &Mail, clock: &Clock) -> Vec<Fact> {
+fn facts(mail: &Mail, others_count: usize, clock: &Clock) -> Vec<Fact> {
     let summary = &mail.summary;
     let leads = |name, value: &str, path: Option<String>| Fact {
         name,
@@ -404,8 +458,11 @@ fn facts(mail: &Mail, clock: &Clock) -> Vec<Fact> {
     let plain = |name, value: &str| Fact { name, value: text::value(value), kind: FactKind::Text };
     let id = |name, value: &str| Fact { name, value: text::value(value), kind: FactKind::Id };
 
-    let mut facts =
-        vec![leads("To", &summary.to, Some(recipient_path(&summary.to))), plain("From", &summary.from)];
+    let mut facts = vec![leads("To", &summary.to, Some(recipient_path(&summary.to)))];
+    if let Some(others) = others(others_count) {
+        facts.push(plain("Besides to", &others));
+    }
+    facts.push(plain("From", &summary.from));
     let time = |name, time: Timestamp| Fact {
         name,
         value: clock.to_the_second(time),
@@ -454,18 +511,18 @@ fn tags(mail: &Mail) -> Vec<Tag> {
     mail.tags.iter().map(tag).collect()
 }
 
-fn days(occurrences: &[Occurrence], clock: &Clock) -> Vec<Day> {
+fn days(story: &Story, clock: &Clock) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     let mut before: Option<Timestamp> = None;
     let mut json_bytes_left = PAGE_JSON_BYTES_MAX;
-    for occurrence in occurrences {
+    for occurrence in &story.occurrences {
         let time = occurrence.occurred_at;
         let (step, pause) = match before.and_then(|before| times::gap(before, time)) {
             None => (None, None),
             Some(Gap::Step(text)) => (Some(text), None),
             Some(Gap::Pause(text)) => (None, Some(text)),
         };
-        let moment = Moment::new(occurrence, step, &mut json_bytes_left, clock);
+        let moment = Moment::new(occurrence, story, step, &mut json_bytes_left, clock);
         let date = clock.day(time);
         match days.last_mut() {
             Some(day) if day.date == date => {
@@ -484,6 +541,7 @@ fn days(occurrences: &[Occurrence], clock: &Clock) -> Vec<Day> {
 impl Moment {
     fn new(
         occurrence: &Occurrence,
+        story: &Story,
         step: Option<String>,
         json_bytes_left: &mut usize,
         clock: &Clock,
@@ -499,7 +557,7 @@ impl Moment {
             machine: clock::machine(time),
             automated: automated(occurrence),
             folded: occurrence.folded,
-            whom: whom.map(|recipient| text::value(recipient)).collect(),
+            whom: whom.map(|address| (text::value(address), is_forward(story, address))).collect(),
             whom_more: occurrence.recipients.len().saturating_sub(RECIPIENTS_MAX),
             reason: reason(occurrence).map(capitalised),
             said: said(occurrence),

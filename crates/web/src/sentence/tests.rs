@@ -1,11 +1,23 @@
 use super::*;
-use crate::sample::{bounce, clock, concerning, occurrence, story};
+use crate::sample::{bounce, clock, concerning, occurrence, recipient, story};
 
 const JANE: [&str; 1] = ["jane@example.com"];
 
 /// The sentence, its unbreakable spaces made plain.
 fn told(status: &str, occurrences: Vec<Occurrence>) -> String {
     sentence(&story(status, occurrences), &clock()).replace('\u{a0}', " ")
+}
+
+/// The same, as somebody reads it at that time.
+fn told_at(now: &str, status: &str, occurrences: Vec<Occurrence>) -> String {
+    let clock = Clock::utc(now.parse().unwrap());
+    sentence(&story(status, occurrences), &clock).replace('\u{a0}', " ")
+}
+
+/// The same of a mail to these.
+fn told_of(status: &str, occurrences: Vec<Occurrence>, recipients: Vec<Recipient>) -> String {
+    let story = Story { recipients, ..story(status, occurrences) };
+    sentence(&story, &clock()).replace('\u{a0}', " ")
 }
 
 fn opened(verdict: Option<&str>, occurred_at: &str) -> Occurrence {
@@ -143,9 +155,15 @@ fn mails_that_are_under_way_or_never_left() {
     let mut delay = concerning("delivery_delay", "2016-10-19T23:30:00Z", &JANE);
     delay.delay_type = Some("MailboxFull".into());
     assert_eq!(
-        told("delayed", vec![delay.clone(), delay]),
+        told_at("2016-10-20T13:20:52Z", "delayed", vec![delay.clone(), delay.clone()]),
         "Not delivered to jane@example.com yet: put off twice, last on 19 October 2016 at 23:30:00 UTC: the \
-         mailbox is full. SES goes on trying."
+         mailbox is full. SES goes on trying.",
+        "nothing is to be given up yet"
+    );
+    assert_eq!(
+        told_at("2016-10-21T00:00:00Z", "delayed", vec![delay]),
+        "Not delivered to jane@example.com: put off on 19 October 2016 at 23:30:00 UTC: the mailbox is full. Nothing \
+         more has been reported since; it most likely did not arrive."
     );
     let mut reject = concerning("reject", "2016-10-19T23:20:52.240Z", &JANE);
     reject.reject_reason = Some("Bad content".into());
@@ -200,4 +218,77 @@ fn every_state_is_told_with_and_without_events() {
             assert!(!told.contains("..") && !told.contains("  "), "{status}: {told}");
         }
     }
+}
+
+#[test]
+fn a_complaint_of_the_suppression_list_says_that_nothing_was_sent() {
+    let mut suppressed = concerning("complaint", "2016-10-19T23:20:53Z", &JANE);
+    suppressed.subtype = Some("OnAccountSuppressionList".into());
+    let not_sent = "Not sent to jane@example.com, by SES’s decision on 19 October 2016 at 23:20:53 UTC: the address is on \
+                    the account’s suppression list.";
+    assert_eq!(told("sent", vec![suppressed.clone()]), not_sent);
+    let joe = recipient("joe@example.com", RecipientState::Sent, "2016-10-19T23:20:53Z");
+    let jane = recipient("jane@example.com", RecipientState::Sent, "2016-10-19T23:20:53Z");
+    assert_eq!(
+        told_of("sent", vec![suppressed], vec![jane, joe]),
+        format!("{not_sent} Of the others no delivery has been reported yet.")
+    );
+}
+
+#[test]
+fn a_forward_is_told_with_whom_the_mail_went_to() {
+    let jane = recipient("jane@example.com", RecipientState::HardBounced, "2016-10-19T23:20:55Z");
+    let joe = recipient("joe@example.com", RecipientState::Delivered, "2016-10-19T23:20:55Z");
+    let hard = bounce("hard", "NoEmail", "2016-10-19T23:20:55.440Z", &["old@example.net"]);
+    assert!(
+        told_of("hard_bounced", vec![hard.clone()], vec![jane.clone()])
+            .starts_with("Returned as undeliverable for jane@example.com (forwarded to old@example.net) on ")
+    );
+    let forward = Recipient {
+        listed: false,
+        ..recipient("old@example.net", RecipientState::HardBounced, "2016-10-19T23:20:55Z")
+    };
+    assert!(told_of("hard_bounced", vec![hard], vec![jane, joe, forward]).starts_with(
+        "Returned as undeliverable for old@example.net, where one of the recipients most likely forwards, on "
+    ));
+}
+
+#[test]
+fn who_bounced_after_the_delivery_is_said_where_several_got_the_mail() {
+    let delivered =
+        concerning("delivery", "2016-10-19T23:21:04.133Z", &["jane@example.com", "joe@example.com"]);
+    let late = bounce("hard", "General", "2016-10-20T23:21:04Z", &JANE);
+    let mut jane = recipient("jane@example.com", RecipientState::Delivered, "2016-10-19T23:21:04.133Z");
+    jane.times.push((RecipientState::HardBounced, "2016-10-20T23:21:04Z".parse().unwrap()));
+    let joe = recipient("joe@example.com", RecipientState::Delivered, "2016-10-19T23:21:04.133Z");
+    let told = told_of("hard_bounced", vec![delivered, late], vec![jane, joe]);
+    assert!(told.ends_with("after it was sent; 1 of them came back later."), "{told}");
+}
+
+#[test]
+fn a_complaint_names_whom_a_later_event_has_settled_it_on() {
+    let both = ["jane@example.com", "joe@example.com"];
+    let complaint = concerning("complaint", "2016-10-21T23:20:52.240Z", &both);
+    let jane = recipient("jane@example.com", RecipientState::PossiblyComplained, "2016-10-21T23:20:52Z");
+    let joe = recipient("joe@example.com", RecipientState::Complained, "2016-10-21T23:20:52Z");
+    let told = told_of("complaint", vec![complaint], vec![jane, joe]);
+    assert!(told.starts_with("Reported as spam by joe@example.com on "), "{told}");
+}
+
+#[test]
+fn the_bounces_and_delays_of_others_are_not_left_out() {
+    let complaint = concerning("complaint", "2016-10-21T23:20:52.240Z", &JANE);
+    let soft = bounce("soft", "MailboxFull", "2016-10-19T23:22:52.240Z", &["carl@example.net"]);
+    let ann = recipient("ann@example.net", RecipientState::Delayed, "2016-10-19T23:22:52Z");
+    let carl = recipient("carl@example.net", RecipientState::SoftBounced, "2016-10-19T23:22:52Z");
+    let jane = recipient("jane@example.com", RecipientState::Complained, "2016-10-21T23:20:52Z");
+    let told = told_of("complaint", vec![soft, complaint], vec![ann, carl, jane]);
+    assert!(told.contains(" Returned as undeliverable for now for carl@example.net on "), "{told}");
+    assert!(
+        told.ends_with(
+            " Not delivered to ann@example.net: put off, and nothing more has been reported; it most likely did not \
+             arrive."
+        ),
+        "{told}"
+    );
 }

@@ -297,3 +297,42 @@ fn a_long_subject_is_cut_in_the_heading_and_whole_below_it() {
     assert!(html.contains(&format!("<summary>The whole subject</summary><p><bdi>{subject}</bdi>")), "{html}");
     assert!(!rendered(&story("sent", vec![])).contains("The whole subject"));
 }
+
+#[test]
+fn a_mail_to_several_says_to_how_many() {
+    let to = |address| recipient(address, RecipientState::Delivered, "2016-10-19T23:21:04Z");
+    let one = Story { recipients: vec![to("jane@example.com")], ..story("delivered", vec![]) };
+    assert!(!rendered(&one).contains("Besides to"), "{}", rendered(&one));
+    let recipients = vec![to("ann@example.com"), to("jane@example.com"), to("joe@example.com")];
+    let html = rendered(&Story { recipients, ..story("delivered", vec![]) });
+    assert!(html.contains("To <bdi class=\"to\">jane@example.com</bdi> and 2 others from"), "{html}");
+    assert!(html.contains("<dt>Besides to</dt>\n<dd><bdi>and 2 others</bdi>"), "{html}");
+}
+
+#[test]
+fn what_ses_did_not_try_is_told_so() {
+    let mut suppressed = concerning("complaint", "2016-10-19T23:20:53Z", &["jane@example.com"]);
+    suppressed.subtype = Some("OnAccountSuppressionList".into());
+    let one = story("sent", vec![occurrence("send", "2016-10-19T23:20:52Z"), suppressed.clone()]);
+    let html = rendered(&one);
+    assert_eq!(html.matches("</svg>Not tried</span>").count(), 1, "{html}");
+    assert!(!html.contains("</svg>Sent</span>"), "{html}");
+    let sent = |address| Recipient {
+        times: Vec::new(),
+        ..recipient(address, RecipientState::Sent, "2016-10-19T23:20:52Z")
+    };
+    let recipients = vec![sent("jane@example.com"), sent("joe@example.com")];
+    let html = rendered(&Story { recipients, ..one });
+    // The mail's own, and the one of joe.
+    assert_eq!(html.matches("</svg>Sent</span>").count(), 2, "{html}");
+    assert_eq!(html.matches("</svg>Not tried</span>").count(), 1, "{html}");
+}
+
+#[test]
+fn a_forward_of_a_single_recipient_is_marked() {
+    let recipients = vec![recipient("jane@example.com", RecipientState::HardBounced, "2016-10-19T23:20:55Z")];
+    let hard = bounce("hard", "NoEmail", "2016-10-19T23:20:55.440Z", &["old@example.net"]);
+    let html = rendered(&Story { recipients, ..story("hard_bounced", vec![hard]) });
+    assert!(html.contains("<bdi>old@example.net</bdi> <span class=\"mark\">forward</span>"), "{html}");
+    assert!(html.contains("most likely since the recipient forwards there"), "{html}");
+}

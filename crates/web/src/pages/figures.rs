@@ -1,7 +1,7 @@
 //! What pages of figures have in common: the choice of a period, large figures, a chart, rows of what is worst.
 
 use aftersend_store::{
-    DomainFigures, Figures, Freshness, Overview, Rate,
+    BounceReason, DomainFigures, Figures, Freshness, Overview, Rate,
     search::query::{Condition, EventKind, Term, Value},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     numbers::{change, grouped, percentage, points},
     period::{Choice, PeriodChoice},
     text,
+    words::bounce_meaning,
 };
 
 /// The paths of the files that a moving chart needs.
@@ -294,7 +295,14 @@ const STILL_COUNTING: &str = "some of the mails are still being counted, and the
 /// What else became of mails, where anything did.
 pub(super) fn notes(overview: &Overview) -> Vec<String> {
     let figures = &overview.figures;
+    // As many at least: who bounced after the delivery is among both.
+    let came_back_later = (figures.delivered + figures.bounced()).saturating_sub(figures.sent);
     let notes = [
+        (
+            came_back_later,
+            "or more bounced after it was delivered, and counts as both",
+            "or more bounced after they were delivered, and count as both",
+        ),
         (figures.delayed, "was put off at least once", "were put off at least once"),
         (
             figures.not_tried,
@@ -325,16 +333,49 @@ pub(super) fn notes(overview: &Overview) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn of_domain(domain: &DomainFigures, choice: &PeriodChoice) -> WorstRow {
+/// A domain's row, of all mails or of a template's.
+pub(super) fn of_domain(domain: &DomainFigures, choice: &PeriodChoice, template: Option<&str>) -> WorstRow {
     let condition = Value::new(&domain.domain).ok().map(Condition::Domain);
+    // Without the condition a link would lead to mails of all templates.
+    let of_template = match template {
+        Some(name) => has_template(name).map(|condition| vec![condition]),
+        None => Some(Vec::new()),
+    };
+    let conditions = of_template.zip(condition).map(|(template, domain)| [template, vec![domain]].concat());
     let bounce = Condition::Event(EventKind::Bounce, None);
     WorstRow {
         name: text::value(&domain.domain),
-        path: condition.clone().map(|condition| choice.mails_path([condition])),
+        path: conditions.clone().map(|conditions| choice.mails_path(conditions)),
         sent: grouped(domain.sent),
         bounced: harm(domain.bounced, domain.sent),
-        bounced_path: condition.map(|condition| choice.mails_path([condition, bounce])),
+        bounced_path: conditions.map(|conditions| choice.mails_path(conditions.into_iter().chain([bounce]))),
         complained: harm(domain.complained, domain.delivered),
+    }
+}
+
+/// A reason for which mail came back.
+pub(super) struct ReasonRow {
+    pub(super) meaning: String,
+    pub(super) code: Option<String>,
+    pub(super) count: String,
+    pub(super) path: String,
+}
+
+impl ReasonRow {
+    pub(super) fn new(reason: &BounceReason, choice: &PeriodChoice) -> Self {
+        // Both: a subtype such as General is of hard bounces and of soft ones.
+        let by = [reason.kind.as_deref(), reason.subtype.as_deref()];
+        let by = by.into_iter().flatten().filter_map(|by| Value::new(by).ok()).map(Condition::Bounce);
+        let mut conditions: Vec<Condition> = by.collect();
+        if conditions.is_empty() {
+            conditions.push(Condition::Event(EventKind::Bounce, None));
+        }
+        Self {
+            meaning: bounce_meaning(reason.kind.as_deref(), reason.subtype.as_deref()),
+            code: reason.code.as_deref().map(text::value),
+            count: grouped(reason.bounces),
+            path: choice.mails_path(conditions),
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use askama::Template;
 use super::{
     Frame,
     figures::{
-        ChartAssets, Counted, Periods, ShownChart, Tile, WorstRow, harm, has_template, notes, of_domain,
-        tiles,
+        ChartAssets, Counted, Periods, ReasonRow, ShownChart, Tile, WorstRow, harm, has_template, notes,
+        of_domain, tiles,
     },
     templates::template_path,
 };
@@ -19,7 +19,6 @@ use crate::{
     numbers::{grouped, percentage},
     period::PeriodChoice,
     text,
-    words::bounce_meaning,
 };
 
 /// Rows of each list of what is worst.
@@ -58,13 +57,6 @@ struct ShownAlarm {
     link: &'static str,
 }
 
-struct ReasonRow {
-    meaning: String,
-    code: Option<String>,
-    count: String,
-    path: String,
-}
-
 impl OverviewPage {
     pub(crate) fn new(glance: &Glance<'_>, choice: &PeriodChoice, clock: &Clock) -> Self {
         let Glance { overview, alarms, templates, domains, reasons } = *glance;
@@ -78,7 +70,7 @@ impl OverviewPage {
             notes: notes(overview),
             chart: ShownChart::new(overview, choice, clock),
             templates: templates.iter().filter_map(|template| of_template(template, choice)).collect(),
-            domains: domains.iter().map(|domain| of_domain(domain, choice)).collect(),
+            domains: domains.iter().map(|domain| of_domain(domain, choice, None)).collect(),
             reasons: reasons.iter().map(|reason| ReasonRow::new(reason, choice)).collect(),
         }
     }
@@ -160,25 +152,6 @@ fn of_template(template: &TemplateFigures, choice: &PeriodChoice) -> Option<Wors
         bounced_path: has_template(name).map(|condition| choice.mails_path([condition, bounce])),
         complained: harm(template.figures.complained, template.figures.delivered),
     })
-}
-
-impl ReasonRow {
-    fn new(reason: &BounceReason, choice: &PeriodChoice) -> Self {
-        // Both: a subtype such as General is of hard bounces and of soft ones.
-        let by = [reason.kind.as_deref(), reason.subtype.as_deref()];
-        let conditions = by.into_iter().flatten().filter_map(|by| Value::new(by).ok()).map(Condition::Bounce);
-        let conditions: Vec<Condition> = conditions.collect();
-        Self {
-            meaning: bounce_meaning(reason.kind.as_deref(), reason.subtype.as_deref()),
-            code: reason.code.as_deref().map(text::value),
-            count: grouped(reason.bounces),
-            path: choice.mails_path(if conditions.is_empty() {
-                vec![Condition::Event(EventKind::Bounce, None)]
-            } else {
-                conditions
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

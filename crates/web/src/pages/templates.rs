@@ -1,8 +1,8 @@
 //! What templates do: all of them, and one.
 
 use aftersend_store::{
-    DomainFigures, LinkFigures, Overview, Rate, SeenTypes, TemplateFigures, TemplateOrder, TemplatePage,
-    TemplateTrend,
+    BOUNCE_WARNING_PERCENT, COMPLAINT_WARNING_PERCENT, DomainFigures, LinkFigures, Overview, Rate, SeenTypes,
+    TemplateFigures, TemplateOrder, TemplatePage, TemplateTrend,
 };
 use askama::Template;
 
@@ -96,7 +96,10 @@ struct Row {
     clicked: String,
     machine_clicked: Option<String>,
     bounced: String,
+    /// Whether SES would review an account with this rate of hard bounces, or of complaints.
+    bounces_harm: bool,
     complained: String,
+    complaints_harm: bool,
     to_open: String,
     trend: Option<String>,
 }
@@ -160,6 +163,7 @@ impl Row {
     ) -> Self {
         let figures = &template.figures;
         let rates = figures.rates(seen, choice.period);
+        let reaches = |rate: Rate, percent| rate.percent().is_some_and(|found| found >= percent);
         let machines = |rate: Rate, count: u64| (count > 0).then(|| percentage(rate));
         Self {
             name: template.name.as_deref().map_or_else(|| "Without a template".to_owned(), text::value),
@@ -171,7 +175,9 @@ impl Row {
             clicked: percentage(rates.click),
             machine_clicked: machines(rates.machine_click, figures.machine_clicked),
             bounced: percentage(rates.bounce),
+            bounces_harm: reaches(rates.hard_bounce, BOUNCE_WARNING_PERCENT),
             complained: percentage(rates.complaint),
+            complaints_harm: reaches(rates.complaint, COMPLAINT_WARNING_PERCENT),
             to_open: to_open(template),
             trend: trend.map(|trend| {
                 let sent: Vec<u64> = trend.series.iter().map(|bucket| bucket.figures.sent).collect();
@@ -242,7 +248,7 @@ impl OneTemplatePage {
                     machine_clicks: grouped(link.machine_clicks),
                 })
                 .collect(),
-            domains: domains.iter().map(|domain| of_domain(domain, choice)).collect(),
+            domains: domains.iter().map(|domain| of_domain(domain, choice, Some(name))).collect(),
         }
     }
 }

@@ -93,6 +93,13 @@ fn what_else_happened_is_said_in_the_right_number() {
     let mut several = overview();
     several.figures.not_tried = 2;
     assert_eq!(notes(&several), ["2 were not tried by SES, being on a suppression list"]);
+    let mut both = overview();
+    both.figures.delivered = both.figures.sent;
+    let bounced = both.figures.bounced();
+    assert_eq!(
+        notes(&both)[0],
+        format!("{bounced} or more bounced after they were delivered, and count as both")
+    );
     let mut counting = overview();
     counting.freshness.is_counting = true;
     assert_eq!(notes(&counting)[1], STILL_COUNTING);

@@ -15,6 +15,38 @@ fn template(name: &str) -> TemplateFigures {
     }
 }
 
+fn domain() -> DomainFigures {
+    DomainFigures { domain: "example.com".to_owned(), sent: 10, delivered: 8, bounced: 2, complained: 1 }
+}
+
+#[test]
+fn the_lists_behind_a_templates_domains_are_of_that_template() {
+    let page =
+        OneTemplatePage::new(&template("order"), "order", &overview(), &[], &[domain()], &week(), &clock());
+    let html = page.render().unwrap();
+    for expected in [
+        "href=\"/mails?q=template%3Aorder%20domain%3Aexample.com%20after",
+        "href=\"/mails?q=template%3Aorder%20domain%3Aexample.com%20event%3Abounce%20after",
+    ] {
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+}
+
+#[test]
+fn rates_that_ses_would_review_are_marked_by_a_word() {
+    let rendered = |hard_bounced, complained| {
+        let mut template = template("order");
+        (template.figures.hard_bounced, template.figures.complained) = (hard_bounced, complained);
+        let freshness = overview().freshness;
+        let page = TemplatePage { templates: vec![template], all: 1, truncated: false, freshness };
+        let page =
+            TemplatesPage::new(&page, &[], TemplateOrder::Sent, 0, &overview().seen, &week(), &clock());
+        page.render().unwrap().matches(">high</abbr>").count()
+    };
+    // Of 1,000 sent and 940 delivered.
+    assert_eq!((rendered(49, 0), rendered(50, 0), rendered(50, 1)), (0, 1, 2));
+}
+
 #[test]
 fn the_table_can_be_sorted_and_paged() {
     let freshness = overview().freshness;
@@ -101,7 +133,8 @@ fn a_page_behind_the_last_template_is_not_an_empty_period() {
 #[test]
 fn a_name_that_no_search_can_hold_leads_to_no_list() {
     for name in ["n".repeat(301), " ".to_owned()] {
-        let page = OneTemplatePage::new(&template(&name), &name, &overview(), &[], &[], &week(), &clock());
+        let page =
+            OneTemplatePage::new(&template(&name), &name, &overview(), &[], &[domain()], &week(), &clock());
         let html = page.render().unwrap();
         assert!(!html.contains("href=\"/mails?q="), "{html}");
         assert!(html.contains("No search can hold its name"), "{html}");

@@ -130,6 +130,17 @@ impl Clock {
         self.told(time, "%-d %b %Y, %H:%M:%S")
     }
 
+    /// The end of something, behind “until”: `the end of 24 December 2026`, or the time itself where no day ends with it.
+    pub(crate) fn until(&self, end: Timestamp) -> String {
+        let day = self.at(end).date();
+        match day.yesterday() {
+            Ok(last) if self.beginning_of(day) == end => {
+                format!("the end of {}", last.strftime("%-d %B %Y"))
+            }
+            _ => self.to_the_second(end),
+        }
+    }
+
     /// How long ago, roughly: `4 min ago`, `3 days ago`; a date once that says more.
     pub(crate) fn ago(&self, time: Timestamp) -> String {
         let seconds = self.now.as_second() - time.as_second();
@@ -226,6 +237,8 @@ mod tests {
         assert_eq!(clock.of_day(time), "23:21:04.133");
         assert_eq!(clock.day(time), "Wednesday, 19 October 2016");
         assert_eq!(machine(time), "2016-10-19T23:21:04.133Z");
+        assert_eq!(clock.until(time), "19 October 2016, 23:21:04 UTC");
+        assert_eq!(clock.until(at("2016-10-20T00:00:00Z")), "the end of 19 October 2016");
     }
 
     #[test]

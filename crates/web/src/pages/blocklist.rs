@@ -40,8 +40,14 @@ struct Row {
     path: String,
     reason: String,
     since: Moment,
-    until: Option<Moment>,
+    until: Option<Until>,
     holds: bool,
+}
+
+/// When a block ends.
+struct Until {
+    told: String,
+    moment: Moment,
 }
 
 /// What became of an import.
@@ -96,7 +102,7 @@ impl Row {
             path: recipient_path(&block.address),
             reason: block_reason(&block.reason),
             since: clock.moment(block.updated_at),
-            until: block.expires_at.map(|at| clock.moment(at)),
+            until: block.expires_at.map(|at| Until { told: clock.until(at), moment: clock.moment(at) }),
             holds: block.holds,
         }
     }

@@ -1,6 +1,7 @@
 //! Everything about one address.
 
-use aftersend_store::{AddressMailPage, AddressReport, Block, BlockCause};
+use aftersend_event::RecipientState;
+use aftersend_store::{ADDRESS_MAILS_MAX, AddressMailPage, AddressReport, Block, BlockCause};
 use askama::Template;
 
 use super::{Frame, Notice, list::Row};
@@ -32,6 +33,11 @@ pub(crate) struct RecipientPage {
     /// What is known of the block, in a sentence.
     blocked: Option<BlockTold>,
     totals: Vec<(Label, String)>,
+    /// Of how many mails these are.
+    totals_of: String,
+    /// What is to be said of an address that SES does not try.
+    suppressed: Option<String>,
+    any_forward: bool,
     rows: Vec<AddressRow>,
     older: Option<String>,
     /// The page of the newest mails.
@@ -50,6 +56,8 @@ struct AddressRow {
     mail: Row,
     /// What became of the mail for this very address.
     state: Label,
+    /// Whether the mail did not go to this address, but was forwarded there.
+    forward: bool,
 }
 
 impl RecipientPage {
@@ -74,13 +82,21 @@ impl RecipientPage {
                 .iter()
                 .map(|(state, mails)| (recipient_label(*state), grouped(*mails)))
                 .collect(),
+            totals_of: match (totals.truncated, totals.mails) {
+                (true, _) => format!("the newest {ADDRESS_MAILS_MAX} mails"),
+                (false, 1) => "1 mail".to_owned(),
+                (false, mails) => format!("{} mails", grouped(mails)),
+            },
+            suppressed: suppressed(report, page, clock),
+            any_forward: page.mails.iter().filter_map(|mail| mail.recipient.as_ref()).any(|one| !one.listed),
             rows: page
                 .mails
                 .iter()
                 .map(|mail| {
                     let row = Row::new(&mail.mail, clock);
                     let state = mail.recipient.as_ref().map(|recipient| recipient_label(recipient.state()));
-                    AddressRow { state: state.unwrap_or_else(|| row.status.clone()), mail: row }
+                    let forward = mail.recipient.as_ref().is_some_and(|recipient| !recipient.listed);
+                    AddressRow { state: state.unwrap_or_else(|| row.status.clone()), forward, mail: row }
                 })
                 .collect(),
             first: recipient_path(&report.address),
@@ -93,7 +109,7 @@ impl RecipientPage {
 impl BlockTold {
     fn new(block: &Block, cause: Option<&BlockCause>, clock: &Clock) -> Self {
         let until = match (block.holds, block.expires_at) {
-            (true, Some(at)) => format!(" until {}", clock.to_the_second(at)),
+            (true, Some(at)) => format!(" until {}", clock.until(at)),
             (true, None) => String::new(),
             (false, Some(at)) => format!("; that has run out on {}", clock.to_the_second(at)),
             (false, None) => "; that holds no longer".to_owned(),
@@ -109,6 +125,18 @@ impl BlockTold {
                 .map(|cause| (format!("/mails/{}", cause.mail), clock.to_the_second(cause.occurred_at))),
         }
     }
+}
+
+/// That SES did not try the address, and since when at least, as far as the mails of the page tell.
+fn suppressed(report: &AddressReport, page: &AddressMailPage, clock: &Clock) -> Option<String> {
+    let count = *report.totals.by_state.get(&RecipientState::NotTried)?;
+    let times = page.mails.iter().filter_map(|mail| mail.recipient.as_ref()).flat_map(|one| &one.times);
+    let last = times.filter(|(state, _)| *state == RecipientState::NotTried).map(|(_, at)| *at).max();
+    let last = last.map_or_else(String::new, |at| format!(", last on {}", clock.spoken(at)));
+    Some(format!(
+        "SES has not tried {} to this address{last}: it holds it back, most likely by a suppression list of its own.",
+        if count == 1 { "1 mail".to_owned() } else { format!("{} mails", grouped(count)) }
+    ))
 }
 
 /// Why an address is blocked, in words; a person's own words as they are.

@@ -37,7 +37,7 @@ fn an_import_tells_its_first_faults_and_counts_the_rest() {
     }
     let page = BlocklistPage::default();
     let html = BlocklistListPage::new(&page, None, true, Some(imported), &clock()).render().unwrap();
-    assert!(html.contains("3 added, 0 strengthened"), "{html}");
+    assert!(html.contains("3 added, 0 on the list already and now blocked for longer"), "{html}");
     assert_eq!(html.matches("&#60;no&#62; address").count(), 20);
     assert!(html.contains("And 5 more lines"), "{html}");
 }

@@ -61,7 +61,7 @@ pub use quarantine::{
     BadQuarantineId, QUARANTINE_PAGE_MAX, QUARANTINE_READ_BYTES_MAX, QuarantineFilter, QuarantineId,
     QuarantineMatch, QuarantinePage, QuarantineSize, Quarantined, QuarantinedMessage,
 };
-pub use recipients::{Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
+pub use recipients::{MailRecipients, Recipient, RecipientCounts, STORY_RECIPIENTS_MAX};
 pub use retention::{EVENT_LATE_MAX, PruneRound, PrunedKind, Pruner, Retention, RetentionTooShort};
 pub use search::{
     BadCursor, Cursor, MailPage, MailSummary, Order, PAGE_MAILS_MAX, PageStart, SEARCH_TEXT_CHARS_MAX, Search,

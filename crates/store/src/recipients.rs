@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use aftersend_event::RecipientState;
+use aftersend_event::{RecipientState, normalise_address};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -59,6 +59,15 @@ impl Recipient {
         }
         Ok(Self { address: row.try_get("address")?, listed: row.try_get("listed")?, times })
     }
+}
+
+/// What a list tells of a mail's recipients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailRecipients {
+    /// How many the mail went to; none where no event of it has been read.
+    pub listed_count: u64,
+    /// The one that was asked for, or else the only one.
+    pub one: Option<Recipient>,
 }
 
 /// How many of a mail's recipients are in which state. Told as in "2 of 3 delivered, 1 bounced".
@@ -122,6 +131,30 @@ impl fmt::Display for RecipientCounts {
 }
 
 impl Store {
+    /// To how many each of these mails went, and what became of it for this address, in whichever way it is written;
+    /// without one, what became of it for its only recipient.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn recipients_of(
+        &self,
+        mails: &[Uuid],
+        address: Option<&str>,
+    ) -> Result<BTreeMap<Uuid, MailRecipients>, QueryError> {
+        let address = address.map(normalise_address);
+        let client = self.reader().await?;
+        let statement = client.prepare_cached(self.sql(Statement::RecipientsOfMails)).await?;
+        let rows = client.query(&statement, &[&mails, &address]).await?;
+        let read = |row: &tokio_postgres::Row| {
+            let is_known = row.try_get::<_, Option<String>>("address")?.is_some();
+            let one = if is_known { Some(Recipient::from_row(row)?) } else { None };
+            let listed_count = u64::try_from(row.try_get::<_, i64>("listed_count")?).unwrap_or(0);
+            Ok((row.try_get("uuid")?, MailRecipients { listed_count, one }))
+        };
+        Ok(rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>()?)
+    }
+
     /// A mail's recipients, those that it went to first, by address; up to [`STORY_RECIPIENTS_MAX`].
     pub(crate) async fn recipients(&self, mail: Uuid) -> Result<Vec<Recipient>, QueryError> {
         let client = self.reader().await?;

@@ -256,6 +256,8 @@ statements! {
     Timeline = "timeline.sql",
     /// A mail's recipients.
     Recipients = "recipients.sql",
+    /// To how many some mails went, and what became of them for one address.
+    RecipientsOfMails = "recipients_of_mails.sql",
     /// What became of the mails that were sent in each of several buckets.
     Recount = "statistics/recount.sql",
     /// Marks quarters of an hour whose mails have changed.

@@ -7,6 +7,8 @@ use std::fmt::{self, Write as _};
 
 use aftersend_event::Status;
 
+use super::filter::whole_address;
+
 mod moment;
 mod parse;
 
@@ -311,6 +313,16 @@ impl Query {
     /// Whether it is all mails.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// The whole address of a recipient that it asks for, normalised, where it asks for just one.
+    pub fn address(&self) -> Option<String> {
+        let mut addresses = self.terms.iter().filter_map(|term| match &term.condition {
+            Condition::Text(value) | Condition::To(value) if !term.negated => whole_address(value.as_str()),
+            _ => None,
+        });
+        let address = addresses.next()?;
+        addresses.next().is_none().then_some(address)
     }
 
     /// The query without the term at that place, for a chip's cross.

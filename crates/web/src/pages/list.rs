@@ -2,24 +2,28 @@
 
 use std::fmt;
 
-use aftersend_event::Status;
+use std::collections::BTreeMap;
+
+use aftersend_event::{RecipientState, Status};
 use aftersend_store::{
-    Cursor, MailPage, MailSummary, Order, PageStart, Search,
+    Cursor, MailPage, MailRecipients, MailSummary, Order, PageStart, Search,
     search::{
         MailCount, NewMails,
         query::{
-            Condition, Fault, QUERY_CHARS_MAX, Query, SearchTextError, Statuses, Term, VALUE_CHARS_MAX, Value,
+            AgoUnit, Condition, EventKind, Fault, Moment, QUERY_CHARS_MAX, Query, SearchTextError, Statuses,
+            Term, VALUE_CHARS_MAX, Value,
         },
     },
 };
 use askama::Template;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::Frame;
 use crate::{
-    clock::{Clock, Moment},
+    clock::{self, Clock},
     text,
-    words::{Label, status_label, status_word},
+    words::{Label, others, recipient_label, status_label, status_word},
 };
 
 /// Mails on one page.
@@ -33,6 +37,9 @@ pub(crate) struct Params {
     pub(crate) status: Option<String>,
     /// The state that was chosen when the form was made: the choice counts where it differs.
     pub(crate) was: Option<String>,
+    /// When the mails were sent, as it is chosen in the form, and as it was when the form was made.
+    pub(crate) sent: Option<String>,
+    pub(crate) was_sent: Option<String>,
     pub(crate) order: Option<String>,
     pub(crate) older: Option<String>,
     pub(crate) newer: Option<String>,
@@ -56,6 +63,7 @@ pub(crate) enum BadRequest {
     Query,
     Text(SearchTextError),
     Status,
+    Sent,
     Order,
     Cursor,
     TwoCursors,
@@ -67,6 +75,7 @@ impl fmt::Display for BadRequest {
             Self::Query => f.write_str("The part of the address after the question mark can’t be read."),
             Self::Text(error) => f.write_str(&told(error)),
             Self::Status => f.write_str("No mail can have the status that the address asks for; choose one."),
+            Self::Sent => f.write_str("The address names a time of sending that the form does not have; choose one."),
             Self::Order => f.write_str("Mails are listed with the newest or with the oldest first."),
             Self::Cursor => f.write_str(
                 "The address names a place in the list that does not exist; it may have been cut off on its way. \
@@ -104,6 +113,7 @@ fn told(error: &SearchTextError) -> String {
 fn mended(text: &str, error: &SearchTextError) -> Option<String> {
     let (wrong, right) = match &error.fault {
         Fault::UnknownField { name, nearest } => (format!("{name}:"), format!("{nearest}:")),
+        Fault::Day { written, meant } => (written.clone(), meant.clone()),
         Fault::UnknownStatus { name, nearest } | Fault::UnknownEvent { name, nearest } => {
             (name.clone(), (*nearest).to_owned())
         }
@@ -127,7 +137,10 @@ impl ListRequest {
         let text = given(params.q).unwrap_or_default();
         let mut query: Query = text.parse().map_err(BadRequest::Text)?;
         let status = given(params.status)
-            .map(|name| Status::from_name(&name).ok_or(BadRequest::Status))
+            .map(|name| Chosen::from_name(&name).ok_or(BadRequest::Status))
+            .transpose()?;
+        let sent = given(params.sent)
+            .map(|name| SentWithin::from_name(&name).ok_or(BadRequest::Sent))
             .transpose()?;
         let order = match given(params.order).as_deref() {
             None | Some("newest") => Order::NewestFirst,
@@ -141,10 +154,14 @@ impl ListRequest {
             (None, Some(newer)) => PageStart::NewerThan(cursor(newer)?),
             (Some(_), Some(_)) => return Err(BadRequest::TwoCursors),
         };
-        let was = given(params.was).and_then(|name| Status::from_name(&name));
+        let was = given(params.was).and_then(|name| Chosen::from_name(&name));
+        let was_sent = given(params.was_sent).and_then(|name| SentWithin::from_name(&name));
         let is_loose = is_form;
         if status != was {
             query = with_status(&query, status)?;
+        }
+        if sent != was_sent {
+            query = with_times(&query, sent)?;
         }
         Ok(Self { query, order, page, is_loose })
     }
@@ -210,12 +227,124 @@ impl ListRequest {
     }
 }
 
-/// The query with this state and no other one; with none, if there is none.
-fn with_status(query: &Query, status: Option<Status>) -> Result<Query, BadRequest> {
-    let other = |term: &&Term| term.negated || !matches!(term.condition, Condition::Status(_));
-    let terms = query.terms().iter().filter(other).cloned();
-    let status = Statuses::new(status).map(|statuses| Term::is(Condition::Status(statuses)));
-    Query::of(terms.chain(status)).map_err(|fault| BadRequest::Text(SearchTextError { at: 1, fault }))
+/// What can be chosen of what became of mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chosen {
+    /// The state that they are in.
+    Status(Status),
+    /// That they came back in whichever way, whatever their state.
+    AnyBounce,
+}
+
+impl Chosen {
+    const ANY_BOUNCE: &str = "any_bounce";
+
+    fn from_name(name: &str) -> Option<Self> {
+        if name == Self::ANY_BOUNCE {
+            Some(Self::AnyBounce)
+        } else {
+            Status::from_name(name).map(Self::Status)
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Status(status) => status.name(),
+            Self::AnyBounce => Self::ANY_BOUNCE,
+        }
+    }
+
+    /// As the form says it.
+    fn word(self) -> &'static str {
+        match self {
+            // Beside the other two ways to come back it would pass for all of them.
+            Self::Status(Status::Bounced) => "Bounced (kind unknown)",
+            Self::Status(status) => status_word(status),
+            Self::AnyBounce => "Any bounce",
+        }
+    }
+
+    fn condition(self) -> Option<Condition> {
+        match self {
+            Self::Status(status) => Statuses::new([status]).map(Condition::Status),
+            Self::AnyBounce => Some(Condition::Event(EventKind::Bounce, None)),
+        }
+    }
+
+    /// Whether this part of a search says what is chosen.
+    fn is_said_by(term: &Term) -> bool {
+        !term.negated
+            && matches!(term.condition, Condition::Status(_) | Condition::Event(EventKind::Bounce, None))
+    }
+}
+
+/// When mails were sent, as the form offers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SentWithin {
+    Today,
+    Yesterday,
+    Days(u32),
+}
+
+impl SentWithin {
+    const ALL: [Self; 4] = [Self::Today, Self::Yesterday, Self::Days(7), Self::Days(30)];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sent| sent.name() == name)
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Today => "today".to_owned(),
+            Self::Yesterday => "yesterday".to_owned(),
+            Self::Days(days) => format!("{days}d"),
+        }
+    }
+
+    /// As the form says it.
+    fn word(self) -> String {
+        match self {
+            Self::Today => "Today".to_owned(),
+            Self::Yesterday => "Yesterday".to_owned(),
+            Self::Days(days) => format!("Last {days} days"),
+        }
+    }
+
+    fn terms(self) -> Vec<Term> {
+        let after = |moment| Term::is(Condition::After(moment));
+        match self {
+            Self::Today => vec![after(Moment::Today)],
+            Self::Yesterday => {
+                vec![after(Moment::Yesterday), Term::is(Condition::Before(Moment::Today))]
+            }
+            Self::Days(days) => vec![after(Moment::Ago(days, AgoUnit::Days))],
+        }
+    }
+
+    /// Whether this part of a search says when mails were sent.
+    fn is_said_by(term: &Term) -> bool {
+        !term.negated && matches!(term.condition, Condition::After(_) | Condition::Before(_))
+    }
+
+    /// What the query says of it, where the form can say the same.
+    fn chosen(query: &Query) -> Option<Self> {
+        let said: Vec<&Term> = query.terms().iter().filter(|term| Self::is_said_by(term)).collect();
+        Self::ALL.into_iter().find(|sent| sent.terms().iter().collect::<Vec<_>>() == said)
+    }
+}
+
+/// The query with this choice and no other one; with none, if there is none.
+fn with_status(query: &Query, chosen: Option<Chosen>) -> Result<Query, BadRequest> {
+    let terms = query.terms().iter().filter(|term| !Chosen::is_said_by(term)).cloned();
+    let chosen = chosen.and_then(Chosen::condition).map(Term::is);
+    Query::of(terms.chain(chosen)).map_err(|fault| BadRequest::Text(SearchTextError { at: 1, fault }))
+}
+
+/// The query for mails that were sent then, or at any time.
+fn with_times(query: &Query, sent: Option<SentWithin>) -> Result<Query, BadRequest> {
+    let terms = query.terms().iter().filter(|term| !SentWithin::is_said_by(term)).cloned();
+    let sent = sent.map(SentWithin::terms).unwrap_or_default();
+    Query::of(terms.chain(sent)).map_err(|fault| BadRequest::Text(SearchTextError { at: 1, fault }))
 }
 
 /// The path of a list; it holds all that the list depends on.
@@ -256,8 +385,11 @@ pub(crate) struct ListPage {
     text: String,
     text_chars_max: usize,
     groups: Vec<StatusGroup>,
-    /// The state that is chosen among them.
+    /// The one that is chosen among them.
     was: &'static str,
+    /// When mails were sent: value, word, whether it is chosen.
+    sent: Vec<(String, String, bool)>,
+    was_sent: String,
     chips: Vec<Chip>,
     now: String,
     is_oldest_first: bool,
@@ -296,6 +428,8 @@ struct StatusChoice {
 enum Content {
     Mails {
         rows: Vec<Row>,
+        /// Whose states these are, where somebody looks for one address.
+        address: Option<String>,
         first: Option<String>,
         newer: Option<String>,
         older: Option<String>,
@@ -307,7 +441,10 @@ enum Content {
     /// Nothing has ever been stored.
     NoMails,
     /// The search leaves nothing.
-    NothingFound,
+    NothingFound {
+        /// The list of all that came back, where somebody has asked for what came back in an unknown way.
+        any_bounce: Option<String>,
+    },
     /// The place in the list has no mails on its far side (any more).
     EndOfList { first: String },
     /// The address asks for what can't be listed.
@@ -323,10 +460,14 @@ pub(super) struct Row {
     pub(super) path: String,
     pub(super) status: Label,
     pub(super) to: String,
+    /// `and 22 others`
+    pub(super) others: Option<String>,
+    /// Whether the mail did not go to this address, but was forwarded there.
+    pub(super) forward: bool,
     pub(super) subject: Option<String>,
     pub(super) template: Option<String>,
     pub(super) campaign: Option<String>,
-    pub(super) sent: Moment,
+    pub(super) sent: clock::Moment,
 }
 
 /// Characters of a value in a row at most: one mail should not fill a phone.
@@ -344,11 +485,31 @@ impl Row {
             path: format!("/mails/{}", mail.uuid),
             status: status_label(&mail.status),
             to: in_a_row(&mail.to),
+            others: None,
+            forward: false,
             subject: given(&mail.subject),
             template: given(&mail.template_name),
             campaign: given(&mail.campaign_id),
             sent: clock.moment(mail.sent_at),
         }
+    }
+
+    /// With what is known of its recipients, and for the one that somebody looks for, if it is one of them.
+    fn with(mut self, recipients: &MailRecipients, is_asked: bool) -> Self {
+        let others_of =
+            |one: u64| usize::try_from(recipients.listed_count.saturating_sub(one)).unwrap_or(usize::MAX);
+        self.others = others(others_of(1));
+        let Some(one) = &recipients.one else { return self };
+        // Of its only recipient a mail's own state says as much, but that it was not tried.
+        if is_asked || one.state() == RecipientState::NotTried {
+            self.status = recipient_label(one.state());
+        }
+        if is_asked {
+            self.to = in_a_row(&one.address);
+            self.forward = !one.listed;
+            self.others = others(others_of(u64::from(one.listed)));
+        }
+        self
     }
 }
 
@@ -357,6 +518,7 @@ impl ListPage {
         request: &ListRequest,
         page: &MailPage,
         count: Option<MailCount>,
+        recipients: &BTreeMap<Uuid, MailRecipients>,
         clock: &Clock,
     ) -> Self {
         let (query, order) = (&request.query, request.order);
@@ -377,7 +539,9 @@ impl ListPage {
             text: query.to_string(),
             text_chars_max: QUERY_CHARS_MAX,
             groups: status_groups(chosen_status(query)),
-            was: chosen_status(query).map_or("", Status::name),
+            was: chosen_status(query).map_or("", Chosen::name),
+            sent: sent_choices(SentWithin::chosen(query)),
+            was_sent: SentWithin::chosen(query).map(SentWithin::name).unwrap_or_default(),
             chips: chips.collect(),
             now: clock.to_the_second(clock.now()),
             is_oldest_first: order == Order::OldestFirst,
@@ -390,7 +554,7 @@ impl ListPage {
             ndjson: export("ndjson"),
             news: newest
                 .map(|mail| list_path("/mails/new", query, order, PageStart::NewerThan(mail.cursor()))),
-            content: content(request, page, clock),
+            content: content(request, page, recipients, clock),
         }
     }
 
@@ -406,13 +570,17 @@ impl ListPage {
             let params = Params { q: Some(text.clone()), older: None, newer: None, ..params.clone() };
             ListRequest::parse(params).ok().map(|request| (text, request.path(PageStart::First)))
         });
-        let state = |name: &Option<String>| name.as_deref().and_then(|name| Status::from_name(name.trim()));
+        let state = |name: &Option<String>| name.as_deref().and_then(|name| Chosen::from_name(name.trim()));
+        let sent =
+            |name: &Option<String>| name.as_deref().and_then(|name| SentWithin::from_name(name.trim()));
         Self {
             frame: Frame::of("/mails", clock),
             text: typed,
             text_chars_max: QUERY_CHARS_MAX,
             groups: status_groups(state(&params.status)),
-            was: state(&params.was).map_or("", Status::name),
+            was: state(&params.was).map_or("", Chosen::name),
+            sent: sent_choices(sent(&params.sent)),
+            was_sent: sent(&params.was_sent).map(SentWithin::name).unwrap_or_default(),
             chips: Vec::new(),
             now: clock.to_the_second(clock.now()),
             is_oldest_first: params.order.as_deref().is_some_and(|order| order.trim() == "oldest"),
@@ -434,15 +602,29 @@ impl ListPage {
     }
 }
 
-fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
+fn content(
+    request: &ListRequest,
+    page: &MailPage,
+    recipients: &BTreeMap<Uuid, MailRecipients>,
+    clock: &Clock,
+) -> Content {
     let path = |cursor: Option<Cursor>, start: fn(Cursor) -> PageStart| {
         cursor.map(|cursor| request.path(start(cursor)))
     };
     let newer = path(page.newer, PageStart::NewerThan);
     let older = path(page.older, PageStart::OlderThan);
     if !page.mails.is_empty() {
+        let address = request.query.address();
+        let row = |mail: &MailSummary| {
+            let row = Row::new(mail, clock);
+            match recipients.get(&mail.uuid) {
+                Some(recipients) => row.with(recipients, address.is_some()),
+                None => row,
+            }
+        };
         return Content::Mails {
-            rows: page.mails.iter().map(|mail| Row::new(mail, clock)).collect(),
+            rows: page.mails.iter().map(row).collect(),
+            address: address.as_deref().map(text::value),
             first: (request.page != PageStart::First).then(|| request.path(PageStart::First)),
             newer,
             older,
@@ -457,35 +639,47 @@ fn content(request: &ListRequest, page: &MailPage, clock: &Clock) -> Content {
     if request.page != PageStart::First {
         return Content::EndOfList { first: request.path(PageStart::First) };
     }
-    if request.query.is_empty() { Content::NoMails } else { Content::NothingFound }
+    if request.query.is_empty() {
+        return Content::NoMails;
+    }
+    let is_unknown_kind = chosen_status(&request.query) == Some(Chosen::Status(Status::Bounced));
+    let any_bounce = is_unknown_kind.then(|| with_status(&request.query, Some(Chosen::AnyBounce)).ok());
+    Content::NothingFound { any_bounce: any_bounce.flatten().map(|query| request.of(&query)) }
 }
 
-/// The state that the query asks for, where it is one.
-fn chosen_status(query: &Query) -> Option<Status> {
-    query.terms().iter().find_map(|term| match &term.condition {
-        Condition::Status(statuses) if !term.negated => match statuses.as_slice() {
-            [one] => Some(*one),
-            _ => None,
+/// What the query asks for, where the form can say the same.
+fn chosen_status(query: &Query) -> Option<Chosen> {
+    let mut said = query.terms().iter().filter(|term| Chosen::is_said_by(term));
+    let chosen = match &said.next()?.condition {
+        Condition::Status(statuses) => match statuses.as_slice() {
+            [one] => Chosen::Status(*one),
+            _ => return None,
         },
-        _ => None,
-    })
+        _ => Chosen::AnyBounce,
+    };
+    // The form has one choice.
+    said.next().is_none().then_some(chosen)
 }
 
-fn status_groups(selected: Option<Status>) -> Vec<StatusGroup> {
+fn sent_choices(selected: Option<SentWithin>) -> Vec<(String, String, bool)> {
+    SentWithin::ALL.map(|sent| (sent.name(), sent.word(), selected == Some(sent))).into()
+}
+
+fn status_groups(selected: Option<Chosen>) -> Vec<StatusGroup> {
+    let choice = |chosen: Chosen| StatusChoice {
+        name: chosen.name(),
+        word: chosen.word(),
+        selected: selected == Some(chosen),
+    };
     let group = |name, statuses: &[Status]| StatusGroup {
         name,
-        choices: statuses
-            .iter()
-            .map(|&status| StatusChoice {
-                name: status.name(),
-                word: status_word(status),
-                selected: selected == Some(status),
-            })
-            .collect(),
+        choices: statuses.iter().map(|&status| choice(Chosen::Status(status))).collect(),
     };
+    let mut came_back = group("Came back", &[Status::HardBounced, Status::SoftBounced, Status::Bounced]);
+    came_back.choices.insert(0, choice(Chosen::AnyBounce));
     vec![
         group("Arrived", &[Status::Delivered, Status::Opened, Status::Clicked]),
-        group("Came back", &[Status::HardBounced, Status::SoftBounced, Status::Bounced]),
+        came_back,
         group("Reported as spam", &[Status::Complaint]),
         group("On its way", &[Status::Queued, Status::Sent, Status::Delayed]),
         group("Never sent", &[Status::Rejected, Status::Failed]),

@@ -161,6 +161,9 @@ impl FromStr for Moment {
         // Four digits for the year, as everybody writes it: the reader below knows signs and more digits, too.
         let bytes = text.as_bytes();
         let has_form = bytes.len() >= 10 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-';
+        if let Some(day) = dotted(text) {
+            return Err(Fault::Day { written: text.to_owned(), meant: day.to_string() });
+        }
         if !has_form || text.starts_with("0000") {
             return Err(Fault::Time(text.to_owned()));
         }
@@ -173,6 +176,19 @@ impl FromStr for Moment {
         let time: civil::DateTime = text.parse().map_err(|_| Fault::Time(text.to_owned()))?;
         Ok(Self::Local(time))
     }
+}
+
+/// The day in `16.11.2026`, if it is one.
+fn dotted(text: &str) -> Option<civil::Date> {
+    let mut parts = text.trim_end_matches('.').split('.').map(|part| {
+        let is_number = part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<i16>().ok().filter(|_| is_number)
+    });
+    let (day, month, year) = (parts.next()??, parts.next()??, parts.next()??);
+    if parts.next().is_some() || year < 1_000 {
+        return None;
+    }
+    civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 /// Reads `7d`. Nothing where the text is not of that form.

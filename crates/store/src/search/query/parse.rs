@@ -107,6 +107,14 @@ pub enum Fault {
         "`{0}` is no time; write 2026-05-03, 2026-05-03T10:00, 2026-05-03T10:00Z, today, or 7d for seven days ago"
     )]
     Time(String),
+    /// A day as it is written elsewhere.
+    #[error("days are written with the year first: `{meant}`, not `{written}`")]
+    Day {
+        /// What was written.
+        written: String,
+        /// The same day as it is read here.
+        meant: String,
+    },
     /// A period that can't be read.
     #[error(
         "`{0}` is no period; write 2026-05-01..2026-05-07, 2026-05-01.., 2026-05-01, or 7d for the last seven days"
@@ -191,12 +199,24 @@ impl Reader<'_> {
         let condition = match field(&self.text[word..])? {
             Some(field) => {
                 self.skip_to(word + field.len() + 1);
+                self.skip_gap()?;
                 let value = self.value(field == "tag")?;
                 condition(field, &value)?
             }
             None => Condition::Text(Value::new(&self.value(false)?)?),
         };
         Ok(Term { negated, condition })
+    }
+
+    /// Goes over a space behind a colon, as people write it. What has a field or a dash of its own is no value of this one.
+    fn skip_gap(&mut self) -> Result<(), Fault> {
+        if self.rest.peek().is_none_or(|(_, character)| !character.is_whitespace()) {
+            return Ok(());
+        }
+        let next = self.skip_whitespace().ok_or(Fault::NoValue)?;
+        let behind = &self.text[next..];
+        let is_value = !behind.starts_with('-') && field(behind).is_ok_and(|field| field.is_none());
+        if is_value { Ok(()) } else { Err(Fault::NoValue) }
     }
 
     /// A word, or a quotation. A tag's value may be quoted by itself.

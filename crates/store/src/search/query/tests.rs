@@ -225,3 +225,42 @@ fn times_mean_what_the_asker_s_zone_says() {
     // The last day that there is has no day after it.
     assert_eq!("9999-12-31".parse::<Moment>().unwrap().end(&clock), Timestamp::MAX);
 }
+
+#[test]
+fn a_space_behind_the_colon_is_none() {
+    for (text, canonical) in [
+        ("subject: order", "subject:order"),
+        ("to:  jane@example.com status: sent", "to:jane@example.com status:sent"),
+        ("subject: \"two words\" x", "subject:\"two words\" x"),
+        ("-subject: order", "-subject:order"),
+        ("tag: list=news", "tag:list=news"),
+    ] {
+        assert_eq!(text.parse::<Query>().unwrap().to_string(), canonical, "{text}");
+    }
+    for text in ["subject: ", "subject: status:sent", "subject: -jane", "subject: form:x"] {
+        assert_eq!(text.parse::<Query>().unwrap_err().fault, Fault::NoValue, "{text}");
+    }
+}
+
+#[test]
+fn a_day_written_in_another_way_is_told_as_it_is_read_here() {
+    let fault = "after:16.11.2026".parse::<Query>().unwrap_err().fault;
+    assert_eq!(fault, Fault::Day { written: "16.11.2026".to_owned(), meant: "2026-11-16".to_owned() });
+    for text in ["after:31.2.2026", "after:1.2.3.2026", "after:1.2.26", "after:+1.2.2026", "after:16.11"] {
+        assert!(matches!(text.parse::<Query>().unwrap_err().fault, Fault::Time(_)), "{text}");
+    }
+}
+
+#[test]
+fn the_one_address_that_a_query_asks_for_is_known() {
+    for (text, address) in [
+        ("to:Jane@Example.com status:sent", Some("jane@example.com")),
+        ("Jane <jane@example.com>", Some("jane@example.com")),
+        ("jane@", None),
+        ("-jane@example.com", None),
+        ("from:jane@example.com", None),
+        ("to:jane@example.com to:joe@example.com", None),
+    ] {
+        assert_eq!(text.parse::<Query>().unwrap().address().as_deref(), address, "{text}");
+    }
+}

@@ -1,10 +1,11 @@
 //! What is found by which words, on mails as they come in.
 
+use aftersend_event::RecipientState::{HardBounced, Sent};
 use serde_json::json;
 
 use super::{found, query, search};
 use crate::{
-    Search,
+    Recipient, Search,
     search::{Order, query::QUERY_TERMS_MAX},
     testing::{Fixture, bounce, click, complaint, delivery, event_to, open, send},
 };
@@ -85,6 +86,40 @@ async fn a_mail_is_found_by_the_whole_address_of_any_recipient() {
     ] {
         assert_eq!(found(&fixture, text).await, expected, "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_list_tells_to_how_many_each_mail_went_and_what_became_of_one_of_them() {
+    let fixture = Fixture::new().await;
+    let to = |mail: &str, addresses: &[&str]| event_to(addresses, mail, "Send", "send", json!({}));
+    let two = ["ann@example.com", "bob@example.com"];
+    fixture
+        .ingest(&[
+            to("m1", &two),
+            delivery("m2", "10:00"),
+            bounce("m2", "10:01", "Permanent", "f1"),
+            to("m3", &["bob@example.com"]),
+        ])
+        .await;
+    let mails = fixture.store.search(&search("")).await.unwrap().mails;
+    let uuids: Vec<_> = mails.iter().map(|mail| mail.uuid).collect();
+    let told = async |address: Option<&str>| {
+        let known = fixture.store.recipients_of(&uuids, address).await.unwrap();
+        let mut told: Vec<_> = mails
+            .iter()
+            .map(|mail| {
+                let known = &known[&mail.uuid];
+                let state = known.one.as_ref().map(Recipient::state);
+                (mail.message_id.as_str(), known.listed_count, state)
+            })
+            .collect();
+        told.sort_by_key(|(message_id, ..)| *message_id);
+        told
+    };
+    let expected = [("m1", 2, Some(Sent)), ("m2", 1, Some(HardBounced)), ("m3", 1, None)];
+    assert_eq!(told(Some("Ann@Example.com")).await, expected);
+    let expected = [("m1", 2, None), ("m2", 1, Some(HardBounced)), ("m3", 1, Some(Sent))];
+    assert_eq!(told(None).await, expected);
 }
 
 /// More mails than are looked up beforehand: then each is asked.

@@ -1,5 +1,8 @@
 use super::*;
-use crate::sample::summary;
+use aftersend_event::RecipientState;
+use aftersend_store::Recipient;
+
+use crate::sample::{recipient, summary};
 
 const NOW: &str = "2016-10-19T23:30:00Z";
 
@@ -21,7 +24,7 @@ fn parsed(q: &str, status: &str) -> ListRequest {
 
 fn rendered(request: &ListRequest, page: &MailPage) -> String {
     let count = Some(MailCount::Exactly(1_204));
-    ListPage::new(request, page, count, &Clock::utc(NOW.parse().unwrap())).render().unwrap()
+    ListPage::new(request, page, count, &BTreeMap::new(), &Clock::utc(NOW.parse().unwrap())).render().unwrap()
 }
 
 #[test]
@@ -250,4 +253,78 @@ fn a_fault_is_told_beside_what_was_typed_and_offers_what_was_meant() {
     let html = page("after:\u{202E}", "");
     assert!(html.contains("“⟨U+202E⟩” is no time"), "{html}");
     assert!(page("-", "nonsense").contains("No mail can have the status"));
+}
+
+#[test]
+fn a_row_tells_the_state_of_the_address_that_is_looked_for() {
+    let mail = summary("complaint", "2016-10-19T23:20:52.240Z");
+    let page = MailPage { mails: vec![mail.clone()], ..MailPage::default() };
+    let row = |q: &str, listed_count, one: Option<Recipient>| {
+        let recipients = [(mail.uuid, MailRecipients { listed_count, one })].into();
+        let clock = Clock::utc(NOW.parse().unwrap());
+        let html = ListPage::new(&parsed(q, "-"), &page, None, &recipients, &clock).render().unwrap();
+        html.split("<tbody").nth(1).unwrap().to_owned()
+    };
+    let leila = recipient("leila@example.com", RecipientState::Delivered, "2016-10-19T23:21:04Z");
+    let html = row("to:leila@example.com", 23, Some(leila.clone()));
+    assert!(html.contains("</svg>Delivered</span>") && !html.contains("Complaint"), "{html}");
+    assert!(
+        html.contains("<bdi>leila@example.com</bdi> <span class=\"quiet\">and 22 others</span>"),
+        "{html}"
+    );
+    let forward = Recipient { listed: false, ..leila };
+    let html = row("to:leila@example.com", 2, Some(forward));
+    assert!(html.contains(">forward</abbr> <span class=\"quiet\">and 2 others</span>"), "{html}");
+    // Not a recipient: it stands in the subject.
+    let html = row("leila@example.com", 3, None);
+    assert!(
+        html.contains("</svg>Complaint</span>") && html.contains("jane@example.com</bdi> <span"),
+        "{html}"
+    );
+    let html = row("leila", 1, Some(recipient("jane@example.com", RecipientState::NotTried, NOW)));
+    assert!(html.contains("</svg>Not tried</span>") && !html.contains("other"), "{html}");
+}
+
+#[test]
+fn any_bounce_and_times_can_be_chosen() {
+    let chosen = |q: &str, status: &str, sent: &str, was_sent: &str| {
+        let given = |text: &str| Some(text.to_owned());
+        let params = Params {
+            sent: given(sent),
+            was_sent: given(was_sent),
+            was: chosen_status(&q.parse().unwrap()).map(|chosen| chosen.name().to_owned()),
+            ..params(q, status, "-", "-")
+        };
+        ListRequest::parse(params).map(|request| request.query.to_string())
+    };
+    assert_eq!(
+        chosen("jane status:bounced", "any_bounce", "7d", ""),
+        Ok("jane event:bounce after:7d".into())
+    );
+    assert_eq!(
+        chosen("event:bounce x", "opened", "yesterday", ""),
+        Ok("x status:opened after:yesterday before:today".into())
+    );
+    // Nothing chosen leaves what was written, and nothing in place of a choice takes it away.
+    assert_eq!(chosen("after:2016-10-01", "", "", ""), Ok("after:2016-10-01".into()));
+    assert_eq!(chosen("x after:7d", "", "", "7d"), Ok("x".into()));
+    assert_eq!(chosen("", "", "soon", ""), Err(BadRequest::Sent));
+    let html = rendered(&parsed("event:bounce after:yesterday before:today", "-"), &MailPage::default());
+    for expected in [
+        "<option value=\"any_bounce\" selected>Any bounce</option>",
+        "<option value=\"yesterday\" selected>Yesterday</option>",
+        "name=\"was_sent\" value=\"yesterday\"",
+        ">Bounced (kind unknown)</option>",
+    ] {
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+    let html = rendered(&parsed("status:bounced after:7d", "-"), &MailPage::default());
+    assert!(html.contains("<a href=\"/mails?q=after%3A7d%20event%3Abounce\">All that bounced"), "{html}");
+}
+
+#[test]
+fn a_day_in_another_spelling_leads_to_the_search_that_was_meant() {
+    let error = "x after:16.11.2026".parse::<Query>().unwrap_err();
+    assert_eq!(mended("x after:16.11.2026", &error).as_deref(), Some("x after:2026-11-16"));
+    assert!(told(&error).contains("“2026-11-16”, not “16.11.2026”"), "{}", told(&error));
 }

@@ -44,6 +44,14 @@ pub struct ExportedMail {
     pub complained_at: Option<Timestamp>,
     /// SES's configuration set.
     pub configuration_set: Option<String>,
+    /// The addresses that it went to, as far as events tell.
+    pub recipients: Vec<String>,
+    /// Those of them that it came back from, and did not reach afterwards, or that SES did not try.
+    pub bounced: Vec<String>,
+    /// Of the gravest bounce: `hard`, `undetermined` or `soft`.
+    pub bounce_type: Option<String>,
+    /// SES's subtype of that bounce: `NoEmail`, `MailboxFull`, …
+    pub bounce_reason: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, Vec<String>>,
 }
@@ -51,7 +59,15 @@ pub struct ExportedMail {
 impl ExportedMail {
     fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let tags: Option<String> = row.try_get("message_tags")?;
+        let addresses =
+            |column: &str| row.try_get::<_, Option<Vec<String>>>(column).map(Option::unwrap_or_default);
+        let bounce: Option<Vec<Option<String>>> = row.try_get("bounce")?;
+        let mut bounce = bounce.unwrap_or_default().into_iter();
         Ok(Self {
+            recipients: addresses("recipients")?,
+            bounced: addresses("bounced")?,
+            bounce_type: bounce.next().flatten(),
+            bounce_reason: bounce.next().flatten(),
             summary: MailSummary::from_row(row)?,
             delivered_at: row.try_get("delivered_at")?,
             opened_at: row.try_get("opened_at")?,

@@ -88,7 +88,29 @@ impl Columns {
             Self::Export => {
                 r#"mail.uuid, mail.sent_at, mail.message_id, mail.aws_message_id, mail."to", mail."from", mail.subject,
                    mail.template_name, mail.campaign_id, mail.status, mail.delivered_at, mail.opened_at, mail.clicked_at,
-                   mail.bounced_at, mail.complained_at, mail.configuration_set, mail.message_tags::text AS message_tags"#
+                   mail.bounced_at, mail.complained_at, mail.configuration_set, mail.message_tags::text AS message_tags,
+                   (SELECT array_agg(known.address ORDER BY known.address)
+                    FROM "prefix".aftersend_recipients AS known
+                    WHERE known.email_log_uuid = mail.uuid AND known.listed) AS recipients,
+                   (SELECT array_agg(known.address ORDER BY known.address)
+                    FROM "prefix".aftersend_recipients AS known
+                    WHERE known.email_log_uuid = mail.uuid AND known.listed
+                      AND (known.hard_bounced_at IS NOT NULL OR known.not_tried_at IS NOT NULL
+                           OR known.delivered_at IS NULL AND coalesce(known.soft_bounced_at, known.bounced_at) IS NOT NULL)
+                   ) AS bounced,
+                   (SELECT ARRAY[bounce.bounce_type, bounce.subtype]
+                    FROM (
+                        SELECT event.bounce_type::text, event.aftersend_subtype::text AS subtype, event.occurred_at
+                        FROM "prefix".phoenix_kit_email_events AS event
+                        WHERE event.email_log_uuid = mail.uuid AND event.event_type = 'bounce'
+                        UNION ALL
+                        SELECT event.bounce_type::text, event.subtype::text, event.occurred_at
+                        FROM "prefix".aftersend_folded_events AS event
+                        WHERE event.email_log_uuid = mail.uuid AND event.event_type = 'bounce'
+                    ) AS bounce
+                    ORDER BY bounce.bounce_type IS DISTINCT FROM 'hard',
+                             bounce.bounce_type IS DISTINCT FROM 'undetermined', bounce.occurred_at
+                    LIMIT 1) AS bounce"#
             }
         }
     }

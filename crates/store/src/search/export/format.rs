@@ -10,7 +10,8 @@ use crate::spreadsheet::marked;
 
 /// The first line of a CSV export, with its line break.
 pub const CSV_HEADER: &str = "sent_at,status,to,from,subject,template_name,campaign_id,delivered_at,opened_at,\
-                              clicked_at,bounced_at,complained_at,configuration_set,tags,message_id,aws_message_id,uuid\r\n";
+                              clicked_at,bounced_at,complained_at,configuration_set,tags,message_id,aws_message_id,uuid,\
+                              recipients,bounced,bounce_type,bounce_reason\r\n";
 
 /// How an export is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,11 @@ fn write_csv(mail: &ExportedMail, out: &mut String) {
         summary.message_id.clone(),
         text(&summary.aws_message_id),
         summary.uuid.to_string(),
+        // No address has a space.
+        mail.recipients.join(" "),
+        mail.bounced.join(" "),
+        text(&mail.bounce_type),
+        text(&mail.bounce_reason),
     ];
     for (place, field) in fields.iter().enumerate() {
         if place > 0 {
@@ -123,6 +129,10 @@ fn write_ndjson(mail: &ExportedMail, out: &mut String) {
         "complained_at": time(mail.complained_at),
         "configuration_set": mail.configuration_set,
         "tags": mail.tags,
+        "recipients": mail.recipients,
+        "bounced": mail.bounced,
+        "bounce_type": mail.bounce_type,
+        "bounce_reason": mail.bounce_reason,
     });
     out.push_str(&document.to_string());
     out.push('\n');

@@ -218,3 +218,61 @@ async fn the_largest_search_is_answered() {
     let page = fixture.store.search(&Search { mails_max: 1, ..search(&"é".repeat(300)) }).await.unwrap();
     assert!(page.mails.is_empty());
 }
+
+#[tokio::test]
+async fn an_export_tells_who_bounced_and_why() {
+    let fixture = Fixture::new().await;
+    let two = ["ann@example.com", "bob@example.com"];
+    fixture
+        .ingest(&[
+            event_to(&two, "m1", "Send", "send", json!({})),
+            event_to(
+                &two,
+                "m1",
+                "Bounce",
+                "bounce",
+                json!({
+                    "timestamp": "2026-05-03T10:01:00.000Z", "bounceType": "Permanent", "bounceSubType": "NoEmail",
+                    "bouncedRecipients": [{ "emailAddress": "bob@example.com" }], "feedbackId": "f1",
+                }),
+            ),
+            delivery("m2", "10:00"),
+            bounce("m3", "10:01", "Transient", "f2"),
+            delivery("m3", "10:02"),
+        ])
+        .await;
+    // Of a row that an application alone has logged, no event tells.
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (message_id, "to", "from", status, sent_at, inserted_at, updated_at)
+               VALUES ('m4', 'cyd@example.com', 'x', 'sent', now(), now(), now())"#,
+        )
+        .await;
+    for text in ["", "ann@example.com", "event:send"] {
+        let mut export = fixture.store.export(text.parse().unwrap(), super::clock(), Order::OldestFirst);
+        let mails = export.next_batch().await.unwrap();
+        let of = |id: &str| mails.iter().find(|mail| mail.summary.message_id == id);
+        if let Some(mail) = of("m1") {
+            assert_eq!(
+                (&mail.recipients[..], &mail.bounced[..]),
+                (&two.map(str::to_owned)[..], &[two[1].to_owned()][..])
+            );
+            assert_eq!(
+                (mail.bounce_type.as_deref(), mail.bounce_reason.as_deref()),
+                (Some("hard"), Some("NoEmail"))
+            );
+        }
+        if text.is_empty() {
+            assert_eq!(mails.len(), 4);
+            let (m2, m3, m4) = (of("m2").unwrap(), of("m3").unwrap(), of("m4").unwrap());
+            assert_eq!((m2.recipients.len(), m2.bounced.len(), m2.bounce_type.as_deref()), (1, 0, None));
+            assert_eq!(
+                (m3.bounced.len(), m3.bounce_type.as_deref()),
+                (0, Some("soft")),
+                "it arrived after all"
+            );
+            assert!(m4.recipients.is_empty() && m4.bounce_reason.is_none());
+        }
+    }
+}

@@ -22,6 +22,10 @@ fn mail(to: &str, subject: Option<&str>) -> ExportedMail {
         bounced_at: None,
         complained_at: None,
         configuration_set: None,
+        recipients: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
+        bounced: vec!["b@example.com".to_owned()],
+        bounce_type: Some("hard".to_owned()),
+        bounce_reason: Some("NoEmail".to_owned()),
         tags: [("list".to_owned(), vec!["a".to_owned()])].into(),
     }
 }
@@ -38,7 +42,8 @@ fn a_line_of_csv_has_a_field_for_each_name() {
     assert_eq!(
         line,
         "2026-05-03T10:00:00.5Z,delivered,a@example.com,Shop <shop@example.com>,\"Say \"\"hi\"\"\nnow\",,\"May, again\",\
-         2026-05-03T10:00:00.5Z,,,,,,\"{\"\"list\"\":[\"\"a\"\"]}\",m1,,00000000-0000-0000-0000-000000000000\r\n"
+         2026-05-03T10:00:00.5Z,,,,,,\"{\"\"list\"\":[\"\"a\"\"]}\",m1,,00000000-0000-0000-0000-000000000000,\
+         a@example.com b@example.com,b@example.com,hard,NoEmail\r\n"
     );
     let plain = written(ExportFormat::Csv, &ExportedMail { tags: [].into(), ..mail("a", Some("b")) });
     // But for the campaign's own comma.
@@ -68,5 +73,10 @@ fn a_line_of_ndjson_is_one_document() {
     assert_eq!(document["subject"], "a\nb=");
     assert_eq!(document["opened_at"], serde_json::Value::Null);
     assert_eq!(document["tags"]["list"][0], "a");
+    assert_eq!(document["recipients"][1], "b@example.com");
+    assert_eq!(
+        (&document["bounced"][0], &document["bounce_reason"]),
+        (&"b@example.com".into(), &"NoEmail".into())
+    );
     assert_eq!(document.as_object().unwrap().len(), CSV_HEADER.split(',').count());
 }

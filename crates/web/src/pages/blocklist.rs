@@ -1,14 +1,15 @@
 //! The blocklist: addresses that get no mail.
 
-use aftersend_store::{Block, BlocklistPage};
+use aftersend_store::{Block, BlocklistPage, BlocklistQuery};
 use askama::Template;
 
 use super::{
-    Frame,
+    Frame, Notice,
     recipient::{block_reason, recipient_path},
 };
 use crate::{
     clock::{Clock, Moment},
+    notes::Note,
     text,
 };
 
@@ -21,13 +22,20 @@ pub(crate) const IMPORT_BYTES_MAX: usize = 1024 * 1024;
 /// Lines that could not be read, told one by one at most.
 const FAULTS_SHOWN: usize = 20;
 
+/// Reasons that the list can be narrowed to. A person's own are found by their addresses.
+const REASONS: [(&str, &str); 2] = [("hard_bounce", "Bounced for good"), ("complaint", "Complained")];
+
 /// The page.
 #[derive(Template)]
 #[template(path = "blocklist.html")]
 pub(crate) struct BlocklistListPage {
     frame: Frame,
+    notice: Option<Notice>,
     imported: Option<Imported>,
     text: String,
+    /// Reasons to choose from: value, word, whether it is chosen.
+    reasons: Vec<(&'static str, &'static str, bool)>,
+    is_searched: bool,
     rows: Vec<Row>,
     next: Option<String>,
     is_first: bool,
@@ -74,22 +82,37 @@ impl Imported {
 impl BlocklistListPage {
     pub(crate) fn new(
         page: &BlocklistPage,
-        text: Option<&str>,
-        is_first: bool,
-        imported: Option<Imported>,
+        query: &BlocklistQuery,
+        told: Option<Note>,
         clock: &Clock,
     ) -> Self {
+        let (notice, imported) = match told {
+            Some(Note::Said(notice)) => (Some(notice), None),
+            Some(Note::Imported(imported)) => (None, Some(imported)),
+            None => (None, None),
+        };
         let next = page.after.as_deref().map(|after| {
-            let text = text.map(|text| format!("q={}&", text::url_encoded(text))).unwrap_or_default();
-            format!("/blocklist?{text}after={}", text::url_encoded(after))
+            let part = |name: &str, value: &Option<String>| {
+                value
+                    .as_deref()
+                    .map(|value| format!("{name}={}&", text::url_encoded(value)))
+                    .unwrap_or_default()
+            };
+            let (text, reason) = (part("q", &query.text), part("reason", &query.reason));
+            format!("/blocklist?{text}{reason}after={}", text::url_encoded(after))
         });
         Self {
             frame: Frame::of("/blocklist", clock),
+            notice,
             imported,
-            text: text.unwrap_or_default().to_owned(),
+            text: query.text.clone().unwrap_or_default(),
+            reasons: REASONS
+                .map(|(value, word)| (value, word, query.reason.as_deref() == Some(value)))
+                .into(),
+            is_searched: query.text.is_some() || query.reason.is_some(),
             rows: page.blocks.iter().map(|block| Row::new(block, clock)).collect(),
             next,
-            is_first,
+            is_first: query.after.is_none(),
         }
     }
 }

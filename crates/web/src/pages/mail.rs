@@ -61,6 +61,8 @@ pub(crate) struct MailPage {
     /// How many recipients there are besides.
     others: Option<String>,
     from: String,
+    /// Recipients that get no mail now, with the paths of their pages.
+    blocked: Vec<(String, String)>,
     recipients: Option<Recipients>,
     facts: Vec<Fact>,
     tags: Vec<Tag>,
@@ -254,6 +256,7 @@ impl MailPage {
         body: BodyState,
         body_choice: BodyChoice,
         related: &RelatedMails,
+        blocked: &[String],
         back: Back,
         clock: &Clock,
     ) -> Self {
@@ -276,6 +279,7 @@ impl MailPage {
             to: text::value(&summary.to),
             others: others(listed.saturating_sub(1)),
             from: text::value(&summary.from),
+            blocked: blocked.iter().map(|address| (text::value(address), recipient_path(address))).collect(),
             recipients: Recipients::new(story, clock),
             facts: facts(mail, listed.saturating_sub(1), clock),
             tags: tags(mail),

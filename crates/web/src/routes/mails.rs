@@ -35,6 +35,9 @@ const BODY_POLICY_REMOTE: &str = "sandbox; default-src 'none'; style-src 'unsafe
                                   img-src data: https:; font-src https:; form-action 'none'; \
                                   base-uri 'none'; frame-ancestors 'self'";
 
+/// Recipients of a mail that are looked up in the blocklist at most: each takes a question.
+const BLOCKS_ASKED_MAX: usize = 10;
+
 /// Other mails of each kind that a mail's page shows.
 const RELATED_SHOWN: usize = 5;
 
@@ -156,8 +159,31 @@ pub(super) async fn mail(
     }
     // Its own story is what somebody came for; what is beside it may be missing.
     let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
+    let blocked = blocked(&store, &found).await;
     let body = store.body_state(uuid).await.unwrap_or(BodyState::None);
-    Ok(answer(StatusCode::OK, &MailPage::new(&found, body, choice, &related, back(&headers), &clock)))
+    Ok(answer(
+        StatusCode::OK,
+        &MailPage::new(&found, body, choice, &related, &blocked, back(&headers), &clock),
+    ))
+}
+
+/// Which of the mail's recipients get no mail now, of the first few. What can't be told is left out.
+async fn blocked(store: &Store, story: &Story) -> Vec<String> {
+    let listed = story.recipients.iter().filter(|recipient| recipient.listed);
+    let mut addresses: Vec<&str> =
+        listed.map(|recipient| recipient.address.as_str()).take(BLOCKS_ASKED_MAX).collect();
+    if addresses.is_empty() {
+        addresses.push(&story.mail.summary.to);
+    }
+    let mut blocked = Vec::new();
+    for address in addresses {
+        if let Ok(Some(block)) = store.find_block(address).await
+            && block.holds
+        {
+            blocked.push(block.address);
+        }
+    }
+    blocked
 }
 
 /// The way back to where somebody has found the mail, as far as the browser tells.

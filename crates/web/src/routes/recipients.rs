@@ -68,6 +68,7 @@ impl Done {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Params {
     q: Option<String>,
+    reason: Option<String>,
     after: Option<String>,
     older: Option<String>,
     note: Option<String>,
@@ -108,20 +109,16 @@ pub(super) async fn blocklist(
 ) -> Result<Response, Problem> {
     let params = read(params)?;
     let text = params.q.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let is_first = params.after.is_none();
     let query = BlocklistQuery {
         text,
+        reason: params.reason.filter(|reason| !reason.is_empty() && !reason.contains('\0')),
         after: params.after,
         blocks_max: BLOCKLIST_PAGE_BLOCKS,
         ..BlocklistQuery::default()
     };
     let page = store.list_blocklist(&query).await.map_err(|error| Problem::store(&error))?;
-    let imported = match notes.take(BLOCKLIST, params.note.as_deref()) {
-        Some(Note::Imported(imported)) => Some(imported),
-        Some(Note::Said(_)) | None => None,
-    };
-    let text = query.text.as_deref();
-    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, text, is_first, imported, &clock)))
+    let told = notes.take(BLOCKLIST, params.note.as_deref());
+    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, &query, told, &clock)))
 }
 
 #[derive(Deserialize)]
@@ -159,6 +156,9 @@ pub(super) async fn add(
 #[derive(Deserialize)]
 pub(super) struct Unwanted {
     address: String,
+    /// Whether the blocklist, and not the address's page, is to say what became of it.
+    #[serde(default)]
+    stay: Option<String>,
 }
 
 /// `POST /blocklist/remove`
@@ -167,13 +167,14 @@ pub(super) async fn remove(
     State(notes): State<Arc<Notes>>,
     form: Result<Form<Unwanted>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Form(Unwanted { address }) = form.map_err(|_| Problem::unreadable_form())?;
+    let Form(Unwanted { address, stay }) = form.map_err(|_| Problem::unreadable_form())?;
     if address.len() > ADDRESS_BYTES_MAX {
         return Err(Problem::unreadable_form());
     }
     let removed = store.unblock(&address).await.map_err(|error| Problem::not_now(&error.to_string()))?;
     let done = if removed.is_some() { Done::Unblocked } else { Done::Unknown };
-    Ok(Redirect::to(&notes.leave(&recipient_path(&address), done.note())).into_response())
+    let path = if stay.is_some() { BLOCKLIST.to_owned() } else { recipient_path(&address) };
+    Ok(Redirect::to(&notes.leave(&path, done.note())).into_response())
 }
 
 #[derive(Deserialize)]

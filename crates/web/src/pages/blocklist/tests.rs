@@ -20,8 +20,17 @@ fn the_list_leads_on_with_its_search() {
         blocks: vec![block("a&b@example.com"), block("<script>@example.com")],
         after: Some("a&b@example.com".to_owned()),
     };
-    let html = BlocklistListPage::new(&page, Some("a&b"), true, None, &clock()).render().unwrap();
-    assert!(html.contains("href=\"/blocklist?q=a%26b&#38;after=a%26b%40example.com\""), "{html}");
+    let query = BlocklistQuery {
+        text: Some("a&b".to_owned()),
+        reason: Some("complaint".to_owned()),
+        ..BlocklistQuery::default()
+    };
+    let html = BlocklistListPage::new(&page, &query, None, &clock()).render().unwrap();
+    assert!(html.contains("<option value=\"complaint\" selected>Complained</option>"), "{html}");
+    assert!(
+        html.contains("href=\"/blocklist?q=a%26b&#38;reason=complaint&#38;after=a%26b%40example.com\""),
+        "{html}"
+    );
     assert!(
         html.contains("href=\"/recipients/a%26b%40example.com\"") && !html.contains("<script>"),
         "{html}"
@@ -36,7 +45,10 @@ fn an_import_tells_its_first_faults_and_counts_the_rest() {
         imported.fault(format!("line {line}: <no> address"));
     }
     let page = BlocklistPage::default();
-    let html = BlocklistListPage::new(&page, None, true, Some(imported), &clock()).render().unwrap();
+    let html =
+        BlocklistListPage::new(&page, &BlocklistQuery::default(), Some(Note::Imported(imported)), &clock())
+            .render()
+            .unwrap();
     assert!(html.contains("3 added, 0 on the list already and now blocked for longer"), "{html}");
     assert_eq!(html.matches("&#60;no&#62; address").count(), 20);
     assert!(html.contains("And 5 more lines"), "{html}");

@@ -7,6 +7,7 @@ fn rendered(story: &Story) -> String {
         BodyState::None,
         BodyChoice::default(),
         &RelatedMails::default(),
+        &["jane@example.com".to_owned()],
         Back::all_mails(),
         &clock(),
     )
@@ -232,6 +233,7 @@ fn a_body_is_shown_in_a_frame_that_may_nothing() {
             state,
             BodyChoice::default(),
             &RelatedMails::default(),
+            &[],
             Back::all_mails(),
             &clock(),
         )
@@ -269,6 +271,7 @@ fn a_long_body_is_shown_in_part_and_leads_to_the_whole() {
             state,
             choice,
             &RelatedMails::default(),
+            &[],
             Back::all_mails(),
             &clock(),
         )

@@ -42,6 +42,17 @@ async fn addresses_are_blocked_and_freed_by_hand() {
     let list = site.get("/blocklist").await.body;
     assert!(list.contains("joe@example.com") && !list.contains("jane@example.com"), "{list}");
     assert!(site.get("/blocklist?q=zebra").await.body.contains("No such address is blocked"));
+    assert!(site.get("/blocklist?reason=complaint").await.body.contains("No such address is blocked"));
+
+    let mail = site.followed("/mails/by-id/m1").await.body;
+    assert!(!mail.contains("On the blocklist now"), "{mail}");
+    site.ask(posted("/blocklist/add", "address=jane%40example.com&reason=x")).await;
+    let mail = site.followed("/mails/by-id/m1").await.body;
+    assert!(mail.contains("On the blocklist now: <a href=\"/recipients/jane%40example.com\">"), "{mail}");
+    // From the list itself it leads back there.
+    let answer = site.ask(posted("/blocklist/remove", "address=jane%40example.com&stay=yes")).await;
+    let told = site.told_after(&answer, "/blocklist").await;
+    assert!(told.contains("The address is off the blocklist.") && told.contains("joe@example.com"), "{told}");
 }
 
 #[tokio::test]

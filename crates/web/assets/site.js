@@ -15,7 +15,8 @@
 // A slash goes to the search field, as in most programs that have one, unless somebody has switched that off: who speaks to a
 // browser types keys without meaning them (WCAG 2.1.4, character key shortcuts).
 (() => {
-  const search = document.querySelector("input[type=search]");
+  // A page's own field comes before that of the head.
+  const search = document.querySelector("main input[type=search]") || document.querySelector("input[type=search]");
   if (!search) return;
   const name = "aftersend_slash";
   let isOn = true;
@@ -78,13 +79,14 @@
     const series = data.series.map((one) => {
       const tone = colour(figure, `--${one.tone}`);
       const bars = one.bars ? { paths: uPlot.paths.bars({ size: [0.8, 40] }), fill: colour(figure, `--${one.tone}-tint`) } : {};
-      return { label: one.name, stroke: tone, width: one.bars ? 1 : 2, points: { show: false }, ...bars };
+      const value = (_, count) => (count == null ? "" : count.toLocaleString("en"));
+      return { label: one.name, value, stroke: tone, width: one.bars ? 1 : 2, points: { show: false }, ...bars };
     });
     const options = {
       width: Math.max(place.clientWidth, 240),
       height: 240,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-      series: [{ label: "When", value: (_, seconds) => (seconds == null ? "–" : whole(seconds)) }, ...series],
+      series: [{ label: "When", value: (_, seconds) => (seconds == null ? (daily ? "point at a day" : "point at an hour") : whole(seconds)) }, ...series],
       axes: [{
         ...axis,
         incrs: (daily ? [1, 2, 3, 5, 7, 14, 28, 56, 91, 182, 364] : [1 / 24, 2 / 24, 3 / 24, 6 / 24, 12 / 24, 1, 2]).map((days) => days * 86400),

@@ -15,6 +15,7 @@ mod schema;
 mod templates;
 mod zone;
 
+use aftersend_store::search::query::QUERY_CHARS_MAX;
 use askama::Template;
 use axum::{
     http::{StatusCode, header},
@@ -87,6 +88,12 @@ impl Frame {
     /// Of a page below the one with this path.
     pub(crate) fn below(here: &'static str, clock: &Clock) -> Self {
         Self { here, zone: Some(clock.zone_name().to_owned()), ..Self::timeless() }
+    }
+
+    /// How much the head's field to search mails with takes, in characters; the list of mails has one of its own.
+    fn search_chars_max(&self) -> Option<usize> {
+        let is_list = self.here == "/mails" && self.is_there;
+        (!is_list).then_some(QUERY_CHARS_MAX)
     }
 
     /// The links of the head: path, name, and what is said of the place where the page stands, `page` on that very

@@ -593,6 +593,10 @@ impl ListPage {
         }
     }
 
+    fn has_rows(&self) -> bool {
+        matches!(self.content, Content::Mails { .. })
+    }
+
     /// What is wrong with the search, if anything is.
     fn fault(&self) -> Option<&str> {
         match &self.content {

@@ -1,7 +1,7 @@
 //! A period at a glance.
 
 use aftersend_store::{
-    Alarm, BounceReason, DomainFigures, Overview, TemplateFigures,
+    Alarm, BounceReason, COMPLAINT_WARNING_PERCENT, DomainFigures, Overview, TemplateFigures,
     search::query::{Condition, EventKind, Value},
 };
 use askama::Template;
@@ -52,6 +52,7 @@ pub(crate) struct OverviewPage {
 }
 
 struct ShownAlarm {
+    tone: &'static str,
     sentence: String,
     path: String,
     link: &'static str,
@@ -65,7 +66,11 @@ impl OverviewPage {
             chart_assets: ChartAssets::new(),
             periods: Periods::new("/", Vec::new(), choice, clock),
             counted: Counted::new(&overview.freshness, clock),
-            alarms: alarms.iter().map(|alarm| ShownAlarm::new(alarm, choice, clock)).collect(),
+            alarms: alarms
+                .iter()
+                .map(|alarm| ShownAlarm::new(alarm, choice, clock))
+                .chain(ShownAlarm::few_complaints(overview, alarms, choice))
+                .collect(),
             tiles: tiles(overview, choice, None),
             notes: notes(overview),
             chart: ShownChart::new(overview, choice, clock),
@@ -77,10 +82,30 @@ impl OverviewPage {
 }
 
 impl ShownAlarm {
+    /// A rate of complaints that SES would review, of too few recipients to raise an alarm: to be seen nevertheless.
+    fn few_complaints(overview: &Overview, alarms: &[Alarm], choice: &PeriodChoice) -> Option<Self> {
+        let rate = overview.figures.rates(&overview.seen, overview.period).complaint;
+        let reaches = rate.percent().is_some_and(|percent| percent >= COMPLAINT_WARNING_PERCENT);
+        let is_told = alarms.iter().any(|alarm| matches!(alarm, Alarm::Complaints(_)));
+        (reaches && !is_told).then(|| Self {
+            tone: "tone-waiting",
+            sentence: format!(
+                "{} of {} who got mail in this period called it spam ({}). From 0.1 % on, SES reviews an account; of \
+                 so few the rate says little yet.",
+                grouped(overview.figures.complained),
+                grouped(overview.figures.delivered),
+                percentage(rate)
+            ),
+            path: choice.mails_path([Condition::Event(EventKind::Complaint, None)]),
+            link: "The mails complained of",
+        })
+    }
+
     fn new(alarm: &Alarm, choice: &PeriodChoice, clock: &Clock) -> Self {
         let events = |kind| choice.mails_path([Condition::Event(kind, None)]);
         match *alarm {
             Alarm::Bounces(rate) => Self {
+                tone: "tone-bounced",
                 sentence: format!(
                     "{} of the mail of this period bounced for good. From 5 % on, SES reviews an account; from 10 % \
                      on, it may stop it from sending.",
@@ -90,6 +115,7 @@ impl ShownAlarm {
                 link: "The mails that bounced for good",
             },
             Alarm::Complaints(rate) => Self {
+                tone: "tone-bounced",
                 sentence: format!(
                     "{} of those who got mail in this period called it spam. From 0.1 % on, SES reviews an account; \
                      from 0.5 % on, it may stop it from sending.",
@@ -99,6 +125,7 @@ impl ShownAlarm {
                 link: "The mails complained of",
             },
             Alarm::Silence(silence) => Self {
+                tone: "tone-bounced",
                 sentence: format!(
                     "{} mails were sent since anything was heard of what became of them, {}.",
                     grouped(silence.mails_since),
@@ -108,6 +135,7 @@ impl ShownAlarm {
                 link: "How the feeds are",
             },
             Alarm::Parked(parked) => Self {
+                tone: "tone-bounced",
                 sentence: format!(
                     "{}{}.",
                     match parked.events {
@@ -127,6 +155,7 @@ impl ShownAlarm {
                 link: "What is parked",
             },
             Alarm::Quarantine { messages, oldest_received_at } => Self {
+                tone: "tone-bounced",
                 sentence: format!(
                     "{} {} in quarantine; the oldest came {}.",
                     grouped(messages),

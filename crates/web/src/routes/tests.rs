@@ -292,3 +292,21 @@ async fn a_database_that_is_not_ready_is_a_page_with_the_way_out() {
     }
     assert_eq!(site.get("/healthz").await.status, StatusCode::OK, "the site itself is well");
 }
+
+#[tokio::test]
+async fn mails_can_be_searched_from_every_page() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("m1", "jane@example.com", "Hello", 0)]).await;
+    for path in ["/", "/templates", "/blocklist", "/feeds", "/nowhere", "/recipients/jane%40example.com"] {
+        let page = site.get(path).await.body;
+        assert_eq!(
+            page.matches("<input id=\"find\" name=\"q\" type=\"search\"").count(),
+            1,
+            "{path}: {page}"
+        );
+    }
+    let list = site.get("/mails").await.body;
+    assert!(!list.contains("id=\"find\"") && list.contains("id=\"q\""), "{list}");
+    assert!(list.contains("href=\"#results\"") && list.contains("id=\"results\""), "{list}");
+    assert!(!site.get("/mails?q=nobody").await.body.contains("#results"));
+}

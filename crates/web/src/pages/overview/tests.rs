@@ -50,7 +50,7 @@ fn the_worst_are_named_with_the_mails_behind_them() {
     ] {
         assert!(html.contains(expected), "{expected} is not in {html}");
     }
-    assert!(!html.contains("aria-label=\"Warnings\""), "{html}");
+    assert_eq!(html.matches("<p class=\"sentence tone-").count(), 1, "{html}");
     // Mails of no template can't be searched for by one, so they have no row.
     assert_eq!(html.matches("/template?").count(), 1);
 }
@@ -78,4 +78,14 @@ fn the_choice_of_a_period_shows_what_is_chosen() {
     let html = rendered(&[], &[]);
     assert!(html.contains("<a href=\"/?period=7d\" aria-current=\"page\">7 days</a>"), "{html}");
     assert!(html.contains("name=\"to\" type=\"date\" value=\"2026-05-08\""), "{html}");
+}
+
+#[test]
+fn complaints_of_too_few_for_an_alarm_are_still_told() {
+    let html = rendered(&[], &[]);
+    let told =
+        "<p class=\"sentence tone-waiting\">2 of 940 who got mail in this period called it spam (0.21 %).";
+    assert!(html.contains(told), "{html}");
+    let html = rendered(&[Alarm::Complaints(Rate::Of { count: 2, of: 940 })], &[]);
+    assert!(!html.contains("2 of 940 who") && html.contains("tone-bounced"), "{html}");
 }

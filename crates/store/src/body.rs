@@ -14,6 +14,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use self::{codec::Decoder, elsewhere::Elsewhere};
+pub(crate) use self::{compressor::tidy, decompressor::put_back};
 pub use self::{
     compressor::{COMPRESS_AFTER_DEFAULT, CompressReport, Compressor, StoredBodies},
     decompressor::{DecompressReport, Decompressor},

@@ -130,6 +130,10 @@ statements! {
     TakeOldBodies = "retention/take_bodies.sql",
     /// Deletes bodies.
     DeleteBodies = "retention/delete_bodies.sql",
+    /// Compressed bodies, with whether their time has come.
+    LookAtStoredBodies = "retention/look_at_stored_bodies.sql",
+    /// Deletes compressed bodies.
+    DeleteStoredBodies = "retention/delete_stored_bodies.sql",
     /// The oldest events.
     TakeOldEvents = "retention/take_events.sql",
     /// The oldest folded events.

@@ -113,10 +113,11 @@ impl Settings {
         let rule = layers.take(&keys::UNKNOWN_MAILS, &ingest, flags.unknown_mails).value;
         let park_for = layers.take(&keys::PARK_FOR, &ingest, flags.park_for).value;
         let metrics_listen = layers.take(&keys::METRICS_LISTEN, &ingest, flags.metrics_listen).value;
-        let retention = take_retention(&mut layers, file);
         let queues = queues::take(&mut layers, file, flags, &pollers);
         let hooks = hooks::take(&mut layers, file, flags);
         let archive = archive::take(&mut layers, file);
+        let is_archived = archive.as_ref().is_some_and(|archive| archive.after.is_some());
+        let retention = take_retention(&mut layers, file, is_archived);
 
         let Layers { shown, mut faults, has_secret_in_file, .. } = layers;
         let unknown_mails = rule.zip(park_for).map(|(rule, park_for)| match rule {
@@ -169,14 +170,15 @@ impl Settings {
 }
 
 /// Settles what is deleted after how long.
-fn take_retention(layers: &mut Layers<'_>, file: Option<&ConfigFile>) -> Retention {
+fn take_retention(layers: &mut Layers<'_>, file: Option<&ConfigFile>, is_archived: bool) -> Retention {
     let archive =
         Scope { table: file.and_then(|file| file.tables.get("archive")), label: "archive.".to_owned() };
     let mails = layers.take(&keys::DELETE_AFTER, &archive, None).value;
     let bodies = layers.take(&keys::DELETE_BODIES_AFTER, &archive, None).value;
     let raw = layers.take(&keys::DELETE_RAW_AFTER, &archive, None).value;
     let addresses = layers.take(&keys::DELETE_ADDRESSES_AFTER, &archive, None).value;
-    Retention::new(mails, bodies, raw, addresses, false).unwrap_or_else(|error| {
+    // What is to go to an archive goes there first.
+    Retention::new(mails, bodies, raw, addresses, is_archived).unwrap_or_else(|error| {
         let position = archive.table.and_then(|table| table.position_of("delete_after"));
         layers.fault_in_file(
             position.unwrap_or(Position { line: 1, column: 1 }),

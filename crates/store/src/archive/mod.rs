@@ -23,6 +23,7 @@ pub use lines::{
 };
 pub use lookup::{ArchivedMail, ArchivedObject, ArchivedState};
 pub use objects::{ArchiveObject, Leftover, ObjectFacts, ObjectKind, ObjectState, ProvenMail};
+pub(crate) use remove::unchanged_in_archive;
 pub use remove::{REMOVED_MAILS_MAX, Removable, RemoveReport};
 pub use restore::{RESTORED_MAILS_MAX, RestoreReport, RestoredMail};
 pub use runs::{ArchiveCounts, ArchiveRun, RunLock, RunSums};

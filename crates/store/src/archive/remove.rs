@@ -110,9 +110,7 @@ impl Store {
         let locked: Vec<Uuid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         // Now nobody can change them or add to them, so what is read now is what would be lost.
         let archived = digests(self, &transaction, Statement::ArchivedDigests, &locked).await?;
-        let here = digests(self, &transaction, Statement::MailDigests, &locked).await?;
-        let is_same = |mail: &&Uuid| archived.contains_key(*mail) && archived.get(*mail) == here.get(*mail);
-        let same: Vec<Uuid> = locked.iter().filter(is_same).copied().collect();
+        let same = unchanged(self, &transaction, &archived, &locked).await?;
         let in_archive = locked.iter().filter(|mail| archived.contains_key(*mail)).count();
         let report = RemoveReport {
             removed: same.len(),
@@ -161,6 +159,27 @@ impl Store {
         })
         .await
     }
+}
+
+/// Which of these mails, locked, are in a proven object of the archive as they are now.
+pub(crate) async fn unchanged_in_archive(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    mails: &[Uuid],
+) -> Result<Vec<Uuid>, IngestError> {
+    let archived = digests(store, transaction, Statement::ArchivedDigests, mails).await?;
+    unchanged(store, transaction, &archived, mails).await
+}
+
+async fn unchanged(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    archived: &HashMap<Uuid, Vec<u8>>,
+    mails: &[Uuid],
+) -> Result<Vec<Uuid>, IngestError> {
+    let here = digests(store, transaction, Statement::MailDigests, mails).await?;
+    let is_same = |mail: &&Uuid| archived.contains_key(*mail) && archived.get(*mail) == here.get(*mail);
+    Ok(mails.iter().filter(is_same).copied().collect())
 }
 
 /// A row of another table refers to it, or a trigger raised an error.

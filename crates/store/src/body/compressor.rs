@@ -341,7 +341,7 @@ impl Compressor {
 }
 
 /// Removes shared bodies that no mail has any more, and dictionaries of that age that no body needs.
-pub(super) async fn tidy(store: &Store, dictionary_age: Duration) -> Result<(), IngestError> {
+pub(crate) async fn tidy(store: &Store, dictionary_age: Duration) -> Result<(), IngestError> {
     let age_s = dictionary_age.as_secs_f64();
     for statement in [Statement::DropSharedBodies, Statement::DropDictionaries] {
         let mut after = Some(0_i32);

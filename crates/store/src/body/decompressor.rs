@@ -119,7 +119,8 @@ struct Page {
     is_last: bool,
 }
 
-async fn put_back(store: &Store, mails: &[Uuid]) -> Result<DecompressReport, IngestError> {
+/// Puts the bodies of these mails back into their rows, in one transaction.
+pub(crate) async fn put_back(store: &Store, mails: &[Uuid]) -> Result<DecompressReport, IngestError> {
     let mut report = DecompressReport::default();
     if mails.is_empty() {
         return Ok(report);

@@ -9,6 +9,7 @@ use aftersend_event::normalise_address;
 use super::{Erasure, Person, is_pseudonym, retry};
 use crate::{
     IngestError,
+    body::put_back,
     ingest::{marks::Marks, transaction::Writer},
     retention::{fingerprint_of, remainder},
     sql::Statement,
@@ -179,6 +180,10 @@ impl Erasure<'_> {
             return Ok(());
         }
         let store = self.store;
+        if !self.is_dry {
+            // Compressed, nobody could find the person in it.
+            retry(async || store.in_time(put_back(store, &[mail])).await.map(drop)).await?;
+        }
         let erased = retry(async || store.in_time(Box::pin(self.erase_mail_once(mail))).await).await?;
         self.report.mails_emptied += u64::from(erased.is_emptied);
         self.report.mails_cleaned += u64::from(erased.is_cleaned);
@@ -246,6 +251,9 @@ impl Erasure<'_> {
             let forget = writer.prepare(Statement::ForgetRemovedOfPerson).await?;
             erased.removed = writer.transaction.execute(&forget, &[&mail]).await?;
         }
+        // One that is damaged was not put back, and may name the person all the same.
+        let forget = writer.prepare(Statement::ForgetBodies).await?;
+        writer.transaction.execute(&forget, &[&vec![mail]]).await?;
         writer.write_person_mail(mail, &after, is_whole).await?;
         writer.write_person_events(mail, &events, is_whole).await?;
         writer.mark_figures(marks).await?;

@@ -24,7 +24,8 @@ pub(crate) use hash::{HashKey, is_pseudonym};
 pub(crate) use names::{Person, addresses_in, addresses_in_json};
 
 use crate::{
-    Block, FigureKeeper, IngestError, QueryError, Store, ingest::transaction::Writer, sql::Statement,
+    Block, FigureKeeper, IngestError, QueryError, Store, body::tidy, ingest::transaction::Writer,
+    sql::Statement,
 };
 
 /// How often a transaction is tried that others stand in the way of, and how long to wait in between.
@@ -119,6 +120,9 @@ impl Store {
             on_progress(&erasure.report);
         }
         erasure.sweep(on_progress).await?;
+        if !is_dry {
+            tidy(self, Duration::ZERO).await?;
+        }
         if !is_dry && erasure.report.events > 0 {
             self.count_without_erased().await?;
         }

@@ -74,7 +74,7 @@ impl Retention {
     fn after(&self, kind: PrunedKind) -> Option<Duration> {
         match kind {
             PrunedKind::Mails => self.delete_after,
-            PrunedKind::Bodies => self.delete_bodies_after,
+            PrunedKind::Bodies | PrunedKind::StoredBodies => self.delete_bodies_after,
             PrunedKind::RawEvents | PrunedKind::RawFolded => self.delete_raw_after,
             PrunedKind::AddressesOfEvents | PrunedKind::AddressesOfFolded => self.delete_addresses_after,
         }
@@ -93,6 +93,8 @@ pub enum PrunedKind {
     Mails,
     /// Bodies of mails.
     Bodies,
+    /// Those that were compressed.
+    StoredBodies,
     /// The JSON of events.
     RawEvents,
     /// The JSON of folded events.
@@ -105,9 +107,10 @@ pub enum PrunedKind {
 
 impl PrunedKind {
     /// All, in the order in which they are looked for.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Mails,
         Self::Bodies,
+        Self::StoredBodies,
         Self::RawEvents,
         Self::RawFolded,
         Self::AddressesOfEvents,
@@ -119,6 +122,7 @@ impl PrunedKind {
         match self {
             Self::Mails => "mails",
             Self::Bodies => "bodies",
+            Self::StoredBodies => "stored_bodies",
             Self::RawEvents => "raw_events",
             Self::RawFolded => "raw_folded",
             Self::AddressesOfEvents => "addresses_of_events",

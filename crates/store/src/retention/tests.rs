@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Fixture, bounce, click, delivery, event, open, report, send};
+use crate::{
+    BatchReport, BodyState, Compressor, FigureKeeper, Period,
+    testing::{Fixture, bounce, click, delivery, event, open, report, send},
+};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -80,7 +83,7 @@ async fn old_mails_go_with_all_that_is_theirs_and_stay_away() {
     assert_eq!(fixture.count(r#""prefix".aftersend_folded_events"#).await, 0);
     let tombs = fixture.rows(r#"SELECT aws_message_id, state FROM "prefix".aftersend_ids ORDER BY 1"#).await;
     assert_eq!(tombs, ["m0", "m1"].map(|id| json!({ "aws_message_id": id, "state": "deleted" })));
-    assert_eq!(fixture.ingest(&old).await, report(0, 3, 0));
+    assert_eq!(fixture.ingest(&old).await, BatchReport { late: 3, ..report(0, 0, 0) });
     assert_eq!(ids(&fixture).await, ["m2"]);
     assert_eq!(prune(&mut Pruner::new(&fixture.store, retention)).await, [(PrunedKind::Mails, 0, 0)]);
 }
@@ -117,13 +120,19 @@ async fn bodies_go_by_themselves() {
         )
         .await;
     let retention = Retention::new(None, Some(days(40)), None, None, false).unwrap();
-    assert_eq!(prune(&mut Pruner::new(&fixture.store, retention)).await, [(PrunedKind::Bodies, 1, 0)]);
+    assert_eq!(
+        prune(&mut Pruner::new(&fixture.store, retention)).await,
+        [(PrunedKind::Bodies, 1, 0), (PrunedKind::StoredBodies, 0, 0)]
+    );
     let bodies = fixture
         .rows(r#"SELECT length(body_full) AS full, body_preview, body_compressed FROM "prefix".phoenix_kit_email_logs ORDER BY aws_message_id"#)
         .await;
     assert_eq!(bodies[0], json!({ "full": null, "body_preview": null, "body_compressed": true }));
     assert_eq!(bodies[1], json!({ "full": 1000, "body_preview": "x", "body_compressed": false }));
-    assert_eq!(prune(&mut Pruner::new(&fixture.store, retention)).await, [(PrunedKind::Bodies, 0, 0)]);
+    assert_eq!(
+        prune(&mut Pruner::new(&fixture.store, retention)).await,
+        [(PrunedKind::Bodies, 0, 0), (PrunedKind::StoredBodies, 0, 0)]
+    );
 }
 
 /// Without their JSON events are still known, still count, and still take in nothing twice.
@@ -256,4 +265,52 @@ async fn two_at_once_do_what_one_does() {
     assert_eq!(rows, 20);
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_logs"#).await, 0);
     assert_eq!(fixture.count(r#""prefix".aftersend_ids WHERE state = 'deleted'"#).await, 20);
+}
+
+#[tokio::test]
+async fn compressed_bodies_go_as_the_others_do() {
+    let fixture = Fixture::new().await;
+    for (id, days) in [("m1", 50), ("m2", 10)] {
+        fixture.ingest(&[send(id)]).await;
+        age(&fixture, id, days).await;
+    }
+    fixture.run(r#"UPDATE "prefix".phoenix_kit_email_logs SET body_full = repeat('words ', 500)"#).await;
+    let mut compressor = Compressor::new(&fixture.store, DAY);
+    while !compressor.round().await.unwrap().is_through {}
+    assert_eq!(fixture.count(r#""prefix".aftersend_bodies"#).await, 2);
+    let retention = Retention::new(None, Some(days(40)), None, None, false).unwrap();
+    let gone = [(PrunedKind::Bodies, 0, 0), (PrunedKind::StoredBodies, 1, 0)];
+    assert_eq!(prune(&mut Pruner::new(&fixture.store, retention).dry()).await, gone);
+    assert_eq!(fixture.count(r#""prefix".aftersend_bodies"#).await, 2);
+    assert_eq!(prune(&mut Pruner::new(&fixture.store, retention)).await, gone);
+    let mails =
+        fixture.rows(r#"SELECT uuid FROM "prefix".phoenix_kit_email_logs ORDER BY aws_message_id"#).await;
+    let uuids: Vec<Uuid> = mails.iter().map(|row| row["uuid"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(fixture.store.body_state(uuids[0]).await.unwrap(), BodyState::Discarded);
+    assert_eq!(fixture.store.read_body(uuids[1]).await.unwrap(), Some("words ".repeat(500)));
+}
+
+/// What a deleted mail came to stays counted, also when its quarter of an hour is counted anew.
+#[tokio::test]
+async fn figures_of_deleted_mails_stay() {
+    let fixture = Fixture::new().await;
+    fixture.ingest(&[send("m1"), delivery("m1", "01:00"), send("m2"), delivery("m2", "01:00")]).await;
+    fixture.run(r#"UPDATE "prefix".phoenix_kit_email_logs SET sent_at = now() - interval '50 days'"#).await;
+    let now = Timestamp::now();
+    let period = Period::new(now - days(51), now - days(49)).unwrap().by_quarters();
+    let counted = async || {
+        fixture.store.recount_figures(None, None).await.unwrap();
+        let mut keeper = FigureKeeper::new(&fixture.store).at_once();
+        while !keeper.round().await.unwrap().is_through {}
+        let overview = fixture
+            .store
+            .overview(period, crate::BucketWidth::Day, &crate::TimeZoneName::utc(), None)
+            .await
+            .unwrap();
+        (overview.figures.sent, overview.figures.delivered)
+    };
+    assert_eq!(counted().await, (2, 2));
+    let retention = Retention::new(Some(days(40)), None, None, None, false).unwrap();
+    assert_eq!(prune(&mut Pruner::new(&fixture.store, retention)).await, [(PrunedKind::Mails, 2, 0)]);
+    assert_eq!(counted().await, (2, 2));
 }

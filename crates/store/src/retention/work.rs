@@ -1,6 +1,9 @@
 //! The transaction of a round.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -10,7 +13,14 @@ use super::{
     BEGINNING, Cursor, EVENT_LATE_MAX, PruneRound, PrunedKind, Pruner, ROUND_BYTES_MAX, ROUND_ROWS_MAX,
     remainder::{fingerprint_of, remainder, without_addresses},
 };
-use crate::{IngestError, ingest::transaction::Writer, sql::Statement};
+use crate::{
+    IngestError,
+    archive::unchanged_in_archive,
+    body::tidy,
+    ingest::transaction::Writer,
+    sql::Statement,
+    statistics::removed::{self, Way},
+};
 
 /// An event whose JSON goes, or a part of it.
 struct OldEvent {
@@ -33,14 +43,22 @@ struct CutEvent<'a> {
     fingerprint: Option<Uuid>,
 }
 
-/// Which of these mails, locked, may lose something: all of them, unless only what is in the archive as it is now may.
-///
-/// Nothing is in the archive as long as nobody writes one: then all are kept back.
-fn may_be_deleted(mails: &[Uuid], only_archived: bool) -> HashSet<Uuid> {
-    if only_archived { HashSet::new() } else { mails.iter().copied().collect() }
-}
-
 impl Pruner {
+    /// Which of these mails, locked, may lose something: all of them, unless only what is in the archive as it is now may.
+    async fn may_be_deleted(
+        &self,
+        writer: &Writer<'_>,
+        mails: &[Uuid],
+    ) -> Result<HashSet<Uuid>, IngestError> {
+        if self.retention.only_archived {
+            return Ok(unchanged_in_archive(writer.store, &writer.transaction, mails)
+                .await?
+                .into_iter()
+                .collect());
+        }
+        Ok(mails.iter().copied().collect())
+    }
+
     pub(super) async fn look(
         &mut self,
         kind: PrunedKind,
@@ -48,6 +66,7 @@ impl Pruner {
     ) -> Result<PruneRound, IngestError> {
         match kind {
             PrunedKind::Mails | PrunedKind::Bodies => self.prune_mails(kind, after).await,
+            PrunedKind::StoredBodies => self.prune_stored_bodies(after).await,
             PrunedKind::RawEvents | PrunedKind::AddressesOfEvents => self.cut_events(kind, after).await,
             PrunedKind::RawFolded | PrunedKind::AddressesOfFolded => self.cut_folded(kind, after).await,
         }
@@ -88,11 +107,13 @@ impl Pruner {
             mails.push((cursor.uuid, row_bytes));
         }
         let uuids: Vec<Uuid> = mails.iter().map(|(uuid, _)| *uuid).collect();
-        let allowed = may_be_deleted(&uuids, self.retention.only_archived);
+        let allowed = self.may_be_deleted(&writer, &uuids).await?;
         let gone: Vec<Uuid> = uuids.iter().copied().filter(|uuid| allowed.contains(uuid)).collect();
         if !self.is_dry && !gone.is_empty() {
             if kind == PrunedKind::Mails {
-                // Nothing is marked: the sums of the quarters that these mails were sent in stay as they are.
+                // Nothing is marked: the sums of the quarters that these mails were sent in stay as they are, and a later
+                // recount adds what these mails came to.
+                removed::record(&store, &writer.transaction, &gone, Way::Out).await?;
                 writer.bury(&gone, "deleted").await?;
             }
             let delete = writer.prepare(delete).await?;
@@ -107,6 +128,50 @@ impl Pruner {
             rows: gone.len() as u64,
             bytes: gone_bytes.unsigned_abs(),
             kept_back: (uuids.len() - gone.len()) as u64,
+            ..self.done(kind, is_last)
+        })
+    }
+
+    /// Compressed bodies. All of them are gone through, some at a time.
+    async fn prune_stored_bodies(&mut self, after: Duration) -> Result<PruneRound, IngestError> {
+        let kind = PrunedKind::StoredBodies;
+        let from = self.cursor.unwrap_or(BEGINNING);
+        let store = self.store.clone();
+        let mut client = store.writer().await?;
+        let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
+        let look = writer.prepare(Statement::LookAtStoredBodies).await?;
+        let rows =
+            writer.transaction.query(&look, &[&after.as_secs_f64(), &from.uuid, &ROUND_ROWS_MAX]).await?;
+        let mut due: BTreeMap<Uuid, i64> = BTreeMap::new();
+        let mut cursor = from;
+        for row in &rows {
+            cursor.uuid = row.try_get("uuid")?;
+            if row.try_get("is_due")? {
+                due.insert(cursor.uuid, row.try_get("bytes")?);
+            }
+        }
+        let mails: Vec<Uuid> = due.keys().copied().collect();
+        let lock = writer.prepare(Statement::LockMailsOfEvents).await?;
+        let locked = writer.transaction.query(&lock, &[&mails]).await?;
+        let locked: Vec<Uuid> = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let allowed = self.may_be_deleted(&writer, &locked).await?;
+        let gone: Vec<Uuid> = locked.iter().copied().filter(|mail| allowed.contains(mail)).collect();
+        if !self.is_dry && !gone.is_empty() {
+            let delete = writer.prepare(Statement::DeleteStoredBodies).await?;
+            writer.transaction.execute(&delete, &[&gone]).await?;
+            writer.transaction.commit().await?;
+        }
+        let is_last = is_below_limit(rows.len());
+        if is_last && !self.is_dry {
+            // What several mails had goes with the last of them.
+            tidy(&store, Duration::ZERO).await?;
+        }
+        self.cursor = Some(cursor);
+        Ok(PruneRound {
+            rows: gone.len() as u64,
+            bytes: gone.iter().filter_map(|mail| due.get(mail)).sum::<i64>().unsigned_abs(),
+            kept_back: (locked.len() - gone.len()) as u64,
+            put_off: (mails.len() - locked.len()) as u64,
             ..self.done(kind, is_last)
         })
     }
@@ -199,7 +264,7 @@ impl Pruner {
         let lock = writer.prepare(Statement::LockMailsOfEvents).await?;
         let rows = writer.transaction.query(&lock, &[&mails]).await?;
         let locked: Vec<Uuid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        let allowed = may_be_deleted(&locked, self.retention.only_archived);
+        let allowed = self.may_be_deleted(writer, &locked).await?;
         let locked: HashSet<Uuid> = locked.into_iter().collect();
         let mut cut = Cut::default();
         for event in events {

@@ -97,6 +97,7 @@ const fn words(kind: PrunedKind) -> &'static str {
     match kind {
         PrunedKind::Mails => "mails",
         PrunedKind::Bodies => "bodies",
+        PrunedKind::StoredBodies => "compressed bodies",
         PrunedKind::RawEvents => "raw JSON of events",
         PrunedKind::RawFolded => "raw JSON of folded events",
         PrunedKind::AddressesOfEvents => "addresses and programs of events",

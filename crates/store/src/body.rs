@@ -13,8 +13,8 @@ use std::collections::{HashMap, hash_map::Entry};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub(crate) use self::compressor::tidy;
 use self::{codec::Decoder, elsewhere::Elsewhere};
-pub(crate) use self::{compressor::tidy, decompressor::put_back};
 pub use self::{
     compressor::{COMPRESS_AFTER_DEFAULT, CompressReport, Compressor, StoredBodies},
     decompressor::{DecompressReport, Decompressor},
@@ -26,7 +26,7 @@ use crate::{QueryError, Store, sql::Statement};
 pub const BODY_BYTES_MAX: u64 = 40 * 1024 * 1024;
 
 /// Bytes of a column that may hold such a body in base64 of gzip, which can be longer than what it packs.
-const COLUMN_BYTES_MAX: i32 = 56 * 1024 * 1024;
+pub(crate) const COLUMN_BYTES_MAX: i32 = 56 * 1024 * 1024;
 
 /// Whether there is a body, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

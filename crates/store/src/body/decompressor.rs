@@ -119,8 +119,7 @@ struct Page {
     is_last: bool,
 }
 
-/// Puts the bodies of these mails back into their rows, in one transaction.
-pub(crate) async fn put_back(store: &Store, mails: &[Uuid]) -> Result<DecompressReport, IngestError> {
+async fn put_back(store: &Store, mails: &[Uuid]) -> Result<DecompressReport, IngestError> {
     let mut report = DecompressReport::default();
     if mails.is_empty() {
         return Ok(report);

@@ -9,7 +9,7 @@ use aftersend_event::normalise_address;
 use super::{Erasure, Person, is_pseudonym, retry};
 use crate::{
     IngestError,
-    body::put_back,
+    body::{Body, COLUMN_BYTES_MAX, bodies_of},
     ingest::{marks::Marks, transaction::Writer},
     retention::{fingerprint_of, remainder},
     sql::Statement,
@@ -180,10 +180,6 @@ impl Erasure<'_> {
             return Ok(());
         }
         let store = self.store;
-        if !self.is_dry {
-            // Compressed, nobody could find the person in it.
-            retry(async || store.in_time(put_back(store, &[mail])).await.map(drop)).await?;
-        }
         let erased = retry(async || store.in_time(Box::pin(self.erase_mail_once(mail))).await).await?;
         self.report.mails_emptied += u64::from(erased.is_emptied);
         self.report.mails_cleaned += u64::from(erased.is_cleaned);
@@ -216,6 +212,15 @@ impl Erasure<'_> {
         } else {
             after.clean(&self.person);
         }
+
+        // A compressed body of others that names the person is kept without that, to be compressed again some day.
+        let unpacked = if is_whole || !row.try_get::<_, bool>("body_compressed")? {
+            None
+        } else {
+            writer.compressed_body(mail).await?.and_then(|body| self.person.without(&body))
+        };
+        let is_unpacked = unpacked.is_some();
+        after.body_full = unpacked.or(after.body_full);
 
         let read = writer.prepare(Statement::ReadEventsOfPerson).await?;
         let mut events = Vec::new();
@@ -251,10 +256,10 @@ impl Erasure<'_> {
             let forget = writer.prepare(Statement::ForgetRemovedOfPerson).await?;
             erased.removed = writer.transaction.execute(&forget, &[&mail]).await?;
         }
-        // One that is damaged was not put back, and may name the person all the same.
-        let forget = writer.prepare(Statement::ForgetBodies).await?;
-        writer.transaction.execute(&forget, &[&vec![mail]]).await?;
-        writer.write_person_mail(mail, &after, is_whole).await?;
+        if is_whole || is_unpacked {
+            writer.forget_bodies(&[mail]).await?;
+        }
+        writer.write_person_mail(mail, &after, is_whole, is_unpacked).await?;
         writer.write_person_events(mail, &events, is_whole).await?;
         writer.mark_figures(marks).await?;
         if !renamed.0.is_empty() {
@@ -310,14 +315,26 @@ impl Erasure<'_> {
 }
 
 impl Writer<'_> {
+    /// The body of a mail that was compressed, by whomever; nothing where none can be read.
+    async fn compressed_body(&self, mail: Uuid) -> Result<Option<String>, IngestError> {
+        let read = self.prepare(Statement::ReadBodies).await?;
+        let mails = [mail];
+        let rows = self.transaction.query(&read, &[&mails.as_slice(), &COLUMN_BYTES_MAX]).await?;
+        Ok(match bodies_of(&rows)?.remove(&mail) {
+            Some(Body::Text(text)) => Some(text),
+            _ => None,
+        })
+    }
+
     async fn write_person_mail(
         &self,
         mail: Uuid,
         texts: &MailTexts,
         is_whole: bool,
+        is_unpacked: bool,
     ) -> Result<(), IngestError> {
         let write = self.prepare(Statement::WriteMailOfPerson).await?;
-        let parameters: [&(dyn ToSql + Sync); 14] = [
+        let parameters: [&(dyn ToSql + Sync); 15] = [
             &mail,
             &texts.message_id,
             &texts.to,
@@ -332,6 +349,7 @@ impl Writer<'_> {
             &texts.configuration_set,
             &texts.error_message,
             &is_whole,
+            &is_unpacked,
         ];
         self.transaction.execute(&write, &parameters).await?;
         Ok(())

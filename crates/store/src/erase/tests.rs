@@ -387,3 +387,36 @@ async fn what_is_no_address_erases_nobody() {
     let nobody = erase(&fixture, "nobody@example.com").await;
     assert_eq!(nobody, EraseReport::default());
 }
+
+/// Of compressed bodies, the person's own go, and those of others are kept without the person.
+#[tokio::test]
+async fn compressed_bodies_lose_the_person() {
+    let fixture = Fixture::new().await;
+    let mut rng = Rng::with_seed(1);
+    let items: Vec<String> = (0..60).map(|_| format!("{} of {}", rng.u8(..), rng.u32(..))).collect();
+    let items = items.join(", ");
+    let text = format!("Dear ann@example.com, thank you for your order: {items}.");
+    let line = |id: &str, to: &str| json!({ "message_id": id, "aws_message_id": id, "to": to, "from": "shop@example.com", "body": text, "sent_at": at("00:00") });
+    let lines = [line("c1", "ann@example.com"), line("c2", "bob@example.com")];
+    let mails: Vec<LoggedMail> =
+        lines.iter().map(|line| LoggedMail::from_json(line.to_string().as_bytes()).unwrap()).collect();
+    fixture.store.log_mails(&mails).await.unwrap();
+    fixture
+        .ingest(&[event_to(&["ann@example.com", "bob@example.com"], "c2", "Send", "send", json!({}))])
+        .await;
+    let mut compressor = crate::Compressor::new(&fixture.store, Duration::ZERO);
+    while !compressor.round().await.unwrap().is_through {}
+    let stored =
+        fixture.count(r#""prefix".phoenix_kit_email_logs WHERE body_full IS NULL AND body_compressed"#).await;
+    assert_eq!(stored, 2);
+    assert_eq!(erase(&fixture, ANN).await.mails_emptied, 1);
+    assert_eq!(fixture.count(r#""prefix".aftersend_bodies"#).await, 0);
+    let kept = fixture
+        .row(r#"SELECT uuid, body_full, body_compressed FROM "prefix".phoenix_kit_email_logs WHERE message_id = 'c2'"#)
+        .await;
+    assert_eq!(kept["body_compressed"], false);
+    let body =
+        fixture.store.read_body(kept["uuid"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
+    assert!(body.starts_with("Dear erased-") && !body.contains(ANN), "{body}");
+    assert!(traces(&fixture, ANN).await.is_empty());
+}

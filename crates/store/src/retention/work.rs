@@ -357,6 +357,13 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Drops compressed bodies of mails, which are locked. What several had in common goes when bodies are tidied.
+    pub(crate) async fn forget_bodies(&self, mails: &[Uuid]) -> Result<(), IngestError> {
+        let forget = self.prepare(Statement::ForgetBodies).await?;
+        self.transaction.execute(&forget, &[&mails]).await?;
+        Ok(())
+    }
+
     /// From when on events of this kind are to be looked for: what came in late may stand before what is done.
     async fn done_below(&self, kind: PrunedKind) -> Result<Timestamp, IngestError> {
         let read = self.prepare(Statement::ReadDone).await?;

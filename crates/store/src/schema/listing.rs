@@ -121,9 +121,7 @@ pub fn step_statements(prefix: &Prefix) -> Vec<StepStatements> {
     );
     ways.push(in_transaction("a2 down", &[&forget_own(prefix, Step::A2)]));
     ways.extend(a3_ways(prefix));
-    ways.extend(from_a4_on(prefix));
-    ways.extend(a7_ways(prefix));
-    ways.extend(of_a9(prefix));
+    ways.extend(from_a4_on(prefix).into_iter().chain(a7_ways(prefix)).chain(of_a9(prefix)));
     ways
 }
 

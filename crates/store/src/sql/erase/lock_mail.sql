@@ -1,7 +1,7 @@
 -- $1 a mail, locked against everybody.
 SELECT message_id::text, aws_message_id::text, "to"::text, "from"::text, subject::text, headers::text AS headers,
        message_tags::text AS message_tags, body_full, body_preview, template_name::text, campaign_id::text,
-       configuration_set::text, error_message, sent_at,
+       configuration_set::text, error_message, body_compressed, sent_at,
        EXISTS (
            SELECT FROM "prefix".aftersend_ids AS ids WHERE ids.email_log_uuid = $1 AND ids.state = 'erased'
        ) AS is_erased,

@@ -157,9 +157,9 @@ impl Template {
         let mut template =
             Self { name: format!("template-{number:03}"), parts: Vec::new(), is_html, products };
         if is_html {
-            template.lay_out_html(&mut random)
+            template.lay_out_html(&mut random);
         } else {
-            template.lay_out_text(&mut random)
+            template.lay_out_text(&mut random);
         }
         template
     }

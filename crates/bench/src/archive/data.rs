@@ -77,14 +77,14 @@ pub(super) struct Mails {
     templates: Vec<Template>,
     random: Rng,
     began_at: Timestamp,
-    mails: u32,
+    count: u32,
     next: u32,
 }
 
 impl Mails {
-    pub(super) fn new(mails: u32, began_at: Timestamp) -> Self {
+    pub(super) fn new(count: u32, began_at: Timestamp) -> Self {
         let templates = (0..TEMPLATES).map(Template::new).collect();
-        Self { templates, random: Rng::with_seed(137), began_at, mails, next: 0 }
+        Self { templates, random: Rng::with_seed(137), began_at, count, next: 0 }
     }
 }
 
@@ -92,10 +92,10 @@ impl Iterator for Mails {
     type Item = Mail;
 
     fn next(&mut self) -> Option<Mail> {
-        if self.next == self.mails {
+        if self.next == self.count {
             return None;
         }
-        let share = f64::from(self.next) / f64::from(self.mails);
+        let share = f64::from(self.next) / f64::from(self.count);
         self.next += 1;
         let random = &mut self.random;
         // Some templates are sent much more often than others.
@@ -128,7 +128,7 @@ pub(super) async fn make(
     mails: Mails,
 ) -> anyhow::Result<()> {
     let name = keeping.database();
-    say(format!("writing {} mails into {name}", mails.mails));
+    say(format!("writing {} mails into {name}", mails.count));
     let maintenance = Session::open(&server.maintenance_address(), "bench").await?;
     maintenance.batch_execute(&format!("CREATE DATABASE {name}")).await?;
     let address = server.address(name);

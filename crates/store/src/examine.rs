@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 31] = [
+const NEEDS: [(&str, &[Right]); 34] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -32,7 +32,7 @@ const NEEDS: [(&str, &[Right]); 31] = [
     ("aftersend_ids", &Right::ALL),
     ("aftersend_quarantine", &Right::ALL),
     ("aftersend_recipients", &Right::ALL),
-    ("aftersend_removed_events", &[Right::Select, Right::Update, Right::Delete]),
+    ("aftersend_removed_events", &Right::ALL),
     ("aftersend_figure_marks", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_figure_scan", &[Right::Select, Right::Update]),
     ("aftersend_figures_by_quarter", &[Right::Select, Right::Insert, Right::Delete]),
@@ -53,7 +53,10 @@ const NEEDS: [(&str, &[Right]); 31] = [
     ("aftersend_archived_mails", &Right::ALL),
     ("aftersend_late_events", &[Right::Select, Right::Insert, Right::Delete]),
     ("aftersend_removed_figures", &[Right::Select, Right::Insert]),
-    ("aftersend_removed_events", &[Right::Select, Right::Insert, Right::Delete]),
+    ("aftersend_body_dictionaries", &Right::ALL),
+    ("aftersend_shared_bodies", &Right::ALL),
+    ("aftersend_bodies", &Right::ALL),
+    ("aftersend_kept_bodies", &Right::ALL),
     ("aftersend_steps", &[Right::Select]),
 ];
 

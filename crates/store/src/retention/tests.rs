@@ -274,7 +274,13 @@ async fn compressed_bodies_go_as_the_others_do() {
         fixture.ingest(&[send(id)]).await;
         age(&fixture, id, days).await;
     }
-    fixture.run(r#"UPDATE "prefix".phoenix_kit_email_logs SET body_full = repeat('words ', 500)"#).await;
+    // PostgreSQL must not make it smaller by itself than anybody could.
+    fixture
+        .run(
+            r#"UPDATE "prefix".phoenix_kit_email_logs
+               SET body_full = (SELECT string_agg(md5(n::text), ' ') FROM generate_series(1, 60) AS n)"#,
+        )
+        .await;
     let mut compressor = Compressor::new(&fixture.store, DAY);
     while !compressor.round().await.unwrap().is_through {}
     assert_eq!(fixture.count(r#""prefix".aftersend_bodies"#).await, 2);
@@ -287,7 +293,8 @@ async fn compressed_bodies_go_as_the_others_do() {
         fixture.rows(r#"SELECT uuid FROM "prefix".phoenix_kit_email_logs ORDER BY aws_message_id"#).await;
     let uuids: Vec<Uuid> = mails.iter().map(|row| row["uuid"].as_str().unwrap().parse().unwrap()).collect();
     assert_eq!(fixture.store.body_state(uuids[0]).await.unwrap(), BodyState::Discarded);
-    assert_eq!(fixture.store.read_body(uuids[1]).await.unwrap(), Some("words ".repeat(500)));
+    let kept = fixture.store.read_body(uuids[1]).await.unwrap().unwrap();
+    assert_eq!((kept.len(), &kept[..8]), (60 * 33 - 1, "c4ca4238"));
 }
 
 /// What a deleted mail came to stays counted, also when its quarter of an hour is counted anew.

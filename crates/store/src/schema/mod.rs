@@ -60,10 +60,10 @@ pub enum Step {
     A6,
     /// Bodies of older mails, compressed.
     A7,
-    /// Which columns of a mail its application has logged, and who was erased.
-    A9,
     /// What is known of mails in the archive.
     A8,
+    /// Which columns of a mail its application has logged, and who was erased.
+    A9,
 }
 
 impl Step {

@@ -77,6 +77,12 @@ pub(super) fn assert_same_catalog(found: &[String], expected: &[String]) {
     assert_eq!(found.len(), expected.len());
 }
 
+/// `up` takes the steps between two: one that is declared elsewhere would be passed over.
+#[test]
+fn the_line_is_in_the_order_of_the_steps() {
+    assert!(Step::ALL.is_sorted() && Step::ALL.last() == Some(&Step::LATEST));
+}
+
 #[test]
 fn a_step_is_found_by_its_name() {
     for step in Step::ALL {

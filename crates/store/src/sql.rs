@@ -485,7 +485,8 @@ impl Statement {
                 return self.template().replace("FROM \"recounted\" AS", &counting).into();
             }
             Self::MailDigests => {
-                return self.template().replace("\"lines\"", Self::MailLines.template()).into();
+                let lines = format!("FROM (\n{}) AS", Self::MailLines.template());
+                return self.template().replace("FROM \"lines\" AS", &lines).into();
             }
             _ => return self.template().into(),
         };

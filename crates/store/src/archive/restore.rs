@@ -537,8 +537,8 @@ impl Restoring<'_> {
             .replace("\"rows_of\"", table)
             .replace("\"columns\"", list)
             .replace("\"values\"", values)
-            .replace("\"defaults\"", row.try_get("defaults")?)
-            .replace("\"conflict\"", conflict);
+            .replace("\"defaults\"", row.try_get("defaults")?);
+        let statement = format!("{statement}{conflict}");
         let names: Vec<String> = row.try_get("names")?;
         Ok(Rows { statement, names: names.into_iter().collect() })
     }

@@ -67,7 +67,7 @@ async fn a_message_that_cannot_be_read_is_named_and_kept_and_harms_no_other() {
     let run = ended(child.wait_with_output().unwrap());
     assert_eq!(
         run.stdout,
-        "{\"received\":4,\"stored\":2,\"repeated\":0,\"folded\":0,\"parked\":0,\"control\":0,\"quarantined\":2}\n"
+        "{\"received\":4,\"stored\":2,\"repeated\":0,\"folded\":0,\"parked\":0,\"late\":0,\"control\":0,\"quarantined\":2}\n"
     );
     let said = run.fails(1);
     assert!(said.contains("standard input: line 2: quarantined"), "{said}");

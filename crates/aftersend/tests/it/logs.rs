@@ -131,6 +131,8 @@ async fn no_record_leaves_an_address_a_subject_or_a_body_in_what_is_told() {
     let mut quarantined = 0;
     let (lines, alone): (Vec<_>, Vec<_>) =
         records.iter().cloned().partition(|record| serde_json::from_slice::<Value>(record).is_ok());
+    // A file that begins with nothing of the kind is refused whole.
+    let alone = alone.into_iter().map(|record| [&lines[0][..], b"\n", &record].concat());
     for (number, content) in std::iter::once(lines.join(&b"\n"[..])).chain(alone).enumerate() {
         let path = folder.path().join(number.to_string());
         std::fs::write(&path, content).unwrap();

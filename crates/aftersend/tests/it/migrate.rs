@@ -28,10 +28,10 @@ async fn up_down_and_up_again_on_a_schema_of_its_own() {
 async fn down_goes_one_step_and_loses_nothing_unless_told() {
     let setup = Setup::migrated().await;
     setup.run(&["migrate", "down"]).ok();
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a7");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a8");
     let said = setup.run(&["migrate", "down", "--to", "0"]).fails(1);
     assert!(said.contains("--drop-data"), "{said}");
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a7");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a8");
     setup.run(&["migrate", "down", "--to", "0", "--drop-data"]).ok();
     assert!(setup.run(&["migrate", "status"]).ok().contains("no version marker"));
 }

@@ -92,7 +92,7 @@ async fn order_repetition_and_cut_leave_no_trace(seed: u64) {
         fixture
             .run(
                 r#"TRUNCATE "prefix".phoenix_kit_email_logs, "prefix".phoenix_kit_email_events,
-                   "prefix".aftersend_folded_events, "prefix".aftersend_recipients, "prefix".phoenix_kit_email_blocklist"#,
+                   "prefix".aftersend_folded_events, "prefix".aftersend_recipients, "prefix".phoenix_kit_email_blocklist CASCADE"#,
             )
             .await;
         let sum = store_at_random(&fixture, &messages, &mut rng).await;

@@ -245,7 +245,7 @@ fn a_body_is_shown_in_a_frame_that_may_nothing() {
     assert!(frame.contains(" sandbox ") && frame.contains("/body\""), "{frame}");
     assert!(html.contains("1.9 KB") && html.contains("?pictures=yes#body-title\""), "{html}");
     for (state, expected) in [
-        (BodyState::Compressed { bytes: 9_200, stored_bytes: 420 }, "9.2 KB, compressed to 420 B"),
+        (BodyState::Compressed { bytes: 9_200, stored_bytes: 420 }, "9.2 KB, compressed to 420 bytes"),
         (BodyState::CompressedElsewhere { stored_bytes: 3_200 }, "compressed by the application to 3.2 KB"),
         (BodyState::MarkedCompressed { bytes: 5 }, "marked as compressed, and not readable as such"),
     ] {

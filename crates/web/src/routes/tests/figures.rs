@@ -81,10 +81,12 @@ async fn a_zone_that_the_database_does_not_know_gives_figures_in_utc() {
     let store = || State(site.store.clone());
     let pages = [
         overview::overview(store(), clock(), Ok(Query(PeriodParams::default()))).await,
-        templates::templates(store(), clock(), Ok(Query(templates::Params::default()))).await,
         templates::template(store(), clock(), Query::try_from_uri(&"/template?name=a".parse().unwrap()))
             .await,
     ];
+    // Their lines are by days of UTC, so that nobody asks the database for the zone.
+    let page = templates::templates(store(), clock(), Ok(Query(templates::Params::default()))).await;
+    assert_eq!(page.into_response().status(), StatusCode::OK);
     for page in pages {
         let page = answer(page.into_response()).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);

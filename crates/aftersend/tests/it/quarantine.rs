@@ -158,7 +158,7 @@ async fn a_replay_stores_what_it_can_and_tells_of_the_rest() {
     let tally = setup.run(&["quarantine", "replay", one, one, "--json"]).ok();
     assert_eq!(
         tally,
-        "{\"replayed\":1,\"stored\":1,\"repeated\":0,\"folded\":0,\"parked\":0,\"control\":0,\"still_refused\":0}\n"
+        "{\"replayed\":1,\"stored\":1,\"repeated\":0,\"folded\":0,\"parked\":0,\"late\":0,\"control\":0,\"still_refused\":0}\n"
             .to_owned(),
     );
     let run = setup.run(&["quarantine", "replay", "--all", "--reason", "23514"]);

@@ -125,7 +125,7 @@ fn templates() -> Case {
         )]
     };
     let all = [format!("/templates?{period}")].into_iter().cycle();
-    let each = (0..TEMPLATES).map(|number| format!("/templates/template_{number}?{period}"));
+    let each = (0..TEMPLATES).map(|number| format!("/template?name=template_{number}&{period}"));
     let day = "date_trunc('day', sent_at)";
     Case {
         name: "template_page",

@@ -6,17 +6,20 @@ use tokio::time::Instant;
 
 use super::{
     filter::{Filter, Parameter},
-    find::{Columns, Direction, Finder, Pace, Question, Reading, ask, whole_condition},
+    find::{Columns, Counting, Direction, Finder, Pace, Question, Reading, ask, whole_condition},
     page::Cursor,
     query::{Clock, Query},
 };
-use crate::{QueryError, Store};
+use crate::{QueryError, Store, connect::Reader};
 
 /// Mails that are counted one by one at most.
 pub const COUNT_MAILS_MAX: u64 = 10_000;
 
 /// How long counting them may take, before an estimate does.
 const COUNT_BUDGET: Duration = Duration::from_millis(150);
+
+/// Of fewer mails that fit, among those that were walked, nothing is concluded for all.
+const FITTING_MIN: i64 = 20;
 
 /// How long an estimate may take, which reads no table.
 const ESTIMATE_BUDGET: Duration = Duration::from_secs(1);
@@ -89,7 +92,37 @@ impl Store {
     pub async fn count_mails(&self, query: &Query, clock: &Clock) -> Result<MailCount, QueryError> {
         let mut client = self.reader().await?;
         let filter = Filter::of(self, &client, query, clock).await?;
-        let counted = match ask(self, &mut client, &count(&filter), Reading::Anything, COUNT_BUDGET).await {
+        self.count_one_by_one(&mut client, &filter).await
+    }
+
+    /// How many mails fit, as far as the way to a page has not told.
+    pub(super) async fn count_from(
+        &self,
+        client: &mut Reader,
+        filter: &Filter,
+        counting: Counting,
+        (rows, fitting): (i64, i64),
+    ) -> Result<MailCount, QueryError> {
+        let is_too_many = counting == Counting::TooMany;
+        if fitting >= FITTING_MIN && filter.row != "true" {
+            // PostgreSQL knows how many mails there are of a time and a state, and the rows that were walked how many of them
+            // fit. Its own guess of how common a part of a text is can be wrong by orders of magnitude.
+            let all = Filter { set: "true".to_owned(), ..filter.clone() };
+            let planned = self.planned(client, &estimate(&all)).await?;
+            let share = fitting.unsigned_abs().saturating_mul(planned) / rows.unsigned_abs().max(1);
+            if is_too_many || share > 2 * COUNT_MAILS_MAX {
+                return Ok(MailCount::About(share.max(COUNT_MAILS_MAX)));
+            }
+        }
+        if is_too_many {
+            let planned = self.planned(client, &estimate(filter)).await?;
+            return Ok(MailCount::About(planned.max(COUNT_MAILS_MAX)));
+        }
+        self.count_one_by_one(client, filter).await
+    }
+
+    async fn count_one_by_one(&self, client: &mut Reader, filter: &Filter) -> Result<MailCount, QueryError> {
+        let counted = match ask(self, client, &count(filter), Reading::Anything, COUNT_BUDGET).await {
             Ok(rows) => rows.first().map(|row| row.try_get::<_, i64>(0)).transpose()?.map(i64::unsigned_abs),
             Err(QueryError::TimedOut) => None,
             Err(error) => return Err(error),
@@ -97,10 +130,14 @@ impl Store {
         if let Some(counted) = counted.filter(|&counted| counted <= COUNT_MAILS_MAX) {
             return Ok(MailCount::Exactly(counted));
         }
-        let rows = ask(self, &mut client, &estimate(&filter), Reading::Anything, ESTIMATE_BUDGET).await?;
+        let planned = self.planned(client, &estimate(filter)).await?;
+        Ok(MailCount::About(planned.max(counted.unwrap_or(0))))
+    }
+
+    async fn planned(&self, client: &mut Reader, estimate: &Question) -> Result<u64, QueryError> {
+        let rows = ask(self, client, estimate, Reading::Anything, ESTIMATE_BUDGET).await?;
         let lines = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-        let estimated = planned_rows(&lines).unwrap_or(0);
-        Ok(MailCount::About(estimated.max(counted.unwrap_or(0))))
+        Ok(planned_rows(&lines).unwrap_or(0))
     }
 
     /// How many mails that fit were sent after the mail at that place.

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::{
+    count::COUNT_MAILS_MAX,
     filter::{Filter, Gather, Parameter, Parameters},
     page::Cursor,
 };
@@ -34,6 +36,12 @@ impl Pace {
     pub(super) const NORMAL: Self =
         Self { first_slice_rows: 2_000, slice_rows_max: 64_000, rare_rows_per_mail: 800 };
 }
+
+/// Rows that are walked before an index is asked for all mails that fit: what is common fills a page from them.
+const COUNTED_AFTER_ROWS: i64 = 500;
+
+/// How long an index may take to name and count all mails that fit.
+const COUNTED_BUDGET: Duration = Duration::from_millis(30);
 
 /// Each slice is so many times longer than the one before.
 const SLICE_GROWTH: i64 = 4;
@@ -137,6 +145,23 @@ pub(super) struct Finder<'a> {
     /// Rows walked since the way was chosen, and how many of them fit.
     walked: (i64, i64),
     gather_failed: bool,
+    /// Whether all mails that fit are to be counted, where an index knows them.
+    counting: Counting,
+}
+
+/// How far counting all mails that fit has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// Nobody asked.
+    No,
+    /// Not yet.
+    Wanted,
+    /// So many, wherever the page begins.
+    Counted(u64),
+    /// They are more than are counted.
+    TooMany,
+    /// It would have taken too long.
+    TooLong,
 }
 
 impl<'a> Finder<'a> {
@@ -159,7 +184,26 @@ impl<'a> Finder<'a> {
             slice_rows: pace.first_slice_rows,
             walked: (0, 0),
             gather_failed: false,
+            counting: Counting::No,
         }
+    }
+
+    /// Counts all mails that fit on the way, where an index knows them and they are few.
+    pub(super) fn counting(self) -> Self {
+        let slice_rows = match self.filter.gather {
+            Gather::ByIndex => COUNTED_AFTER_ROWS.min(self.pace.first_slice_rows),
+            Gather::Impossible | Gather::AtOnce => self.slice_rows,
+        };
+        Self { counting: Counting::Wanted, slice_rows, ..self }
+    }
+
+    pub(super) fn counted(&self) -> Counting {
+        self.counting
+    }
+
+    /// Rows that were walked, and how many of them fit.
+    pub(super) fn walked(&self) -> (i64, i64) {
+        self.walked
     }
 
     /// The next rows that fit, up to `rows_max`. Fewer mean that there are no more ([`ended`](Self::ended)), or that the
@@ -177,7 +221,9 @@ impl<'a> Finder<'a> {
                 break;
             }
             let wanted = i64::try_from(rows_max - found.len()).unwrap_or(i64::MAX);
-            let rows = if self.gathers() {
+            let rows = if self.counts() {
+                self.gather_all(client, wanted, left.min(COUNTED_BUDGET)).await
+            } else if self.gathers() {
                 self.gather(client, wanted, left * GATHER_BUDGET_PERCENT / 100).await
             } else {
                 self.walk(client, wanted, left).await
@@ -201,6 +247,16 @@ impl<'a> Finder<'a> {
             Gather::AtOnce => true,
             Gather::ByIndex => rows > 0 && fitting.saturating_mul(self.pace.rare_rows_per_mail) < rows,
         }
+    }
+
+    /// Whether to ask an index for all mails that fit.
+    fn counts(&self) -> bool {
+        self.counting == Counting::Wanted
+            && match self.filter.gather {
+                Gather::Impossible => false,
+                Gather::AtOnce => true,
+                Gather::ByIndex => self.walked.0 > 0,
+            }
     }
 
     async fn walk(
@@ -228,6 +284,39 @@ impl<'a> Finder<'a> {
         self.walked.0 += reached;
         self.walked.1 += i64::try_from(rows.len()).unwrap_or(i64::MAX);
         self.slice_rows = (slice_rows * SLICE_GROWTH).min(self.pace.slice_rows_max);
+        Ok(rows)
+    }
+
+    /// As [`gather`](Self::gather), of all mails that fit, whose number it tells; nothing where they are too many for that.
+    async fn gather_all(
+        &mut self,
+        client: &mut Reader,
+        wanted: i64,
+        timeout: Duration,
+    ) -> Result<Vec<Row>, QueryError> {
+        let question = gather_all(self.filter, self.columns, self.direction, self.place, wanted);
+        let mut rows = match ask(self.store, client, &question, Reading::ByIndex, timeout).await {
+            Err(QueryError::TimedOut) => Vec::new(),
+            rows => rows?,
+        };
+        let counted = rows.first().map(|row| row.try_get::<_, i64>("counted")).transpose()?;
+        self.counting = match counted.map(i64::unsigned_abs) {
+            None => Counting::TooLong,
+            Some(counted) if counted > COUNT_MAILS_MAX => Counting::TooMany,
+            Some(counted) => Counting::Counted(counted),
+        };
+        if !matches!(self.counting, Counting::Counted(_)) {
+            // So few rows don't tell yet what is rare.
+            self.slice_rows = self.pace.first_slice_rows;
+            self.walked = (0, 0);
+            return Ok(Vec::new());
+        }
+        // A count comes also where no mail is left for the page.
+        rows.retain(|row| row.try_get::<_, Option<Uuid>>("uuid").is_ok_and(|uuid| uuid.is_some()));
+        self.ended = i64::try_from(rows.len()).is_ok_and(|count| count < wanted);
+        if let Some(last) = rows.last() {
+            self.place = Some(Cursor::of(last)?);
+        }
         Ok(rows)
     }
 
@@ -323,6 +412,40 @@ pub(super) fn gather(
     Question { sql, parameters }
 }
 
+/// The same, with the number of all mails that fit wherever the page begins, up to one more than are counted; the page is right
+/// only if they are not more. One row with nothing but the number where the page is empty.
+pub(super) fn gather_all(
+    filter: &Filter,
+    columns: Columns,
+    direction: Direction,
+    place: Option<Cursor>,
+    wanted: i64,
+) -> Question {
+    let mut parameters = filter.parameters.clone();
+    let condition = whole_condition(filter, &filter.set, direction, None, &mut parameters);
+    let rest = match place {
+        Some(place) => behind(direction, place, &mut parameters),
+        None => "true".to_owned(),
+    };
+    let rows_max = i64::try_from(COUNT_MAILS_MAX + 1).unwrap_or(i64::MAX);
+    let rows_max = parameters.add(Parameter::Number(rows_max));
+    let wanted = parameters.add(Parameter::Number(wanted));
+    let (columns, order) = (columns.list(), direction.order());
+    let sql = format!(
+        r#"WITH fitting AS MATERIALIZED (
+               SELECT mail.uuid, mail.sent_at FROM "prefix".phoenix_kit_email_logs AS mail
+               WHERE {condition}
+               LIMIT {rows_max}
+           )
+           SELECT {columns}, counted.counted
+           FROM (SELECT count(*) AS counted FROM fitting) AS counted
+           LEFT JOIN (SELECT mail.uuid FROM fitting AS mail WHERE {rest} {order} LIMIT {wanted}) AS page ON true
+           LEFT JOIN "prefix".phoenix_kit_email_logs AS mail ON mail.uuid = page.uuid
+           {order}"#
+    );
+    Question { sql, parameters }
+}
+
 /// All that must hold of a mail, from a place on.
 pub(super) fn whole_condition(
     filter: &Filter,
@@ -355,12 +478,17 @@ fn bounds(
         bounds.push(format!("mail.sent_at < {}", parameters.add(Parameter::Time(until))));
     }
     if let Some(place) = place {
-        let sent_at = parameters.add(Parameter::Time(place.sent_at));
-        let uuid = parameters.add(Parameter::Uuid(place.uuid));
-        let comparison = direction.comparison();
-        bounds.push(format!("(mail.sent_at, mail.uuid) {comparison} ({sent_at}, {uuid})"));
+        bounds.push(behind(direction, place, parameters));
     }
     bounds.join(" AND ")
+}
+
+/// What comes after a place in the list.
+fn behind(direction: Direction, place: Cursor, parameters: &mut Parameters) -> String {
+    let sent_at = parameters.add(Parameter::Time(place.sent_at));
+    let uuid = parameters.add(Parameter::Uuid(place.uuid));
+    let comparison = direction.comparison();
+    format!("(mail.sent_at, mail.uuid) {comparison} ({sent_at}, {uuid})")
 }
 
 /// What PostgreSQL may read to answer.

@@ -8,11 +8,12 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
+    count::MailCount,
     filter::Filter,
-    find::{Columns, Direction, Finder, Pace},
+    find::{Columns, Counting, Direction, Finder, Pace},
     query::{Clock, Query},
 };
-use crate::{QueryError, Store};
+use crate::{QueryError, Store, connect::Reader};
 
 /// Mails on one page at most.
 pub const PAGE_MAILS_MAX: usize = 500;
@@ -208,7 +209,52 @@ impl Store {
         self.search_at(search, Pace::NORMAL).await
     }
 
+    /// One page of the mails that fit, and how many there are of them. What tells the one often tells the other: to ask for
+    /// both at once takes less time than one after the other. No number where finding it out failed.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    pub async fn search_and_count(
+        &self,
+        search: &Search,
+    ) -> Result<(MailPage, Option<MailCount>), QueryError> {
+        self.search_and_count_at(search, Pace::NORMAL).await
+    }
+
+    pub(super) async fn search_and_count_at(
+        &self,
+        search: &Search,
+        pace: Pace,
+    ) -> Result<(MailPage, Option<MailCount>), QueryError> {
+        let mut client = self.reader().await?;
+        let filter = Filter::of(self, &client, &search.query, &search.clock).await?;
+        let (page, told) = self.page(search, pace, &mut client, &filter, true).await?;
+        let is_all = search.page == PageStart::First && told.ended;
+        let count = match told.counting {
+            Counting::Counted(count) => Some(MailCount::Exactly(count)),
+            _ if is_all && page.older.is_none() && page.newer.is_none() => {
+                Some(MailCount::Exactly(page.mails.len() as u64))
+            }
+            counting => self.count_from(&mut client, &filter, counting, told.walked).await.ok(),
+        };
+        Ok((page, count))
+    }
+
     pub(super) async fn search_at(&self, search: &Search, pace: Pace) -> Result<MailPage, QueryError> {
+        let mut client = self.reader().await?;
+        let filter = Filter::of(self, &client, &search.query, &search.clock).await?;
+        Ok(self.page(search, pace, &mut client, &filter, false).await?.0)
+    }
+
+    async fn page(
+        &self,
+        search: &Search,
+        pace: Pace,
+        client: &mut Reader,
+        filter: &Filter,
+        is_counted: bool,
+    ) -> Result<(MailPage, Told), QueryError> {
         let deadline = Instant::now() + search.budget.min(Duration::from_millis(PAGE_BUDGET_MS));
         let mails_max = search.mails_max.clamp(1, PAGE_MAILS_MAX);
         let (direction, from) = match search.page {
@@ -216,17 +262,26 @@ impl Store {
             PageStart::OlderThan(cursor) => (Direction::Back, Some(cursor)),
             PageStart::NewerThan(cursor) => (Direction::Forward, Some(cursor)),
         };
-        let mut client = self.reader().await?;
-        let filter = Filter::of(self, &client, &search.query, &search.clock).await?;
-        let mut finder = Finder::new(self, &filter, Columns::Summary, direction, from, pace);
-        let rows = finder.find(&mut client, mails_max + 1, deadline).await?;
+        let mut finder = Finder::new(self, filter, Columns::Summary, direction, from, pace);
+        if is_counted {
+            finder = finder.counting();
+        }
+        let rows = finder.find(client, mails_max + 1, deadline).await?;
         let stopped = (!finder.ended && rows.len() <= mails_max).then_some(finder.place);
         if stopped == Some(from) {
             return Err(QueryError::TimedOut);
         }
         let mails = rows.iter().map(MailSummary::from_row).collect::<Result<Vec<_>, _>>()?;
-        Ok(page_of(mails, mails_max, search, direction, stopped.flatten()))
+        let told = Told { counting: finder.counted(), walked: finder.walked(), ended: finder.ended };
+        Ok((page_of(mails, mails_max, search, direction, stopped.flatten()), told))
     }
+}
+
+/// What finding a page tells of all mails that fit.
+struct Told {
+    counting: Counting,
+    walked: (i64, i64),
+    ended: bool,
 }
 
 /// Cuts the surplus row off, says which neighbours the page has, and turns it round where it was found backwards.

@@ -64,9 +64,8 @@ pub(super) async fn list(
         }
     }
     let search = request.search(&clock);
-    let page = store.search(&search).await.map_err(|error| Problem::store(&error))?;
     // A list without its length, and with the mails' own states alone, is better than none.
-    let count = store.count_mails(&search.query, &search.clock).await.ok();
+    let (page, count) = store.search_and_count(&search).await.map_err(|error| Problem::store(&error))?;
     let uuids: Vec<Uuid> = page.mails.iter().map(|mail| mail.uuid).collect();
     let recipients = store.recipients_of(&uuids, search.query.address().as_deref()).await.unwrap_or_default();
     Ok(answer(StatusCode::OK, &ListPage::new(&request, &page, count, &recipients, &clock)))

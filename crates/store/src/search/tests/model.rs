@@ -387,12 +387,20 @@ const PACES: [Pace; 4] = [
 ];
 
 /// Goes through all pages by the ways that a reader has, and back.
-async fn walked(fixture: &Fixture, asked: &Search, pace: Pace) -> Vec<Uuid> {
+async fn walked(fixture: &Fixture, asked: &Search, pace: Pace, count: Option<u64>) -> Vec<Uuid> {
     let uuids = |page: &MailPage| page.mails.iter().map(|mail| mail.uuid).collect::<Vec<_>>();
+    let look = async |asked: &Search| match count {
+        None => fixture.store.search_at(asked, pace).await.unwrap(),
+        Some(count) => {
+            let (page, counted) = fixture.store.search_and_count_at(asked, pace).await.unwrap();
+            assert_eq!(counted, Some(MailCount::Exactly(count)), "{}, {pace:?}", asked.query);
+            page
+        }
+    };
     let mut asked = asked.clone();
     let mut pages = Vec::new();
     loop {
-        let page = fixture.store.search_at(&asked, pace).await.unwrap();
+        let page = look(&asked).await;
         assert_eq!(page.looked_until, None);
         pages.push(uuids(&page));
         let (next, newer_first) = match asked.order {
@@ -409,7 +417,7 @@ async fn walked(fixture: &Fixture, asked: &Search, pace: Pace) -> Vec<Uuid> {
                     back.older.map(PageStart::OlderThan)
                 };
                 asked.page = start.expect("a page that was left has a way back");
-                back = fixture.store.search_at(&asked, pace).await.unwrap();
+                back = look(&asked).await;
                 assert_eq!(&uuids(&back), expected, "{}", asked.query);
             }
             return pages.concat();
@@ -442,11 +450,13 @@ async fn what_is_found_is_what_a_plain_filter_finds() {
         let pace = PACES[number % PACES.len()];
         let mails_max = 1 + number % 13;
         let asked = Search { clock: clock.clone(), order, mails_max, ..Search::new(query.clone()) };
-        assert_eq!(
-            walked(&fixture, &asked, pace).await,
-            expected,
-            "{query}, {order:?}, {pace:?}, {mails_max}"
-        );
+        for count in [None, Some(expected.len() as u64)] {
+            assert_eq!(
+                walked(&fixture, &asked, pace, count).await,
+                expected,
+                "{query}, {order:?}, {pace:?}, {mails_max}, {count:?}"
+            );
+        }
 
         let counted = fixture.store.count_mails(&query, &clock).await.unwrap();
         assert_eq!(counted, MailCount::Exactly(expected.len() as u64), "{query}");

@@ -3,8 +3,9 @@
 use super::{clock, query};
 use crate::{
     search::{
+        MailCount, Search,
         filter::{Filter, Gather},
-        find::{Columns, Direction, gather, walk},
+        find::{Columns, Direction, gather, gather_all, walk},
         page::Cursor,
     },
     sql::render,
@@ -43,14 +44,23 @@ async fn filled() -> Fixture {
     fixture
 }
 
+/// How mails are found.
+#[derive(Clone, Copy)]
+enum Way {
+    Walk,
+    Gather,
+    GatherAll,
+}
+
 /// The plan in words, made with what a search is made with.
-async fn plan(fixture: &Fixture, text: &str, gathered: bool, place: Option<Cursor>) -> (String, Gather) {
+async fn plan(fixture: &Fixture, text: &str, way: Way, place: Option<Cursor>) -> (String, Gather) {
     let client = fixture.store.reader().await.unwrap();
     let filter = Filter::of(&fixture.store, &client, &query(text), &clock()).await.unwrap();
-    let question = if gathered {
-        gather(&filter, Columns::Summary, Direction::Back, place, 51)
-    } else {
-        walk(&filter, Columns::Summary, Direction::Back, place, 400, 51)
+    let (columns, direction) = (Columns::Summary, Direction::Back);
+    let question = match way {
+        Way::Walk => walk(&filter, columns, direction, place, 400, 51),
+        Way::Gather => gather(&filter, columns, direction, place, 51),
+        Way::GatherAll => gather_all(&filter, columns, direction, place, 51),
     };
     let client = client.client();
     client.batch_execute("SET enable_seqscan = off").await.unwrap();
@@ -80,7 +90,7 @@ async fn a_walk_goes_by_time_whatever_it_looks_for() {
             ("status:rejected,delivered order", by_status),
             ("status:sent,delivered,opened,clicked,rejected", by_time),
         ] {
-            let (plan, _) = plan(&fixture, text, false, place).await;
+            let (plan, _) = plan(&fixture, text, Way::Walk, place).await;
             assert!(plan.contains(&format!("Index Scan Backward using {index}")), "{text}: {plan}");
             assert!(!plan.contains("Seq Scan") && !plan.contains("hashed"), "{text}: {plan}");
             // Of each moment's mails alone: what is sorted is never more than the walk reads.
@@ -110,11 +120,13 @@ async fn what_is_rare_is_named_by_an_index() {
         ("bounce:General", &["phoenix_kit_email_events_type_occurred_at_idx"]),
         ("id:m1234", &["phoenix_kit_email_logs_"]),
     ] {
-        let (plan, way) = plan(&fixture, text, true, Some(cursor())).await;
-        assert_ne!(way, Gather::Impossible, "{text}");
-        assert!(!plan.contains("Seq Scan") && !plan.contains("sent_at_idx on"), "{text}: {plan}");
-        for index in indexes {
-            assert!(plan.contains(index), "{text}: no {index} in {plan}");
+        for way in [Way::Gather, Way::GatherAll] {
+            let (plan, gather) = plan(&fixture, text, way, Some(cursor())).await;
+            assert_ne!(gather, Gather::Impossible, "{text}");
+            assert!(!plan.contains("Seq Scan") && !plan.contains("sent_at_idx on"), "{text}: {plan}");
+            for index in indexes {
+                assert!(plan.contains(index), "{text}: no {index} in {plan}");
+            }
         }
     }
 }
@@ -123,8 +135,36 @@ async fn what_is_rare_is_named_by_an_index() {
 async fn what_no_index_knows_is_walked_for() {
     let fixture = filled().await;
     for text in ["", "ab", "a-b", "from:shop", "tag:list=a", "-order", "status:sent", "100%", "-event:open"] {
-        let (_, way) = plan(&fixture, text, false, None).await;
+        let (_, way) = plan(&fixture, text, Way::Walk, None).await;
         let expected = if text == "100%" { Gather::ByIndex } else { Gather::Impossible };
         assert_eq!(way, expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn mails_are_counted_on_the_way_or_about() {
+    let fixture = filled().await;
+    let counted = async |text: &str, mails_max: usize| {
+        let search = Search { clock: clock(), mails_max, ..Search::new(query(text)) };
+        let (page, count) = fixture.store.search_and_count(&search).await.unwrap();
+        (page.mails.len(), count.unwrap())
+    };
+    for (text, found, count) in [
+        ("zebra", 0, 0),
+        ("to1234@", 1, 1),
+        ("to:to12345@example.com", 1, 1),
+        ("subject:order template:template-3", 50, 50),
+        ("status:rejected order", 40, 40),
+        ("to:to7 -to:to70", 50, 1000),
+        ("tag:a=b", 0, 0),
+    ] {
+        assert_eq!(counted(text, 50).await, (found, MailCount::Exactly(count)), "{text}");
+    }
+    // The first fills its page with what is walked before an index is asked, the second does not, and 11,111 are too many.
+    for (text, mails_max, least, most) in [("order", 50, 10_000, 25_000), ("to:to1", 200, 10_000, 25_000)] {
+        let (found, count) = counted(text, mails_max).await;
+        assert_eq!(found, mails_max, "{text}");
+        let MailCount::About(count) = count else { panic!("{text}: {count:?}") };
+        assert!((least..=most).contains(&count), "{text}: {count}");
     }
 }

@@ -122,7 +122,7 @@ impl Body {
     }
 }
 
-/// Dictionaries that were unpacked for a page of bodies.
+/// Dictionaries that were unpacked for a page of bodies: each comes with the first row that needs it.
 #[derive(Default)]
 struct Decoders(HashMap<i32, Result<Decoder, codec::Damage>>);
 

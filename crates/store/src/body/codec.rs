@@ -1,13 +1,18 @@
 //! Bytes of bodies, compressed and back, with a dictionary or without.
 
-use std::{fmt, io};
+use std::{cell::RefCell, fmt, io};
 
 use sha2::{Digest, Sha256};
 use zstd::{
-    bulk::{Compressor, Decompressor},
+    bulk::Compressor,
     dict::{DecoderDictionary, EncoderDictionary},
-    zstd_safe::CParameter,
+    zstd_safe::{CParameter, DCtx},
 };
+
+thread_local! {
+    /// What decompressing needs besides a dictionary. To make it takes longer than to decompress a body.
+    static DECOMPRESSING: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+}
 
 /// How hard bodies are compressed. Each level beyond takes several times as long for a hundredth of the bytes.
 const LEVEL: i32 = 9;
@@ -104,12 +109,20 @@ impl Decoder {
     }
 
     fn decompress(&self, compressed: &[u8], bytes_max: usize) -> Result<Vec<u8>, Damage> {
-        let mut decompressor = match &self.dictionary {
-            Some(dictionary) => Decompressor::with_prepared_dictionary(dictionary),
-            None => Decompressor::new(),
-        }
-        .map_err(|_| Damage::Undecodable)?;
-        decompressor.decompress(compressed, bytes_max).map_err(|_| Damage::Undecodable)
+        DECOMPRESSING.with_borrow_mut(|kept| {
+            let mut context = kept.take().or_else(DCtx::try_create).ok_or(Damage::Undecodable)?;
+            let mut body = Vec::with_capacity(bytes_max);
+            match &self.dictionary {
+                Some(dictionary) => {
+                    context.decompress_using_ddict(&mut body, compressed, dictionary.as_ddict())
+                }
+                None => context.decompress(&mut body, compressed),
+            }
+            .map_err(|_| Damage::Undecodable)?;
+            // Only after a success: one that failed may be in the midst of something.
+            *kept = Some(context);
+            Ok(body)
+        })
     }
 }
 

@@ -33,10 +33,13 @@ pub const COMPRESS_AFTER_DEFAULT: Duration = Duration::from_hours(30 * 24);
 const ROUND_MAILS_MAX: i64 = 2_000;
 
 /// Bodies that a round compresses at most.
-const ROUND_BODIES_MAX: usize = 400;
+const ROUND_BODIES_MAX: usize = 1_000;
 
 /// Bytes of bodies that a round has in memory at most, a few times over; a longer body comes alone.
 const ROUND_BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Bodies that are compressed while those before them are moved.
+const PREPARED_BODIES_MAX: usize = 100;
 
 /// Bodies that are moved in one transaction, which has their mails locked meanwhile.
 const MOVE_BODIES_MAX: usize = 50;
@@ -230,8 +233,7 @@ impl Compressor {
             report.column_bytes = chosen.iter().map(|due| due.column_bytes).sum();
             return Ok(report);
         }
-        let prepared = self.prepare(chosen, &mut report, &mut unfit).await?;
-        write::move_all(&self.store, &prepared, &mut report).await?;
+        self.prepare_and_move(chosen, &mut report, &mut unfit).await?;
         write::keep(&self.store, &unfit).await?;
         if report.is_through {
             self.tidy().await?;
@@ -239,6 +241,27 @@ impl Compressor {
             self.rules = Rules::default();
         }
         Ok(report)
+    }
+
+    /// Compresses some of the bodies while those before them are moved: the one is work for this program, the other for the
+    /// server.
+    async fn prepare_and_move(
+        &mut self,
+        chosen: Vec<Due>,
+        report: &mut CompressReport,
+        unfit: &mut Vec<(Uuid, i64)>,
+    ) -> Result<(), IngestError> {
+        let (store, is_gentle, is_through) = (self.store.clone(), self.rest_share > 0.0, report.is_through);
+        let mut chosen = chosen.into_iter().peekable();
+        let mut prepared: Vec<Prepared> = Vec::new();
+        while chosen.peek().is_some() || !prepared.is_empty() {
+            let some: Vec<Due> = chosen.by_ref().take(PREPARED_BODIES_MAX).collect();
+            let (moved, next) =
+                tokio::join!(write::move_all(&store, prepared, is_gentle), self.prepare(some, report, unfit));
+            *report += CompressReport { is_through, ..moved? };
+            prepared = next?;
+        }
+        Ok(())
     }
 
     /// The next mails with bodies.
@@ -273,6 +296,9 @@ impl Compressor {
         report: &mut CompressReport,
         unfit: &mut Vec<(Uuid, i64)>,
     ) -> Result<Vec<Prepared>, IngestError> {
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut texts = self.store.in_time(self.read_columns(&chosen)).await?;
         let mut groups: BTreeMap<Key, Vec<(Due, String)>> = BTreeMap::new();
         for due in chosen {
@@ -321,9 +347,6 @@ impl Compressor {
 
     /// The columns of some mails with bodies, and whether an application's archiver has compressed what is in them.
     async fn read_columns(&self, chosen: &[Due]) -> Result<HashMap<Uuid, (String, bool)>, IngestError> {
-        if chosen.is_empty() {
-            return Ok(HashMap::new());
-        }
         let uuids: Vec<Uuid> = chosen.iter().map(|due| due.uuid).collect();
         let client = self.store.writer().await?;
         let read = client.prepare_cached(self.store.sql(Statement::ReadColumns)).await?;

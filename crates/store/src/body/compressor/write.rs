@@ -18,12 +18,27 @@ use crate::{
     sql::Statement,
 };
 
-/// Moves bodies, a few in each transaction.
+/// Moves bodies, a few in each transaction, and two transactions at once where nobody asks for gentleness: while the one waits
+/// for the disk or for this program, the other goes on.
+///
+/// Cancel-safe: what was committed is done, and the rest is as it was.
 pub(super) async fn move_all(
     store: &Store,
-    prepared: &[Prepared],
-    report: &mut CompressReport,
-) -> Result<(), IngestError> {
+    prepared: Vec<Prepared>,
+    is_gentle: bool,
+) -> Result<CompressReport, IngestError> {
+    // Equal bodies are moved one after the other, so that the later one finds the earlier.
+    let is_first = |body: &Prepared| is_gentle || body.digest & 1 == 0;
+    let (first, second): (Vec<Prepared>, Vec<Prepared>) = prepared.into_iter().partition(is_first);
+    // Both to their ends: what one has committed is done, whatever becomes of the other.
+    let (first, second) = tokio::join!(move_each(store, &first), move_each(store, &second));
+    let mut report = first?;
+    report += second?;
+    Ok(report)
+}
+
+async fn move_each(store: &Store, prepared: &[Prepared]) -> Result<CompressReport, IngestError> {
+    let mut report = CompressReport::default();
     let mut rest = prepared;
     while !rest.is_empty() {
         let mut bytes = 0;
@@ -33,7 +48,7 @@ pub(super) async fn move_all(
         });
         let (some, others) = rest.split_at(fitting.count().max(1));
         match store.in_time(move_some(store, some)).await {
-            Ok(moved) => *report += CompressReport { is_through: report.is_through, ..moved },
+            Ok(moved) => report += moved,
             // Somebody else's lock, a mail or a dictionary that went: the next pass meets what is left.
             Err(IngestError::Repeat(reason)) => {
                 tracing::debug!(reason, bodies = some.len(), "bodies are put off");
@@ -43,7 +58,7 @@ pub(super) async fn move_all(
         }
         rest = others;
     }
-    Ok(())
+    Ok(report)
 }
 
 /// Notes that some bodies stay as they are, while the mails' rows are what they were.

@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the site on this machine, and take events in from the queues of the configuration
     Serve(ServeArgs),
-    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9
+    /// Move the database's schema along its steps: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Take events in
@@ -292,7 +292,7 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum MigrateCommand {
     /// Take the schema up
     Up {
-        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8 or a9
+        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9 or a10
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Take each step in one transaction, which keeps writers out until it is done: quicker on small databases
@@ -307,7 +307,7 @@ pub(crate) enum MigrateCommand {
     /// Print what `migrate up` would do to this database: each statement, its locks, what it touches, and what stands
     /// in the way; exit with 1 where something does
     Plan {
-        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8 or a9
+        /// The last step to take: 136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9 or a10
         #[arg(long, default_value_t = Step::LATEST, value_name = "STEP", value_parser = step)]
         to: Step,
         /// Of the way in one transaction, which keeps writers out until it is done

@@ -8,12 +8,12 @@ async fn up_down_and_up_again_on_a_schema_of_its_own() {
     let up = setup.run(&["migrate", "up", "--json"]).json();
     let steps: Vec<&str> =
         up["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["136", "137", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"]);
+    assert_eq!(steps, ["136", "137", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "a10"]);
     assert!(setup.run(&["migrate", "up"]).ok().contains("nothing to do"));
     let down = setup.run(&["migrate", "down", "--to", "136", "--json"]).json();
     let steps: Vec<&str> =
         down["steps"].as_array().unwrap().iter().map(|s| s["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["a9", "a8", "a7", "a6", "a5", "a4", "a3", "a2", "a1", "137"]);
+    assert_eq!(steps, ["a10", "a9", "a8", "a7", "a6", "a5", "a4", "a3", "a2", "a1", "137"]);
     let status = setup.run(&["migrate", "status", "--json"]).json();
     assert_eq!(
         (status["phoenix_kit_version"].as_u64(), status["reached"].as_str()),
@@ -21,17 +21,17 @@ async fn up_down_and_up_again_on_a_schema_of_its_own() {
     );
     assert!(setup.run(&["migrate", "status"]).ok().contains("aftersend migrate up"));
     setup.run(&["migrate", "up"]).ok();
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a9");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a10");
 }
 
 #[tokio::test]
 async fn down_goes_one_step_and_loses_nothing_unless_told() {
     let setup = Setup::migrated().await;
     setup.run(&["migrate", "down"]).ok();
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a8");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a9");
     let said = setup.run(&["migrate", "down", "--to", "0"]).fails(1);
     assert!(said.contains("--drop-data"), "{said}");
-    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a8");
+    assert_eq!(setup.run(&["migrate", "status", "--json"]).json()["reached"], "a9");
     setup.run(&["migrate", "down", "--to", "0", "--drop-data"]).ok();
     assert!(setup.run(&["migrate", "status"]).ok().contains("no version marker"));
 }
@@ -63,7 +63,7 @@ async fn verify_exits_with_1_where_something_differs() {
     let run = setup.run(&["migrate", "verify", "--json"]);
     assert_eq!(run.code, 1);
     let found: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((&found["step"], &found["phoenix_kit_version"]), (&"a9".into(), &137.into()));
+    assert_eq!((&found["step"], &found["phoenix_kit_version"]), (&"a10".into(), &137.into()));
     assert_eq!(found["differences"].as_array().unwrap().len(), 1);
     assert_eq!(found["notes"][0]["table"], "phoenix_kit_email_logs");
     setup.run(&["migrate", "up"]).ok();
@@ -194,5 +194,5 @@ async fn a_run_tells_how_far_it_is_and_whom_it_waits_for() {
     let report: serde_json::Value = serde_json::from_str(&run.ok()).unwrap();
     assert_eq!(report["steps"][0]["step"], "137");
     let status = setup.run(&["migrate", "status", "--json"]).json();
-    assert_eq!((&status["migration"], &status["reached"]), (&serde_json::Value::Null, &"a9".into()));
+    assert_eq!((&status["migration"], &status["reached"]), (&serde_json::Value::Null, &"a10".into()));
 }

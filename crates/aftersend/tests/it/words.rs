@@ -14,7 +14,7 @@ fn versions_and_usage() {
     assert!(
         run(&["migrate", "up", "--to", "140"])
             .fails(2)
-            .contains("136, 137, a1, a2, a3, a4, a5, a6, a7, a8 and a9")
+            .contains("136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9 and a10")
     );
     assert!(run(&["--prefix", "Mail-1", "migrate", "status"]).fails(2).contains("small letters"));
     assert!(run(&["serve", "--listen", "0.0.0.0:4100"]).fails(2).contains("this machine only"));

@@ -6,7 +6,7 @@ use super::{
     runner::{SESSION_SETTINGS, forget_own},
     steps::{
         a1::{self, Part},
-        a2, a3, a4, a5, a6, a7, a8, a9, v136,
+        a10, a2, a3, a4, a5, a6, a7, a8, a9, v136,
     },
 };
 use crate::{Prefix, sql::render};
@@ -155,6 +155,8 @@ fn from_a4_on(prefix: &Prefix) -> Vec<StepStatements> {
         listed(prefix, "a6 down", true, &[a6::DOWN, &forget_own(prefix, Step::A6)]),
         listed(prefix, "a8 up", true, &[a8::template()]),
         listed(prefix, "a8 down", true, &[a8::DOWN, &forget_own(prefix, Step::A8)]),
+        listed(prefix, "a10 up", true, &[a10::template()]),
+        listed(prefix, "a10 down", true, &[a10::DOWN, &forget_own(prefix, Step::A10)]),
     ]);
     ways
 }

@@ -64,11 +64,13 @@ pub enum Step {
     A8,
     /// Which columns of a mail its application has logged, and who was erased.
     A9,
+    /// Jobs that run by themselves, and what their last runs did.
+    A10,
 }
 
 impl Step {
     /// Every step, first one first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::V136,
         Self::V137,
         Self::A1,
@@ -80,10 +82,11 @@ impl Step {
         Self::A7,
         Self::A8,
         Self::A9,
+        Self::A10,
     ];
 
     /// The step that this program needs.
-    pub const LATEST: Self = Self::A9;
+    pub const LATEST: Self = Self::A10;
 
     /// The name that people and `aftersend_steps` use.
     pub const fn name(self) -> &'static str {
@@ -99,6 +102,7 @@ impl Step {
             Self::A7 => "a7",
             Self::A9 => "a9",
             Self::A8 => "a8",
+            Self::A10 => "a10",
         }
     }
 
@@ -116,6 +120,7 @@ impl Step {
             Self::A7 => "bodies of older mails, compressed",
             Self::A9 => "mails that an application logs, and people who were erased",
             Self::A8 => "what is known of mails in the archive",
+            Self::A10 => "jobs that run by themselves, and what they did",
         }
     }
 
@@ -123,7 +128,16 @@ impl Step {
     pub const fn is_own(self) -> bool {
         matches!(
             self,
-            Self::A1 | Self::A2 | Self::A3 | Self::A4 | Self::A5 | Self::A6 | Self::A7 | Self::A8 | Self::A9
+            Self::A1
+                | Self::A2
+                | Self::A3
+                | Self::A4
+                | Self::A5
+                | Self::A6
+                | Self::A7
+                | Self::A8
+                | Self::A9
+                | Self::A10
         )
     }
 

@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a2, a3, a4, a5, a6, a7, a8, a9, v136, v137},
+    steps::{a1, a10, a2, a3, a4, a5, a6, a7, a8, a9, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};
@@ -403,7 +403,8 @@ impl<'m> Run<'m> {
             | Step::A6
             | Step::A7
             | Step::A8
-            | Step::A9 => {}
+            | Step::A9
+            | Step::A10 => {}
         }
         let record = record(&prefix, step, true, self.marker);
         let mut session = self.session(step, true);
@@ -479,6 +480,12 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
+            (Step::A10, _) => {
+                session.phase("making tables of our own", None, "tables");
+                let notes = a10::up(&mut session).await?;
+                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
+                notes
+            }
         };
         session.phase(PHASE_DONE, Some(0), "");
         Ok(StepReport { step, up: true, duration: began.elapsed(), notes })
@@ -521,6 +528,10 @@ impl<'m> Run<'m> {
                 session.transaction(&a8::TABLES, down).await?;
                 session.guarded(&[], &forget_own(&prefix, step)).await?;
                 vec!["the tables of what is archived dropped; the objects of the archive stay".to_owned()]
+            }
+            Step::A10 => {
+                a10::down(&mut session, &forget_own(&prefix, step)).await?;
+                vec!["the tables of jobs dropped, with what their last runs did".to_owned()]
             }
             Step::A5 => {
                 a5::down(&mut session, &forget_own(&prefix, step)).await?;
@@ -606,6 +617,7 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
         Step::A7 => hash.update(a7::UP),
         Step::A9 => a9::PARTS.iter().for_each(|part| hash.update(part.statements)),
         Step::A8 => hash.update(a8::template()),
+        Step::A10 => hash.update(a10::template()),
         Step::A4 => {
             for part in &a4::PARTS {
                 hash.update(part.statements);

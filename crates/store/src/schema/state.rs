@@ -7,7 +7,7 @@ use super::{
     MigrateError, Step,
     contract::TABLE_NAMES,
     indexes,
-    steps::{a1, a2, a3, a4, a5, a6, a7, a8, a9, v137},
+    steps::{a1, a10, a2, a3, a4, a5, a6, a7, a8, a9, v137},
 };
 use crate::{Prefix, Store, sql::render};
 
@@ -153,7 +153,8 @@ impl SchemaStatus {
                     | Step::A6
                     | Step::A7
                     | Step::A8
-                    | Step::A9 => applied_at.is_some(),
+                    | Step::A9
+                    | Step::A10 => applied_at.is_some(),
                 };
                 let mut lacks = Vec::new();
                 if claimed {
@@ -169,6 +170,7 @@ impl SchemaStatus {
                         Step::A7 => a7::OBJECTS.to_vec(),
                         Step::A9 => a9::objects().collect(),
                         Step::A8 => a8::OBJECTS.to_vec(),
+                        Step::A10 => a10::OBJECTS.to_vec(),
                     };
                     let absent = objects.iter().filter(|name| !present.iter().any(|p| p == *name));
                     lacks.extend(absent.map(ToString::to_string));

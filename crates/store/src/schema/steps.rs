@@ -1,6 +1,7 @@
 //! What each step does.
 
 pub(super) mod a1;
+pub(super) mod a10;
 pub(super) mod a2;
 pub(super) mod a3;
 pub(super) mod a4;

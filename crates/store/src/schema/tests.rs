@@ -91,7 +91,7 @@ fn a_step_is_found_by_its_name() {
     assert_eq!("A1".parse::<Step>().unwrap(), Step::A1);
     let message = "138".parse::<Step>().unwrap_err().to_string();
     assert!(
-        message.contains("`138`") && message.contains("136, 137, a1, a2, a3, a4, a5, a6, a7, a8 and a9"),
+        message.contains("`138`") && message.contains("136, 137, a1, a2, a3, a4, a5, a6, a7, a8, a9 and a10"),
         "{message}"
     );
 }

@@ -74,6 +74,7 @@ impl Planner<'_> {
             (Step::A7, _) => self.a7(),
             (Step::A9, _) => self.a9(),
             (Step::A8, _) => self.a8(),
+            (Step::A10, _) => self.a10(),
         };
         PlannedStep { step, purpose: step.purpose(), operations }
     }

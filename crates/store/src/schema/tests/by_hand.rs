@@ -93,7 +93,8 @@ async fn v137_leaves_exactly_the_rows_that_it_specifies() {
             ("a6", true),
             ("a7", true),
             ("a8", true),
-            ("a9", true)
+            ("a9", true),
+            ("a10", true)
         ]
     );
     assert!(again.iter().all(|report| report.notes.is_empty()), "{again:?}");

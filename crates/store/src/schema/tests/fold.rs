@@ -427,7 +427,8 @@ async fn beside_ingest_nothing_is_doubled() {
             ("a6", true),
             ("a7", true),
             ("a8", true),
-            ("a9", true)
+            ("a9", true),
+            ("a10", true)
         ]
     );
     assert!(reports[0].notes.is_empty(), "{reports:?}");

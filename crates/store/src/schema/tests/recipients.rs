@@ -127,7 +127,8 @@ async fn what_an_application_stored_tells_no_recipients_and_what_we_learned_of_i
                 ("a6", true),
                 ("a7", true),
                 ("a8", true),
-                ("a9", true)
+                ("a9", true),
+                ("a10", true)
             ],
             0
         )
@@ -145,6 +146,7 @@ async fn what_an_application_stored_tells_no_recipients_and_what_we_learned_of_i
     assert_eq!(
         names(&migrator.down(Target::Step(Step::A2), told).await.unwrap()),
         [
+            ("a10", false),
             ("a9", false),
             ("a8", false),
             ("a7", false),

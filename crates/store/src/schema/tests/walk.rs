@@ -31,6 +31,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
         (Step::A7, "137"),
         (Step::A8, "137"),
         (Step::A9, "137"),
+        (Step::A10, "137"),
     ] {
         assert_eq!(names(&migrator.up(step).await.unwrap()), [(step.name(), true)]);
         assert_eq!(marker(&fixture).await.as_deref(), Some(marked));
@@ -43,7 +44,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
     fixture.store.require_schema().await.unwrap();
     let applied =
         status(&fixture).await.unwrap().steps.iter().map(|s| s.applied_at.is_some()).collect::<Vec<_>>();
-    assert_eq!(applied, [false, false, true, true, true, true, true, true, true, true, true]);
+    assert_eq!(applied, [false, false, true, true, true, true, true, true, true, true, true, true]);
     let ledger = fixture
         .rows(
             r#"SELECT step, length(checksum) AS digits, duration >= interval '0' AS took
@@ -55,6 +56,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
         ledger,
         [
             recorded("a1"),
+            recorded("a10"),
             recorded("a2"),
             recorded("a3"),
             recorded("a4"),
@@ -67,6 +69,7 @@ async fn every_step_goes_up_and_down_one_by_one() {
     );
 
     for (gone, to, marked) in [
+        (Step::A10, Target::Step(Step::A9), Some("137")),
         (Step::A9, Target::Step(Step::A8), Some("137")),
         (Step::A8, Target::Step(Step::A7), Some("137")),
         (Step::A7, Target::Step(Step::A6), Some("137")),
@@ -100,6 +103,7 @@ async fn up_down_up_gives_the_same_catalog() {
     assert_eq!(
         names(&down),
         [
+            ("a10", false),
             ("a9", false),
             ("a8", false),
             ("a7", false),
@@ -126,7 +130,8 @@ async fn up_down_up_gives_the_same_catalog() {
             ("a6", true),
             ("a7", true),
             ("a8", true),
-            ("a9", true)
+            ("a9", true),
+            ("a10", true)
         ]
     );
     assert_same_catalog(&catalog(&fixture).await, &expected);
@@ -176,7 +181,8 @@ async fn two_migrators_at_once_end_well() {
             ("a6", true),
             ("a7", true),
             ("a8", true),
-            ("a9", true)
+            ("a9", true),
+            ("a10", true)
         ]
     );
     fixture.store.require_schema().await.unwrap();
@@ -225,6 +231,7 @@ async fn a_marker_above_137_is_left_alone() {
     assert_eq!(
         names(&down),
         [
+            ("a10", false),
             ("a9", false),
             ("a8", false),
             ("a7", false),
@@ -303,7 +310,7 @@ async fn a_step_that_lost_a_part_is_made_whole() {
         (r#"DROP TABLE "prefix".aftersend_erased"#, vec!["a9"]),
         (
             r#"DROP TABLE "prefix".aftersend_steps"#,
-            vec!["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"],
+            vec!["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "a10"],
         ),
         (r#"DROP INDEX "prefix".phoenix_kit_email_logs_message_id_uidx"#, vec!["136"]),
     ] {

@@ -10,7 +10,7 @@ use crate::{
     Search, UnknownMails,
     schema::{
         DownOptions, Limits, MigrateError, Step, Target, UpOptions,
-        steps::{a3, a5, a6, a8, a9},
+        steps::{a10, a3, a5, a6, a8, a9},
     },
     search::query::Query,
     testing::{Fixture, assert_says, click, delivery, report},
@@ -173,6 +173,7 @@ async fn a_store_at_work_keeps_its_prepared_statements() {
     fixture.run(a5::template()).await;
     fixture.run(a6::template()).await;
     fixture.run(a8::template()).await;
+    fixture.run(a10::template()).await;
     for part in &a9::PARTS {
         fixture.run(part.statements).await;
     }
@@ -429,6 +430,7 @@ async fn what_somebody_narrowed_shows_and_comes_back() {
     assert_eq!(
         names(&down),
         [
+            ("a10", false),
             ("a9", false),
             ("a8", false),
             ("a7", false),

@@ -8,7 +8,7 @@ use crate::{
         online::{duplicates::Kinds, fold, guard, mails, recipients},
         plan::{Amount, Manner, Operation, PlannedLock},
         runner::record_own,
-        steps::{a1, a3, a4, a5, a6, a7, a8, a9},
+        steps::{a1, a10, a3, a4, a5, a6, a7, a8, a9},
     },
     sql::render,
 };
@@ -206,6 +206,25 @@ impl Planner<'_> {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
                 record_own(self.prefix, Step::A8, SECONDS_LATER),
+            ],
+            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
+        });
+        operations
+    }
+
+    pub(super) fn a10(&self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        if let Some(make) = a10::up_sql(self.prefix, self.own_objects) {
+            operations.push(Operation {
+                statements: vec![guard(self.prefix, &self.limits, &[]), make],
+                rows: Some(Amount::counted(0)),
+                ..empty("Make the tables of jobs and of their runs".to_owned(), Manner::Guarded)
+            });
+        }
+        operations.push(Operation {
+            statements: vec![
+                guard(self.prefix, &self.limits, &[]),
+                record_own(self.prefix, Step::A10, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });

@@ -127,7 +127,8 @@ async fn on_a_database_of_137() {
                 Step::A6,
                 Step::A7,
                 Step::A8,
-                Step::A9
+                Step::A9,
+                Step::A10
             ]
         );
         assert_eq!(plan.totals.indexes_built, 1);

@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 34] = [
+const NEEDS: [(&str, &[Right]); 36] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -57,6 +57,8 @@ const NEEDS: [(&str, &[Right]); 34] = [
     ("aftersend_shared_bodies", &Right::ALL),
     ("aftersend_bodies", &Right::ALL),
     ("aftersend_kept_bodies", &Right::ALL),
+    ("aftersend_jobs", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_job_runs", &Right::ALL),
     ("aftersend_steps", &[Right::Select]),
 ];
 

@@ -9,6 +9,7 @@ mod erase;
 mod error;
 mod examine;
 mod ingest;
+mod jobs;
 mod log;
 mod parked;
 mod prefix;
@@ -50,6 +51,10 @@ pub use examine::{Examiner, Newest, Right, RightsFindings, ServerFindings, Table
 pub use ingest::{
     Arrival, BATCH_MESSAGES_MAX, Batch, BatchReport, JoinReport, Joiner, PARK_FOR_DEFAULT, Parked, Poison,
     TagNames, UnknownMails,
+};
+pub use jobs::{
+    BadSchedule, BegunJob, Holding, JOB_RUNS_MAX, Job, JobCounts, JobOutcome, JobPlan, JobRun, JobState,
+    RunningJob, Schedule, StartedJob, Starting,
 };
 pub use log::{
     BadMail, LOG_BODY_BYTES_MAX, LOG_CHUNK_MAILS_MAX, LOG_HEADER_BYTES_MAX, LOG_HEADERS_MAX,

@@ -120,6 +120,36 @@ statements! {
     SetApart = "log/set_apart.sql",
     /// Notes SES ids that lead to logged mails beside the column.
     NoteIds = "log/note_ids.sql",
+    /// Jobs, their last runs, and those at work.
+    ReadJobs = "jobs/read.sql",
+    /// The last runs of a job.
+    ListJobRuns = "jobs/runs.sql",
+    /// Makes rows for jobs.
+    MakeJobs = "jobs/make.sql",
+    /// What is planned.
+    LookAtJobs = "jobs/look.sql",
+    /// Plans a job.
+    PlanJob = "jobs/plan.sql",
+    /// Locks all jobs.
+    LockJobs = "jobs/lock.sql",
+    /// A run that is at work.
+    FindJobRun = "jobs/find_run.sql",
+    /// Writes down that a run was lost.
+    LoseJobRun = "jobs/lose.sql",
+    /// Writes down that a run begins.
+    BeginJobRun = "jobs/begin.sql",
+    /// Gives a job its run.
+    HoldJob = "jobs/hold.sql",
+    /// Says that a run is at work, and how far.
+    BeatJob = "jobs/beat.sql",
+    /// Locks the job of a run.
+    LockJobRun = "jobs/lock_run.sql",
+    /// Writes down how a run ended.
+    EndJobRun = "jobs/end_run.sql",
+    /// Takes a run that has ended from its job.
+    ReleaseJob = "jobs/release.sql",
+    /// Forgets older runs.
+    ForgetJobRuns = "jobs/forget_runs.sql",
     /// The oldest mails.
     TakeOldMails = "retention/take_mails.sql",
     /// Leaves tombstones of mails that are about to go.

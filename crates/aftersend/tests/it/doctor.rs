@@ -72,7 +72,7 @@ async fn with_a_queue_and_a_schema_as_they_should_be_nothing_is_wrong() {
     assert_eq!((found.code, found.json["wrong"].as_u64()), (0, Some(0)), "{:#}", found.json);
     found.has("reachable", "well", &["PostgreSQL"]);
     found.has("read_only", "well", &[]);
-    found.has("rights", "well", &["34 tables"]);
+    found.has("rights", "well", &["36 tables"]);
     found.has("schema", "well", &["step a9", "the newest"]);
     found.has("catalog", "well", &[]);
     found.has("quarantine", "well", &[]);

@@ -6,7 +6,7 @@ use super::{
     runner::{SESSION_SETTINGS, forget_own},
     steps::{
         a1::{self, Part},
-        a10, a2, a3, a4, a5, a6, a7, a8, a9, v136,
+        a2, a3, a4, a5, a6, a7, a8, a9, a10, v136,
     },
 };
 use crate::{Prefix, sql::render};

@@ -12,7 +12,7 @@ use super::{
     online::{Board, Observer, Session},
     pooler, rights, shape,
     state::PHASE_DONE,
-    steps::{a1, a10, a2, a3, a4, a5, a6, a7, a8, a9, v136, v137},
+    steps::{a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, v136, v137},
 };
 use crate::{Connection, DatabaseAddress, Prefix};
 use sha2::{Digest, Sha256};

@@ -7,7 +7,7 @@ use super::{
     MigrateError, Step,
     contract::TABLE_NAMES,
     indexes,
-    steps::{a1, a10, a2, a3, a4, a5, a6, a7, a8, a9, v137},
+    steps::{a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, v137},
 };
 use crate::{Prefix, Store, sql::render};
 

@@ -10,7 +10,7 @@ use crate::{
     Search, UnknownMails,
     schema::{
         DownOptions, Limits, MigrateError, Step, Target, UpOptions,
-        steps::{a10, a3, a5, a6, a8, a9},
+        steps::{a3, a5, a6, a8, a9, a10},
     },
     search::query::Query,
     testing::{Fixture, assert_says, click, delivery, report},

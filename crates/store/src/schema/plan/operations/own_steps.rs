@@ -8,7 +8,7 @@ use crate::{
         online::{duplicates::Kinds, fold, guard, mails, recipients},
         plan::{Amount, Manner, Operation, PlannedLock},
         runner::record_own,
-        steps::{a1, a10, a3, a4, a5, a6, a7, a8, a9},
+        steps::{a1, a3, a4, a5, a6, a7, a8, a9, a10},
     },
     sql::render,
 };

@@ -68,10 +68,10 @@ impl fmt::Debug for StartedJob {
     }
 }
 
-struct Session {
+pub(super) struct Session {
     client: ClientWrapper,
     /// Whether the server gives it to nobody else.
-    is_own: bool,
+    pub(super) is_own: bool,
 }
 
 impl Store {
@@ -88,7 +88,7 @@ impl Store {
         begun
     }
 
-    async fn job_session(&self) -> Result<Session, IngestError> {
+    pub(super) async fn job_session(&self) -> Result<Session, IngestError> {
         let client = deadpool_postgres::Object::take(self.writer().await?);
         // What is silent between two beats would be ended by a server that is set to.
         client.batch_execute("SET idle_session_timeout = 0").await?;

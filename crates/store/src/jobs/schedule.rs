@@ -174,3 +174,6 @@ impl fmt::Display for Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

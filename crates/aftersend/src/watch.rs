@@ -8,6 +8,7 @@ use std::{
 };
 
 use aftersend_ingest::{Commit, Condition, Observer, QueueDepth, Refused};
+use aftersend_store::JobState;
 use aftersend_web::{FeedCondition, FeedCounts, FeedDepth, FeedStatus, Operation, Readings};
 use jiff::Timestamp;
 
@@ -63,6 +64,11 @@ impl Watch {
         if before.is_some() || depth.is_some() {
             self.metrics.depth(feed, depth);
         }
+    }
+
+    /// How jobs stand, as the database has it; nothing where it does not answer.
+    pub(crate) fn jobs(&self, jobs: Option<&[JobState]>) {
+        self.metrics.jobs(jobs);
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

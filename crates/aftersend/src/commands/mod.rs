@@ -16,7 +16,7 @@ mod quarantine;
 mod search;
 mod serve;
 mod show;
-mod signals;
+pub(crate) mod signals;
 
 use crate::{
     Outcome,

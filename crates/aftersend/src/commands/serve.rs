@@ -6,7 +6,7 @@ use aftersend_ingest::{Pump, Shutdown, join_continually, keep_figures_continuall
 use aftersend_web::Site;
 use anyhow::Context;
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use super::{
     depth,
@@ -20,6 +20,7 @@ use crate::{
     cli::ServeArgs,
     config::{Queue, Settings},
     database::Place,
+    jobs::{Wanted, run_by_schedule},
     output::Output,
     rereading::Replaying,
     watch::Watch,
@@ -68,12 +69,20 @@ pub(crate) async fn run(
         ended.map(Some)
     };
     let measuring = depth::watch_depths(queues, &watch, &shutdown);
+    let mut jobs = JoinSet::new();
+    jobs.spawn(run_by_schedule(store.clone(), Wanted::of(settings), watch.clone(), shutdown.clone()));
+    // A task of its own: it compresses and packs for hours, and pages are to come meanwhile.
+    let looking_after = async {
+        if let Some(Err(error)) = jobs.join_next().await {
+            tracing::error!(%error, "older mails are looked after no more, until the next start");
+        }
+    };
     let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
     let site =
         site(listener, Site::new(store.clone(), watch.clone()).with_rereading(rereading), &stop, &shutdown);
     // The SDK's futures are large.
-    let (site, hooked, polled, (), (), ()) =
-        tokio::join!(site, hooking, Box::pin(polling), joining, keeping, Box::pin(measuring));
+    let (site, hooked, polled, (), (), (), ()) =
+        tokio::join!(site, hooking, Box::pin(polling), joining, keeping, Box::pin(measuring), looking_after);
     let polled = polled?;
     if !queues.is_empty() {
         ingest::report(&polled, output)?;

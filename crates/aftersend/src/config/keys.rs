@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use aftersend_ingest::{HookSecret, HookSecretError, POLLERS_MAX, TopicArn, TopicArnError};
-use aftersend_store::{Prefix, PrefixError};
+use aftersend_store::{BadSchedule, Prefix, PrefixError, Schedule};
 use clap::ValueEnum as _;
 use jiff::SignedDuration;
 
@@ -362,8 +362,18 @@ pub(super) const ARCHIVE_DELETE_ARCHIVED: Key<bool> = Key::new(
     truth,
 );
 
+pub(super) const ARCHIVE_SCHEDULE: Key<Schedule> = Key::new(
+    About {
+        name: "archive.schedule",
+        flag: None,
+        variable: Some("AFTERSEND_ARCHIVE_SCHEDULE"),
+        default: Default::Fixed("daily 03:00"),
+    },
+    |raw| raw.text()?.parse().map_err(|error: BadSchedule| error.to_string()),
+);
+
 /// All of them, in the order in which people are told.
-pub(super) const ALL: [&About; 30] = [
+pub(super) const ALL: [&About; 31] = [
     &DATABASE_URL.about,
     &PREFIX.about,
     &DATA_DIR.about,
@@ -385,6 +395,7 @@ pub(super) const ALL: [&About; 30] = [
     &HOOKS_TOPICS.about,
     &HOOKS_SECRET.about,
     &HOOKS_SIGNATURE_2_ONLY.about,
+    &ARCHIVE_SCHEDULE.about,
     &ARCHIVE_COMPRESS.about,
     &ARCHIVE_COMPRESS_AFTER.about,
     &ARCHIVE_STORE.about,

@@ -18,6 +18,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use archive::Archive;
 pub(crate) use fault::ConfigError;
 pub(crate) use hooks::Hooks;
 pub(crate) use layers::{Shown, Source};

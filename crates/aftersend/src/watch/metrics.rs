@@ -3,6 +3,8 @@
 //! Labels are the names of feeds, which the configuration gives, and words of this program: nothing that an event
 //! says makes a new one.
 
+mod jobs;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aftersend_ingest::Commit;
@@ -235,10 +237,10 @@ impl Metrics {
 }
 
 fn describe() {
-    for (name, meaning) in COUNTERS {
+    for (name, meaning) in COUNTERS.into_iter().chain(jobs::COUNTERS) {
         describe_counter!(name, meaning);
     }
-    for (name, meaning) in GAUGES {
+    for (name, meaning) in GAUGES.into_iter().chain(jobs::GAUGES) {
         describe_gauge!(name, meaning);
     }
     describe_histogram!(
@@ -262,5 +264,6 @@ fn truth(is_so: bool) -> f64 {
 #[cfg(test)]
 pub(super) fn names() -> Vec<&'static str> {
     let histograms = [EVENT_LAG, BATCH_MESSAGES, BATCH_DURATION];
-    COUNTERS.iter().chain(&GAUGES).map(|(name, _)| *name).chain(histograms).collect()
+    let jobs = jobs::COUNTERS.iter().chain(&jobs::GAUGES);
+    COUNTERS.iter().chain(&GAUGES).chain(jobs).map(|(name, _)| *name).chain(histograms).collect()
 }

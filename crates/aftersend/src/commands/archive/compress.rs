@@ -2,20 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use aftersend_store::{CompressReport, Compressor, IngestError, Store};
+use aftersend_store::{CompressReport, Compressor, Job, Store};
 use serde_json::json;
 
 use super::progress::{Shown, bytes};
-use crate::{Outcome, cli::CompressArgs, config::Settings, database::Place, output::Output};
-
-/// How long to wait for a database that is busy or away.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long to wait before asking again.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// How often all mails are gone through again for what was put off.
-const PASSES_MAX: usize = 3;
+use crate::{
+    Outcome,
+    cli::CompressArgs,
+    config::Settings,
+    database::Place,
+    jobs::{self, Pace, Tally},
+    output::Output,
+};
 
 /// Its application could not read the bodies.
 #[derive(Debug, thiserror::Error)]
@@ -110,47 +108,22 @@ async fn look(store: &Store, older_than: Duration) -> anyhow::Result<CompressRep
     let mut compressor = Compressor::new(store, older_than).dry();
     let mut sum = CompressReport::default();
     while !sum.is_through {
-        sum += patiently(&mut compressor).await?;
+        sum += jobs::patiently(&mut compressor).await?;
     }
     Ok(sum)
 }
 
-/// Goes through all that is due, and once more where something was put off.
+/// Compresses all that is due, as a run of the job.
 async fn compress(store: &Store, older_than: Duration) -> anyhow::Result<CompressReport> {
-    let mut compressor = Compressor::new(store, older_than);
-    let mut shown = Shown::new(compressor.due().await?);
-    let mut sum = CompressReport::default();
-    for _ in 0..PASSES_MAX {
-        // What stays counts once, in the last pass.
-        (sum.kept, sum.too_long, sum.put_off, sum.is_through) = (0, 0, 0, false);
-        while !sum.is_through {
-            sum += patiently(&mut compressor).await?;
-            let says = format!(
-                "{} bodies, {} to {}",
-                sum.compressed,
-                bytes(sum.column_bytes),
-                bytes(sum.stored_bytes)
-            );
-            shown.report(sum.compressed + sum.kept + sum.too_long + sum.put_off, &says);
-        }
-        if sum.put_off == 0 {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Ok(sum)
-}
-
-/// A round, again where the database is busy or away for a while.
-async fn patiently(compressor: &mut Compressor) -> anyhow::Result<CompressReport> {
-    let began = Instant::now();
-    loop {
-        match compressor.round().await {
-            Ok(report) => return Ok(report),
-            Err(IngestError::Repeat(_) | IngestError::Away(_)) if began.elapsed() < PATIENCE => {
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let due = Compressor::new(store, older_than).due().await?;
+    let mut shown = Shown::new(due);
+    let tally = Tally::default();
+    let mut tell = |sum: &CompressReport| {
+        tally.set(jobs::compressed(sum));
+        let (before, after) = (bytes(sum.column_bytes), bytes(sum.stored_bytes));
+        let says = format!("{} bodies, {before} to {after}", sum.compressed);
+        shown.report(sum.compressed + sum.kept + sum.too_long + sum.put_off, &says);
+    };
+    let work = async { Ok(jobs::compress(store, older_than, Pace::AtOnce, &mut tell).await?) };
+    jobs::by_hand(store, Job::Compress, &tally, work).await
 }

@@ -4,23 +4,14 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     io::{self, IsTerminal},
-    time::Duration,
 };
 
-use aftersend_store::{IngestError, PruneRound, PrunedKind, Pruner, Retention, Store};
+use aftersend_store::{Job, JobCounts, PruneRound, PrunedKind, Retention, Store};
 use anyhow::bail;
 use indicatif::ProgressBar;
 use serde_json::json;
-use tokio::time::Instant;
 
-use crate::{Outcome, config::Settings, database::Place, output::Output};
-
-/// How long to wait for a database that is busy or away, and the first pause.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// Between two rounds that have deleted something: half of the time is left to whoever takes events in.
-const PACE_MAX: Duration = Duration::from_millis(500);
+use crate::{Outcome, config::Settings, database::Place, jobs, output::Output};
 
 /// What was done, by kind.
 type Tally = BTreeMap<PrunedKind, PruneRound>;
@@ -47,50 +38,26 @@ pub(crate) async fn run(
     Ok(Outcome::Done)
 }
 
-async fn prune(
-    store: &Store,
-    retention: Retention,
-    dry_run: bool,
-    tally: &mut Tally,
-) -> Result<(), IngestError> {
+async fn prune(store: &Store, retention: Retention, dry_run: bool, tally: &mut Tally) -> anyhow::Result<()> {
     let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    let pruner = Pruner::new(store, retention);
-    let mut pruner = if dry_run { pruner.dry() } else { pruner };
-    let (mut answered, mut pause) = (Instant::now(), PAUSE);
-    loop {
-        let began = Instant::now();
-        let round = match pruner.round().await {
-            Err(IngestError::Repeat(_) | IngestError::Away(_)) if answered.elapsed() < PATIENCE => {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-                continue;
-            }
-            round => round?,
-        };
-        (answered, pause) = (Instant::now(), PAUSE);
-        if let Some(kind) = round.kind {
-            let sum = tally.entry(kind).or_insert(PruneRound {
-                rows: 0,
-                bytes: 0,
-                kept_back: 0,
-                put_off: 0,
-                ..round
-            });
-            sum.rows += round.rows;
-            sum.bytes += round.bytes;
-            sum.kept_back += round.kept_back;
-            sum.put_off += round.put_off;
-            bar.set_message(format!("{}: {} rows", words(kind), sum.rows));
-            bar.tick();
-        }
-        if round.is_through {
-            bar.finish_and_clear();
-            return Ok(());
-        }
-        if round.rows > 0 && !dry_run {
-            tokio::time::sleep(began.elapsed().min(PACE_MAX)).await;
-        }
-    }
+    let (told, mut counts) = (jobs::Tally::default(), JobCounts::default());
+    let mut tell = |round: &PruneRound| {
+        let Some(kind) = round.kind else { return };
+        let sum =
+            tally.entry(kind).or_insert(PruneRound { rows: 0, bytes: 0, kept_back: 0, put_off: 0, ..*round });
+        sum.rows += round.rows;
+        sum.bytes += round.bytes;
+        sum.kept_back += round.kept_back;
+        sum.put_off += round.put_off;
+        counts += jobs::pruned(round);
+        told.set(counts);
+        bar.set_message(format!("{}: {} rows", words(kind), sum.rows));
+        bar.tick();
+    };
+    let work = async { Ok(jobs::prune(store, retention, dry_run, &mut tell).await?) };
+    let done = if dry_run { work.await } else { jobs::by_hand(store, Job::Prune, &told, work).await };
+    bar.finish_and_clear();
+    done
 }
 
 const fn words(kind: PrunedKind) -> &'static str {

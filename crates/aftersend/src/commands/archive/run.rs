@@ -3,12 +3,20 @@
 use std::time::{Duration, Instant};
 
 use aftersend_archive::{RunOptions, RunReport, plan};
+use aftersend_store::Job;
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{bar, open};
-use crate::{Outcome, cli::RunArgs, config::Settings, database::Place, output::Output};
+use crate::{
+    Outcome,
+    cli::RunArgs,
+    config::Settings,
+    database::Place,
+    jobs::{self, Tally},
+    output::Output,
+};
 
 pub(super) async fn run(
     args: &RunArgs,
@@ -42,7 +50,9 @@ pub(super) async fn run(
     }
     let archive = open("--to", args.store.as_deref(), settings).await?;
     let bar = bar("{spinner} {msg}");
+    let tally = Tally::default();
     let watch = |progress: aftersend_archive::RunProgress| {
+        tally.set(jobs::archiving(&progress));
         let sent_at =
             progress.sent_at.map_or(String::new(), |at| format!(", up to {}", at.strftime("%Y-%m-%d")));
         let (mails, bytes, removed) = (progress.mails, progress.bytes, progress.removed);
@@ -52,7 +62,12 @@ pub(super) async fn run(
     let delete_archived = settings.archive.delete_archived;
     let options = RunOptions { delete_archived, ..RunOptions::before(before) };
     let began = Instant::now();
-    let report = aftersend_archive::run(&store, &archive, options, &watch).await?;
+    let work = async {
+        let report = aftersend_archive::run(&store, &archive, options, &watch).await?;
+        tally.set(jobs::archived(&report));
+        Ok(report)
+    };
+    let report = jobs::by_hand(&store, Job::Archive, &tally, Box::pin(work)).await?;
     bar.finish_and_clear();
     tell(&report, began.elapsed(), output)?;
     Ok(Outcome::Done)

@@ -70,6 +70,24 @@ impl ArchivePlace {
         }
     }
 
+    /// Whether there is a way to a place, by a look at the first name there; false for a folder that is still to be made. Other than
+    /// [`open`](Self::open) this makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and where the storage refuses, fails or falls silent.
+    pub async fn probe(url: &str) -> Result<bool, ArchiveError> {
+        let folder =
+            Url::parse(url).ok().filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
+        if folder.is_some_and(|folder| matches!(folder.try_exists(), Ok(false))) {
+            return Ok(false);
+        }
+        let place = Self::open(url).await?;
+        let first = async { place.storage.list(None).try_next().await };
+        in_time("listing", "the first object", CALL_TIMEOUT, first).await?;
+        Ok(true)
+    }
+
     /// Any storage, for tests and for who embeds this.
     pub fn of(storage: Arc<dyn ObjectStore>, shown: &str) -> Self {
         Self { storage, shown: shown.to_owned() }

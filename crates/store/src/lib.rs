@@ -54,7 +54,7 @@ pub use ingest::{
 };
 pub use jobs::{
     BadSchedule, BegunJob, Holding, JOB_RUNS_MAX, Job, JobCounts, JobOutcome, JobPlan, JobRun, JobState,
-    RunningJob, Schedule, StartedJob, Starting,
+    RunningJob, Schedule, StartedJob, Starting, TableRoom,
 };
 pub use log::{
     BadMail, LOG_BODY_BYTES_MAX, LOG_CHUNK_MAILS_MAX, LOG_HEADER_BYTES_MAX, LOG_HEADERS_MAX,

@@ -150,6 +150,8 @@ statements! {
     ReleaseJob = "jobs/release.sql",
     /// Forgets older runs.
     ForgetJobRuns = "jobs/forget_runs.sql",
+    /// What tables' files hold.
+    ReadTableRoom = "jobs/room.sql",
     /// The oldest mails.
     TakeOldMails = "retention/take_mails.sql",
     /// Leaves tombstones of mails that are about to go.

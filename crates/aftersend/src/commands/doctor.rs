@@ -4,6 +4,7 @@
 
 mod database;
 mod hooks;
+mod older_mails;
 mod queues;
 mod report;
 
@@ -45,6 +46,7 @@ pub(crate) async fn run(
     }
     Box::pin(queues::look(settings, args.receive, &mut report)).await;
     hooks::look(settings, &mut report);
+    Box::pin(older_mails::look_at_store(settings, &mut report)).await;
     finish(&report, output)
 }
 

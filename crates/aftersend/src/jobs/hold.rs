@@ -123,7 +123,7 @@ pub(crate) async fn by_hand<T>(
     match ended {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            tracing::warn!(job = job.as_str(), %error, "what a job did could not be written down")
+            tracing::warn!(job = job.as_str(), %error, "what a job did could not be written down");
         }
         Err(_) => tracing::warn!(job = job.as_str(), "what a job did could not be written down in time"),
     }

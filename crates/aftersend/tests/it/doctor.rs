@@ -73,7 +73,7 @@ async fn with_a_queue_and_a_schema_as_they_should_be_nothing_is_wrong() {
     found.has("reachable", "well", &["PostgreSQL"]);
     found.has("read_only", "well", &[]);
     found.has("rights", "well", &["36 tables"]);
-    found.has("schema", "well", &["step a9", "the newest"]);
+    found.has("schema", "well", &["step a10", "the newest"]);
     found.has("catalog", "well", &[]);
     found.has("quarantine", "well", &[]);
     found.has("parked", "well", &[]);
@@ -100,7 +100,7 @@ async fn a_schema_that_is_old_missing_or_drifted_is_told_with_the_command() {
     let nothing = doctor(&setup, &[]);
     assert_eq!(nothing.code, 1);
     let plan = format!("aftersend migrate plan --prefix {}", setup.schema.prefix());
-    nothing.has("schema", "wrong", &["step none", "needs a9", &plan]);
+    nothing.has("schema", "wrong", &["step none", "needs a10", &plan]);
     nothing.has("feeds", "warning", &["[[queue]]"]);
     let there = "SELECT FROM pg_namespace WHERE nspname = $1";
     assert!(setup.client().await.query_opt(there, &[&setup.schema.prefix()]).await.unwrap().is_none());
@@ -108,7 +108,7 @@ async fn a_schema_that_is_old_missing_or_drifted_is_told_with_the_command() {
     setup.run(&["migrate", "up", "--to", "136"]).ok();
     let old = doctor(&setup, &[]);
     assert_eq!(old.code, 1);
-    old.has("schema", "wrong", &["step 136 (PhoenixKit version 136)", "needs a9", "aftersend migrate up"]);
+    old.has("schema", "wrong", &["step 136 (PhoenixKit version 136)", "needs a10", "aftersend migrate up"]);
     old.has("catalog", "well", &[]);
     old.has("rights", "well", &["4 tables"]);
 
@@ -158,7 +158,7 @@ async fn a_user_who_may_not_write_is_told_which_rights_are_missing() {
     );
     assert_eq!(
         found.all("rights").len(),
-        33,
+        35,
         "a table each, but for the one that is only read: {:#}",
         found.json
     );

@@ -12,6 +12,7 @@ mod faults;
 mod figures;
 mod hooks;
 mod ingest;
+mod jobs;
 mod log;
 mod logs;
 mod migrate;

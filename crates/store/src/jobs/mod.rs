@@ -6,6 +6,7 @@
 
 mod plan;
 mod read;
+mod room;
 mod run;
 mod schedule;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use plan::JobPlan;
+pub use room::TableRoom;
 pub use run::{BegunJob, Holding, StartedJob, Starting};
 pub use schedule::{BadSchedule, Schedule};
 

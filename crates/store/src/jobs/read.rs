@@ -47,6 +47,18 @@ impl Examiner {
     }
 }
 
+impl Examiner {
+    /// Whether step 136 made the tables, or an application did.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or not in time.
+    pub async fn is_made_by_us(&self) -> Result<bool, QueryError> {
+        let find = crate::sql::render(include_str!("../sql/find_maker.sql"), self.prefix());
+        Ok(self.client().query_one(&find, &[]).await?.try_get(0)?)
+    }
+}
+
 fn states(rows: &[Row]) -> Read<Vec<JobState>> {
     let mut states: Vec<JobState> = Job::ALL.map(JobState::untouched).into();
     for row in rows {

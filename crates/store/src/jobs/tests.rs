@@ -13,7 +13,7 @@ use super::*;
 use crate::{DatabaseAddress, Store, TagNames, testing::Fixture};
 
 /// How long to wait for what is to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn nightly() -> Schedule {
     "daily 03:00".parse().unwrap()

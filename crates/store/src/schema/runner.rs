@@ -450,39 +450,21 @@ impl<'m> Run<'m> {
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
-            (Step::A5, _) => {
-                session.phase("making tables of our own", None, "tables");
-                let notes = a5::up(&mut session).await?;
-                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
-                notes
-            }
-            (Step::A6, _) => {
-                session.phase("making tables of our own", None, "tables");
-                let notes = a6::up(&mut session).await?;
-                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
-                notes
-            }
-            (Step::A7, _) => {
-                session.phase("making tables of our own", None, "tables");
-                let notes = a7::up(&mut session).await?;
-                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
-                notes
-            }
             (Step::A9, _) => {
                 session.phase("making a column and tables of our own", None, "tables");
                 let notes = a9::up(&mut session).await?;
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }
-            (Step::A8, _) => {
+            (Step::A5 | Step::A6 | Step::A7 | Step::A8 | Step::A10, _) => {
                 session.phase("making tables of our own", None, "tables");
-                let notes = a8::up(&mut session).await?;
-                session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
-                notes
-            }
-            (Step::A10, _) => {
-                session.phase("making tables of our own", None, "tables");
-                let notes = a10::up(&mut session).await?;
+                let notes = match step {
+                    Step::A5 => a5::up(&mut session).await?,
+                    Step::A6 => a6::up(&mut session).await?,
+                    Step::A7 => a7::up(&mut session).await?,
+                    Step::A8 => a8::up(&mut session).await?,
+                    _ => a10::up(&mut session).await?,
+                };
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
                 notes
             }

@@ -2,6 +2,7 @@
 
 mod compress;
 mod decompress;
+mod jobs;
 mod progress;
 mod prune;
 mod restore;

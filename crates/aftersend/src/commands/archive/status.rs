@@ -3,6 +3,7 @@
 use aftersend_store::{ArchiveObject, ArchiveRun};
 use serde_json::json;
 
+use super::jobs;
 use crate::{Outcome, database::Place, output::Output};
 
 /// Runs and objects that are shown, the last ones.
@@ -13,14 +14,29 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
     let (runs, objects) =
         (store.archive_runs(SHOWN_MAX).await?, store.archive_objects(None, SHOWN_MAX).await?);
     let counts = store.archive_counts().await?;
+    // What keeps everybody from a table, as VACUUM FULL does, keeps nobody from all else.
+    let (jobs, room) = (store.jobs().await?, store.table_room().await);
     if output.is_json() {
         output.json(&json!({
+            "jobs": jobs.iter().map(jobs::job_json).collect::<Vec<_>>(),
+            "tables": room.ok().map(|room| room.iter().map(jobs::room_json).collect::<Vec<_>>()),
             "objects": counts.objects, "mails": counts.mails, "removed": counts.removed, "bytes": counts.bytes,
             "late_events": counts.late_events,
             "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
             "last_objects": objects.iter().map(object_json).collect::<Vec<_>>(),
         }))?;
         return Ok(Outcome::Done);
+    }
+    for line in jobs.iter().flat_map(jobs::job_lines) {
+        output.text(line)?;
+    }
+    match room {
+        Ok(room) => {
+            for line in jobs::room_lines(&room) {
+                output.text(line)?;
+            }
+        }
+        Err(error) => output.text(format!("what the tables' files hold can't be told now: {error}"))?,
     }
     output.text(format!(
         "{} objects of {} bytes have {} mails, of which {} are not here any more; {} late events wait for the next object",

@@ -8,7 +8,7 @@ use aftersend_store::{
 };
 use jiff::Timestamp;
 
-use super::report::Report;
+use super::{older_mails, report::Report};
 use crate::{commands::migrate::text, config::Settings, database::Place};
 
 /// The newest PostgreSQL that this program was written for.
@@ -17,8 +17,9 @@ const VERSION_MAX: i32 = 18;
 /// Seconds by which clocks may differ before lags and ages mislead.
 const CLOCKS_APART_S_MAX: f64 = 5.0;
 
-/// Connections that a program opens at most: eight for storing, eight for reading, one for looking after parked events.
-const CONNECTIONS: i64 = 17;
+/// Connections that a program opens at most: eight for storing, eight for reading, one for looking after parked events, one
+/// for the job that it runs.
+const CONNECTIONS: i64 = 18;
 
 /// How long storing a batch may take before it is given up here: a limit of the server's should be longer.
 const BATCH_MS: u64 = 75_000;
@@ -364,6 +365,9 @@ async fn about_contents(
             Err(error) => cant_tell("parked", "how many events are parked", &error, report),
         }
     }
+    if has(Step::A10) {
+        older_mails::look(examiner, settings, report).await;
+    }
 }
 
 fn about_newest(
@@ -431,7 +435,7 @@ fn counted(number: u64, one: &str, many: &str) -> String {
 }
 
 /// `2026-03-10 12:00:00 UTC (3 h 5 min ago)`.
-fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     let age_s = now.duration_since(at).as_secs_f64();
     let exact = at.strftime("%Y-%m-%d %H:%M:%S UTC");
     if age_s < 0.0 { exact.to_string() } else { format!("{exact} ({} ago)", text::seconds(age_s)) }

@@ -1,0 +1,139 @@
+//! What is done with older mails by itself: whether it is done, and whether there is a way to the archive.
+
+use std::time::Duration;
+
+use aftersend_archive::ArchivePlace;
+use aftersend_store::{Examiner, Job, JobOutcome, JobState};
+use jiff::Timestamp;
+
+use super::{database::ago, report::Report};
+use crate::{commands::migrate::text, config::Settings, jobs::Wanted};
+
+/// Failures in a row from which on somebody has to do something about it. Fewer may pass by themselves.
+const FAILURES_MAX: u32 = 3;
+
+/// How long to wait for the archive's storage.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Looks at jobs. Needs step a10.
+pub(super) async fn look(examiner: &Examiner, settings: &Settings, report: &mut Report) {
+    report.begin("older mails");
+    let told = settings.archive.compress;
+    let compresses = match told {
+        Some(told) => told,
+        None => match examiner.is_made_by_us().await {
+            Ok(is_ours) => is_ours,
+            Err(error) => return report.unknown("jobs", format!("who made the tables: {error}"), None),
+        },
+    };
+    let jobs = match examiner.jobs().await {
+        Ok(jobs) => jobs,
+        Err(error) => return report.unknown("jobs", format!("how jobs stand: {error}"), None),
+    };
+    let wanted = Wanted::of(settings);
+    if settings.archive.schedule.interval().is_none() {
+        report.well("schedule", "nothing is done by itself: `archive.schedule` is off");
+    } else {
+        report.well("schedule", format!("`serve` looks after them: {}", settings.archive.schedule));
+    }
+    if !compresses && told.is_none() {
+        let why = "bodies are not compressed, since an application made these tables, which could not read them; if it reads no \
+                   bodies: `archive.compress = true`";
+        report.well("compress", why);
+    }
+    if settings.archive.store.is_some() != settings.archive.after.is_some() {
+        let (there, missing) = match &settings.archive.store {
+            Some(_) => ("`archive.store`", "`archive.archive_after`"),
+            None => ("`archive.archive_after`", "`archive.store`"),
+        };
+        report.warn(
+            "archive",
+            format!("{there} is set and {missing} is not, so that nothing is archived by itself"),
+            format!("set {missing}, or take {there} away"),
+        );
+    }
+    for state in jobs.iter().filter(|state| wanted.has_set_up(state.job, compresses)) {
+        about(state, settings, report);
+    }
+}
+
+const fn check(job: Job) -> &'static str {
+    match job {
+        Job::Compress => "job_compress",
+        Job::Archive => "job_archive",
+        Job::Prune => "job_prune",
+    }
+}
+
+fn about(state: &JobState, settings: &Settings, report: &mut Report) {
+    let (job, check, now) = (state.job, check(state.job), Timestamp::now());
+    let interval_s = settings.archive.schedule.interval().map(|interval| interval.as_secs_f64());
+    if state.failures_in_a_row > 0
+        && let Some(run) = &state.last
+    {
+        let why = match &run.outcome {
+            JobOutcome::Failed(sentence) => sentence,
+            JobOutcome::Stopped | JobOutcome::Done => "it was stopped since",
+        };
+        let times = match state.failures_in_a_row {
+            1 => "its last run has failed".to_owned(),
+            failures => format!("{failures} runs in a row have failed"),
+        };
+        let what = format!("{job}: {times}, the last at {}: {why}", ago(run.ended_at, now));
+        let fix =
+            format!("do what it says, then `{}`; `serve` tries again by itself, ever later", job.command());
+        return if state.failures_in_a_row >= FAILURES_MAX {
+            report.wrong(check, what, fix);
+        } else {
+            report.warn(check, what, fix);
+        };
+    }
+    if let Some(running) = &state.running {
+        let since = ago(running.began_at, now);
+        return report.well(check, format!("{job}: at work since {since}, by {}", running.runner));
+    }
+    let last = state.last.as_ref().map_or("it has not run yet".to_owned(), |run| {
+        format!("its last run ended at {}, {}", ago(run.ended_at, now), run.outcome.as_str())
+    });
+    match (interval_s, state.overdue_s, state.next_at) {
+        // Due for longer than an interval, it was begun more than two ago.
+        (Some(interval_s), Some(overdue_s), Some(next_at)) if overdue_s > interval_s => report.warn(
+            check,
+            format!("{job}: due since {}, and {last}", ago(next_at, now)),
+            format!("`serve` runs it: start it, or see its log; by hand: `{}`", job.command()),
+        ),
+        (_, _, Some(next_at)) => {
+            let next = next_at.strftime("%Y-%m-%d %H:%M UTC");
+            report.well(check, format!("{job}: {last}; the next is due at {next}"));
+        }
+        (Some(_), _, None) => report.warn(
+            check,
+            format!("{job}: no run is planned, and {last}"),
+            format!("`serve` plans it when it starts with this configuration; by hand: `{}`", job.command()),
+        ),
+        (None, _, None) => {
+            report.well(check, format!("{job}: {last}; it is run by hand: `{}`", job.command()));
+        }
+    }
+}
+
+/// Looks whether there is a way to the archive. Writes nothing there.
+pub(super) async fn look_at_store(settings: &Settings, report: &mut Report) {
+    let Some(url) = &settings.archive.store else { return };
+    report.begin("archive");
+    let asked = tokio::time::timeout(PROBE_TIMEOUT, ArchivePlace::probe(url)).await;
+    match asked {
+        Ok(Ok(true)) => report.well("archive_store", format!("{url} answers, and may be listed")),
+        Ok(Ok(false)) => report.warn(
+            "archive_store",
+            format!("there is no folder for {url} yet"),
+            "the first `aftersend archive run` makes it, if its user may",
+        ),
+        Ok(Err(error)) => report.refused("archive_store", error.to_string()),
+        Err(_) => report.wrong(
+            "archive_store",
+            format!("{url} does not answer within {}", text::seconds(PROBE_TIMEOUT.as_secs_f64())),
+            "look whether this machine reaches it: its name, the endpoint in AWS_ENDPOINT_URL_S3, a proxy, a firewall",
+        ),
+    }
+}

@@ -6,6 +6,7 @@ use aftersend_ingest::Shutdown;
 use aftersend_store::{
     BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, StartedJob, Starting, Store,
 };
+use tokio::sync::Notify;
 
 use super::{Tally, Wanted, hold::hold, work::work};
 use crate::watch::Watch;
@@ -42,13 +43,15 @@ impl Trouble {
 /// Runs jobs when they are due, one after the other, until a shutdown is requested; ends then as soon as what is under way has
 /// been broken off and noted. Never fails: what goes wrong is noted and logged, and tried again after a longer pause.
 pub(crate) async fn run_by_schedule(store: Store, wanted: Wanted, watch: Arc<Watch>, shutdown: Shutdown) {
-    let telling = tell(&store, &watch, shutdown.clone());
-    let scheduler = Scheduler { store: store.clone(), wanted, shutdown, trouble: Trouble::default() };
+    let news = Notify::new();
+    let telling = tell(&store, &watch, &news, shutdown.clone());
+    let scheduler =
+        Scheduler { store: store.clone(), wanted, news: &news, shutdown, trouble: Trouble::default() };
     tokio::join!(scheduler.run_all(), telling);
 }
 
 /// Has metrics say how jobs stand, whoever runs them.
-async fn tell(store: &Store, watch: &Watch, mut shutdown: Shutdown) {
+async fn tell(store: &Store, watch: &Watch, news: &Notify, mut shutdown: Shutdown) {
     loop {
         let jobs = tokio::select! {
             biased;
@@ -59,19 +62,22 @@ async fn tell(store: &Store, watch: &Watch, mut shutdown: Shutdown) {
         tokio::select! {
             biased;
             () = shutdown.requested() => return,
+            () = news.notified() => {}
             () = tokio::time::sleep(TICK) => {}
         }
     }
 }
 
-struct Scheduler {
+struct Scheduler<'a> {
     store: Store,
+    /// That a run has begun or ended.
+    news: &'a Notify,
     wanted: Wanted,
     shutdown: Shutdown,
     trouble: Trouble,
 }
 
-impl Scheduler {
+impl Scheduler<'_> {
     async fn run_all(mut self) {
         let scheduler = &mut self;
         let mut wish = scheduler.shutdown.clone();
@@ -142,6 +148,7 @@ impl Scheduler {
             }
         };
         tracing::info!(job = job.as_str(), run = started.number(), "a job begins");
+        self.news.notify_one();
         let tally = Tally::default();
         let working = work(&self.store, job, &self.wanted, &tally);
         let outcome = tokio::select! {
@@ -182,6 +189,7 @@ impl Scheduler {
             match ended {
                 Ok(Holding::Ours) => {
                     tracing::info!(job = job.as_str(), outcome = outcome.as_str(), "a job has ended");
+                    self.news.notify_one();
                     return true;
                 }
                 Ok(Holding::Lost) => return false,

@@ -228,8 +228,8 @@ async fn two_programs_share_the_work() {
 async fn after_a_kill_in_the_middle_another_program_takes_over() {
     let ground = Ground::new().await;
     ground.make_due("compress").await;
-    // Whoever wants to see a mail waits, for half a minute before a job fails of it.
-    ground.run(r#"BEGIN; LOCK TABLE "prefix".phoenix_kit_email_logs IN ACCESS EXCLUSIVE MODE"#).await;
+    // Whoever wants to compress waits, for half a minute before the job fails of it.
+    ground.run(r#"BEGIN; LOCK TABLE "prefix".aftersend_kept_bodies IN ACCESS EXCLUSIVE MODE"#).await;
     let mut killed = ground.serve();
     ground.until_at_work().await;
     killed.child.kill().unwrap();
@@ -249,7 +249,7 @@ async fn after_a_kill_in_the_middle_another_program_takes_over() {
 async fn told_to_end_in_the_middle_it_ends_and_goes_on_the_next_time() {
     let ground = Ground::new().await;
     ground.make_due("compress").await;
-    ground.run(r#"BEGIN; LOCK TABLE "prefix".phoenix_kit_email_logs IN ACCESS EXCLUSIVE MODE"#).await;
+    ground.run(r#"BEGIN; LOCK TABLE "prefix".aftersend_kept_bodies IN ACCESS EXCLUSIVE MODE"#).await;
     let server = ground.serve();
     ground.until_at_work().await;
     let took = server.stop().await;
@@ -310,7 +310,7 @@ async fn a_failure_is_told_with_what_to_do_and_ends_nothing() {
 async fn by_hand_beside_another_run_says_so() {
     let ground = Ground::new().await;
     ground.make_due("compress").await;
-    ground.run(r#"BEGIN; LOCK TABLE "prefix".phoenix_kit_email_logs IN ACCESS EXCLUSIVE MODE"#).await;
+    ground.run(r#"BEGIN; LOCK TABLE "prefix".aftersend_kept_bodies IN ACCESS EXCLUSIVE MODE"#).await;
     let server = ground.serve();
     ground.until_at_work().await;
     for command in [&["archive", "compress"][..], &["archive", "run"], &["archive", "prune"]] {

@@ -41,7 +41,7 @@ async fn verify_exits_with_1_where_something_differs() {
     let setup = Setup::migrated().await;
     let said = setup.run(&["migrate", "verify"]).ok();
     assert!(
-        said.contains("PhoenixKit version 137, compared with step a9") && said.contains("No differences"),
+        said.contains("PhoenixKit version 137, compared with step a10") && said.contains("No differences"),
         "{said}"
     );
     let prefix = setup.schema.prefix();
@@ -93,7 +93,7 @@ async fn a_plan_tells_what_up_would_do_and_changes_nothing() {
     let setup = with_rows().await;
     let plan = setup.run(&["migrate", "plan"]).ok();
     for part in [
-        "from step 136 (PhoenixKit version 136) to step a9",
+        "from step 136 (PhoenixKit version 136) to step a10",
         "moves 1 duplicate event to",
         "builds 8 indexes",
         "CREATE UNIQUE INDEX CONCURRENTLY",

@@ -96,6 +96,7 @@ fn about(step: &str) -> &'static str {
         "a7" => "tables for bodies of older mails, which are compressed later",
         "a9" => "mails that an application logs through Aftersend, and people who were erased",
         "a8" => "what is known of mails in the archive",
+        "a10" => "jobs that run by themselves, and what they did",
         _ => "",
     }
 }

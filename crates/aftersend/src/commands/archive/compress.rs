@@ -115,15 +115,16 @@ async fn look(store: &Store, older_than: Duration) -> anyhow::Result<CompressRep
 
 /// Compresses all that is due, as a run of the job.
 async fn compress(store: &Store, older_than: Duration) -> anyhow::Result<CompressReport> {
-    let due = Compressor::new(store, older_than).due().await?;
-    let mut shown = Shown::new(due);
     let tally = Tally::default();
-    let mut tell = |sum: &CompressReport| {
-        tally.set(jobs::compressed(sum));
-        let (before, after) = (bytes(sum.column_bytes), bytes(sum.stored_bytes));
-        let says = format!("{} bodies, {before} to {after}", sum.compressed);
-        shown.report(sum.compressed + sum.kept + sum.too_long + sum.put_off, &says);
+    let work = async {
+        let mut shown = Shown::new(Compressor::new(store, older_than).due().await?);
+        let mut tell = |sum: &CompressReport| {
+            tally.set(jobs::compressed(sum));
+            let (before, after) = (bytes(sum.column_bytes), bytes(sum.stored_bytes));
+            let says = format!("{} bodies, {before} to {after}", sum.compressed);
+            shown.report(sum.compressed + sum.kept + sum.too_long + sum.put_off, &says);
+        };
+        Ok(jobs::compress(store, older_than, Pace::AtOnce, &mut tell).await?)
     };
-    let work = async { Ok(jobs::compress(store, older_than, Pace::AtOnce, &mut tell).await?) };
     jobs::by_hand(store, Job::Compress, &tally, work).await
 }

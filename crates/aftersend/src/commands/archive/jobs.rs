@@ -218,7 +218,7 @@ mod tests {
         let lines = room_lines(&[dead, freed, small]);
         assert_eq!(
             lines[0],
-            "mails: 1000.0 MB in files, and 500.0 MB of indexes; about 400000 dead rows wait for a vacuum (the last: never)"
+            "mails: 1.0 GB in files, and 500.0 MB of indexes; about 400000 dead rows wait for a vacuum (the last: never)"
         );
         assert!(lines[1].contains("about 400.0 MB are free for new rows"), "{}", lines[1]);
         assert!(lines[2].contains("VACUUM FULL") && lines.len() == 3);

@@ -29,7 +29,7 @@ struct Case {
     default: Option<&'static str>,
 }
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 31] = [
     Case {
         name: "database_url",
         shown_as: "database_url",
@@ -235,6 +235,14 @@ const CASES: [Case; 30] = [
         variable: Some("false"),
         file: ("true", "true"),
         default: Some("false"),
+    },
+    Case {
+        name: "archive.schedule",
+        shown_as: "archive.schedule",
+        flag: None,
+        variable: Some("every 6 hours"),
+        file: ("'daily 04:30 Europe/Tallinn'", "daily 04:30 Europe/Tallinn"),
+        default: Some("daily 03:00"),
     },
     Case {
         name: "archive.compress",

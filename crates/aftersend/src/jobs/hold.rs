@@ -10,6 +10,7 @@ use aftersend_store::{
 };
 use tokio::time::Instant;
 
+use super::sentence;
 use crate::commands::signals;
 
 /// How often it is said that a run is at work: six times before others may take over.
@@ -116,7 +117,7 @@ pub(crate) async fn by_hand<T>(
     let outcome = match &worked {
         Ok(_) => JobOutcome::Done,
         Err(error) if error.is::<Stopped>() => JobOutcome::Stopped,
-        Err(error) => JobOutcome::Failed(error.to_string()),
+        Err(error) => JobOutcome::Failed(error.downcast_ref().map_or(error.to_string(), sentence)),
     };
     let ended = tokio::time::timeout(END_PATIENCE, started.end(&outcome, &tally.get())).await;
     // What was done is done, whether or not anybody knows.

@@ -12,6 +12,16 @@ pub(crate) use work::{Pace, archived, archiving, compress, compressed, patiently
 
 use crate::config::{Archive, Settings};
 
+/// What went wrong, for people who look after jobs: the store's own words are about batches of events.
+fn sentence(error: &IngestError) -> String {
+    match error {
+        IngestError::Repeat(reason) => {
+            format!("another transaction holds what it needs, for longer than it waits: {reason}")
+        }
+        error => error.to_string(),
+    }
+}
+
 /// What settings say of older mails.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {

@@ -4,17 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use aftersend_ingest::Shutdown;
 use aftersend_store::{
-    BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, StartedJob, Starting, Store,
+    BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, QueryError, StartedJob, Starting, Store,
 };
 use tokio::sync::Notify;
 
-use super::{Tally, Wanted, hold::hold, work::work};
+use super::{Tally, Wanted, hold::hold, sentence, work::work};
 use crate::watch::Watch;
 
 /// How often it is asked what is due. The server's clock is looked at each time, so that none need be trusted to run on.
 const TICK: Duration = Duration::from_secs(20);
 
-/// For how long the end of a run is tried to be written down once this program is to end.
+/// How soon it is asked again while the database is in trouble.
+const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// For how long what is being written down may take once this program is to end.
 const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// Says the same trouble once, until it is over or another.
@@ -22,14 +25,13 @@ const LAST_WORD: Duration = Duration::from_secs(3);
 struct Trouble(Option<String>);
 
 impl Trouble {
-    fn say(&mut self, error: &IngestError) {
-        let sentence = error.to_string();
-        if self.0.as_ref() != Some(&sentence) {
+    fn say(&mut self, sentence: &str) {
+        if self.0.as_deref() != Some(sentence) {
             tracing::warn!(
                 reason = sentence,
                 "what is done with older mails waits for the database; it goes on by itself"
             );
-            self.0 = Some(sentence);
+            self.0 = Some(sentence.to_owned());
         }
     }
 
@@ -68,6 +70,15 @@ async fn tell(store: &Store, watch: &Watch, news: &Notify, mut shutdown: Shutdow
     }
 }
 
+/// What is due could not be found out.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error("{}", sentence(.0))]
+    Plan(#[from] IngestError),
+    #[error(transparent)]
+    Jobs(#[from] QueryError),
+}
+
 struct Scheduler<'a> {
     store: Store,
     /// That a run has begun or ended.
@@ -79,26 +90,49 @@ struct Scheduler<'a> {
 
 impl Scheduler<'_> {
     async fn run_all(mut self) {
-        let scheduler = &mut self;
-        let mut wish = scheduler.shutdown.clone();
-        let Some(plan) = scheduler.plan().await else { return };
+        let mut wish = self.shutdown.clone();
+        let Some(plan) = self.plan().await else { return };
         loop {
-            let mut is_idle = true;
-            match scheduler.look(&plan).await {
-                Ok(None) => scheduler.trouble.is_over(),
-                Ok(Some(job)) => {
-                    scheduler.trouble.is_over();
-                    // What is due next is looked for at once.
-                    is_idle = !scheduler.run(job, &plan).await;
+            let looked = tokio::select! {
+                biased;
+                () = wish.requested() => return,
+                looked = self.look(&plan) => looked,
+            };
+            let mut pause = TICK;
+            match looked {
+                Ok(due) => {
+                    self.trouble.is_over();
+                    if let Some(job) = due
+                        && self.run(job, &plan).await
+                    {
+                        // What is due next is looked for at once.
+                        pause = Duration::ZERO;
+                    }
                 }
-                Err(error) => scheduler.trouble.say(&error),
+                Err(error) => {
+                    self.trouble.say(&error.to_string());
+                    pause = TROUBLE_PAUSE;
+                }
             }
-            let pause = if is_idle { TICK } else { Duration::ZERO };
             tokio::select! {
                 biased;
                 () = wish.requested() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// What has to be written down whole, for which a wish to end leaves a little time; nothing after that.
+    async fn in_time<T>(&self, writing: impl Future<Output = T>) -> Option<T> {
+        let mut wish = self.shutdown.clone();
+        let overdue = async {
+            wish.requested().await;
+            tokio::time::sleep(LAST_WORD).await;
+        };
+        tokio::select! {
+            biased;
+            written = writing => Some(written),
+            () = overdue => None,
         }
     }
 
@@ -113,9 +147,9 @@ impl Scheduler<'_> {
                 };
                 match planned.await {
                     Ok(plan) => return plan,
-                    Err(error) => self.trouble.say(&error),
+                    Err(error) => self.trouble.say(&sentence(&error)),
                 }
-                tokio::time::sleep(TICK).await;
+                tokio::time::sleep(TROUBLE_PAUSE).await;
             }
         };
         tokio::select! {
@@ -125,17 +159,19 @@ impl Scheduler<'_> {
         }
     }
 
-    async fn look(&mut self, plan: &JobPlan) -> Result<Option<Job>, IngestError> {
-        tokio::select! {
-            biased;
-            () = self.shutdown.requested() => Ok(None),
-            due = self.store.due_job(plan) => due,
-        }
+    /// The job that is due, unless one is at work somewhere.
+    async fn look(&self, plan: &JobPlan) -> Result<Option<Job>, LookError> {
+        let Some(job) = self.store.due_job(plan).await? else { return Ok(None) };
+        let is_busy = self.store.jobs().await?.iter().any(|state| state.running.is_some());
+        Ok((!is_busy).then_some(job))
     }
 
     /// Runs a job. Whether there may be more to do at once.
     async fn run(&mut self, job: Job, plan: &JobPlan) -> bool {
-        let mut started = match self.store.begin_job(job, Starting::BySchedule(plan.schedule.clone())).await {
+        let starting = Starting::BySchedule(plan.schedule.clone());
+        // Left half way, a run that nobody does counts as failed once somebody looks, and is run again.
+        let Some(begun) = self.in_time(self.store.begin_job(job, starting)).await else { return false };
+        let mut started = match begun {
             Ok(BegunJob::Ours(started)) => started,
             Ok(BegunJob::Elsewhere(busy, running)) => {
                 tracing::debug!(job = busy.as_str(), runner = running.runner, "a job is at work elsewhere");
@@ -143,7 +179,7 @@ impl Scheduler<'_> {
             }
             Ok(BegunJob::NotDue) => return false,
             Err(error) => {
-                self.trouble.say(&error);
+                self.trouble.say(&sentence(&error));
                 return false;
             }
         };
@@ -177,30 +213,29 @@ impl Scheduler<'_> {
     /// Writes down how a run ended, however long the database is away, unless it is time to end. Whether that was done.
     async fn end(&mut self, mut started: StartedJob, outcome: &JobOutcome, tally: &Tally) -> bool {
         let (job, did) = (started.job(), tally.get());
+        let mut wish = self.shutdown.clone();
         loop {
-            let ending = started.end(outcome, &did);
-            let ended = if self.shutdown.is_requested() {
-                // Unsaid, it counts as failed once somebody looks, and is run again.
-                let Ok(ended) = tokio::time::timeout(LAST_WORD, ending).await else { return false };
-                ended
-            } else {
-                ending.await
-            };
-            match ended {
-                Ok(Holding::Ours) => {
+            match self.in_time(started.end(outcome, &did)).await {
+                Some(Ok(Holding::Ours)) => {
                     tracing::info!(job = job.as_str(), outcome = outcome.as_str(), "a job has ended");
                     self.news.notify_one();
                     return true;
                 }
-                Ok(Holding::Lost) => return false,
-                Err(error) => self.trouble.say(&error),
+                // Unsaid, it counts as failed once somebody looks, and is run again.
+                None | Some(Ok(Holding::Lost)) => return false,
+                // The tables are gone: there is nothing to write it in.
+                Some(Err(error @ IngestError::Schema(_))) => {
+                    self.trouble.say(&error.to_string());
+                    return false;
+                }
+                Some(Err(error)) => self.trouble.say(&sentence(&error)),
             }
             if self.shutdown.is_requested() {
                 return false;
             }
             tokio::select! {
-                () = self.shutdown.requested() => {}
-                () = tokio::time::sleep(TICK) => {}
+                () = wish.requested() => {}
+                () = tokio::time::sleep(TROUBLE_PAUSE) => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use aftersend_store::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{Tally, Wanted};
+use super::{Tally, Wanted, sentence};
 use crate::config::Archive;
 
 /// How long to wait for a database that is busy or away, in all and at first.
@@ -34,9 +34,9 @@ pub(crate) enum Pace {
 /// Whatever stops a job.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkError {
-    #[error(transparent)]
+    #[error("{}", sentence(.0))]
     Store(#[from] IngestError),
-    #[error(transparent)]
+    #[error("{}", archive_sentence(.0))]
     Archive(#[from] ArchiveError),
     /// By a program that knows no jobs.
     #[error("another archiver is at work on this database")]
@@ -47,6 +47,13 @@ pub(super) enum WorkError {
     NoArchive,
     #[error("`archive.archive_after` reaches back to before all times")]
     BeforeTime,
+}
+
+fn archive_sentence(error: &ArchiveError) -> String {
+    match error {
+        ArchiveError::Store(error) => sentence(error),
+        error => error.to_string(),
+    }
 }
 
 /// Does a job's work as the settings have it. Cancel-safe: what was committed is done, and the rest is found again.

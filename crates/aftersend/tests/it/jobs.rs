@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     program::{Setup, ended},
-    serve::{get, listening},
+    serve::{get, lines_of, listening},
 };
 
 /// How long to wait for what is to come.
@@ -326,6 +326,27 @@ async fn by_hand_beside_another_run_says_so() {
     ground.until_ended(1).await;
     ground.with(&["archive", "prune"]).ok();
     assert!(server.stop().await < END_MAX);
+}
+
+/// What keeps the database from taking part is told once, and over when it is over.
+#[tokio::test]
+async fn a_database_that_is_busy_is_waited_for() {
+    let ground = Ground::new().await;
+    ground.make_due("compress").await;
+    ground.run(r#"BEGIN; LOCK TABLE "prefix".aftersend_jobs IN ACCESS EXCLUSIVE MODE"#).await;
+    let mut command = ground.setup.program();
+    command.args(["serve", "--json", "--config"]).arg(ground.config()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let log = lines_of(child.stderr.take().unwrap());
+    let (address, _) = listening(&mut child);
+    let server = Server { child, address };
+    let told = log.recv_timeout(PATIENCE).unwrap();
+    assert!(told.contains("waits for the database") && told.contains("55P03"), "{told}");
+    ground.run("COMMIT").await;
+    ground.until_ended(1).await;
+    assert!(server.stop().await < END_MAX);
+    let more: Vec<String> = log.iter().filter(|line| line.contains("waits for the database")).collect();
+    assert!(more.is_empty(), "{more:?}");
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ async fn events_that_wait_join_their_mail_while_it_serves() {
 }
 
 /// The lines of a pipe, as they come.
-fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (said, heard) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines() {

@@ -5,7 +5,7 @@
 //! alone would do, but would keep the next runner waiting after a kill; so the row names the runner's session where that is its
 //! own, and a session that is gone ends the lease at once.
 
-use std::{fmt, process};
+use std::{fmt, process, time::Duration};
 
 use deadpool_postgres::{ClientWrapper, Transaction};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,9 @@ use super::{
     counts, counts_json, retry_pause,
 };
 use crate::{IngestError, Store, sql::Statement};
+
+/// How long it may take to say that a run is at work: there must be time to say it once more before others may take over.
+const BEAT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How often two sessions are compared, to find out whether they are the same to the server.
 const COMPARISONS: u32 = 3;
@@ -237,11 +240,10 @@ impl StartedJob {
     ///
     /// When the database does not answer, or may not be written to. The next try has a connection of its own.
     pub async fn beat(&mut self, did: &JobCounts) -> Result<Holding, IngestError> {
-        let store = self.store.clone();
-        let held = store.in_time(self.say(did)).await;
-        if held.is_err() {
-            self.session = None;
-        }
+        let held = tokio::time::timeout(BEAT_TIMEOUT, self.say(did)).await.unwrap_or_else(|_| {
+            Err(IngestError::Away(format!("it did not answer within {} s", BEAT_TIMEOUT.as_secs())))
+        });
+        self.renew_after(&held);
         held
     }
 
@@ -255,6 +257,14 @@ impl StartedJob {
         Ok(if held.is_some() { Holding::Ours } else { Holding::Lost })
     }
 
+    /// Has the next question go by another session, where this one may be of no use.
+    fn renew_after(&mut self, said: &Result<Holding, IngestError>) {
+        self.store.renew_writers_after(said);
+        if !matches!(said, Ok(_) | Err(IngestError::Repeat(_))) {
+            self.session = None;
+        }
+    }
+
     /// Writes down how the run ended, and when the next one is due. It may be said again where it fails, and only then.
     ///
     /// Cancel-safe.
@@ -265,9 +275,7 @@ impl StartedJob {
     pub async fn end(&mut self, outcome: &JobOutcome, did: &JobCounts) -> Result<Holding, IngestError> {
         let store = self.store.clone();
         let ended = store.in_time(self.write_end(outcome, did)).await;
-        if ended.is_err() {
-            self.session = None;
-        }
+        self.renew_after(&ended);
         ended
     }
 

@@ -126,5 +126,5 @@ async fn compress(store: &Store, older_than: Duration) -> anyhow::Result<Compres
         };
         Ok(jobs::compress(store, older_than, Pace::AtOnce, &mut tell).await?)
     };
-    jobs::by_hand(store, Job::Compress, &tally, work).await
+    jobs::by_hand(store, Job::Compress, &tally, Box::pin(work)).await
 }

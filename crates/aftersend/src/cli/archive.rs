@@ -22,7 +22,8 @@ pub(crate) enum ArchiveCommand {
     Verify(PlaceArgs),
     /// Bring mails back from the archive, as they were. What is here stays, so it may be done again
     Restore(RestoreArgs),
-    /// Say what is in the archive, and what the last runs did
+    /// Say how jobs stand: what ran last, what comes next, what a failure asks for. Then what large deletes have left free in
+    /// files, and what is in the archive
     Status,
     /// Delete what the configuration says is to be deleted after some time: mails, bodies, raw JSON, addresses
     Prune {

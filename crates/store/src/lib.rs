@@ -21,6 +21,7 @@ pub mod search;
 mod spreadsheet;
 mod sql;
 mod statistics;
+mod storage;
 mod story;
 mod tags;
 #[cfg(test)]
@@ -80,6 +81,9 @@ pub use statistics::{
     RELATED_MAILS_MAX, Rate, Rates, RelatedMails, SEEN_MAILS_MIN, SILENCE_WARNING_AGE, Seen, SeenTypes,
     Signals, Silence, TEMPLATES_MAX, TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery,
     TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
+};
+pub use storage::{
+    ArchiveSums, BodyPlaces, Estimate, GoneMails, TablePart, TableSize, TableSizes, Vacuum,
 };
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
 #[cfg(any(test, feature = "truth"))]

@@ -492,6 +492,18 @@ statements! {
     MailsOfObject = "archive/mails_of_objects.sql",
     /// Which objects have some mails.
     ObjectsOfMails = "archive/objects_of_mails.sql",
+    /// How large the tables are.
+    ListTables = "storage/tables.sql",
+    /// How many rows small tables have.
+    CountSmall = "storage/count_small.sql",
+    /// Where bodies are, by a sample of mails.
+    SampleBodies = "storage/sample_bodies.sql",
+    /// How long compressed bodies were, by a sample of them.
+    SampleStoredBodies = "storage/sample_stored.sql",
+    /// What became of mails that are gone, by a sample.
+    SampleGone = "storage/sample_gone.sql",
+    /// What is in the objects of the archive.
+    SumArchiveObjects = "storage/sum_objects.sql",
     /// How many rows of each kind the store holds.
     CountAll = "count_all.sql",
     /// The blocked addresses.

@@ -20,9 +20,11 @@ mod server;
 mod smtp;
 mod text;
 mod times;
+mod upkeep;
 mod words;
 
 pub use operation::{FeedCondition, FeedCounts, FeedDepth, FeedStatus, Operation, Readings, Site};
 pub use rereading::{Reread, Rereading};
 pub use routes::{operation_router, router};
 pub use server::{SHUTDOWN_WAIT_MS_MAX, serve, serve_operation};
+pub use upkeep::Upkeep;

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use aftersend_store::Rate;
+use aftersend_store::{Estimate, Rate};
 
 /// `1,234,567`
 pub(crate) fn grouped(count: u64) -> String {
@@ -13,6 +13,44 @@ pub(crate) fn grouped(count: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// `1,234`, or `≈ 1,230,000` where it was estimated: with as many digits as an estimate has.
+pub(crate) fn estimated(estimate: Estimate) -> String {
+    if estimate.is_rough {
+        format!("≈\u{a0}{}", grouped(rounded(estimate.count)))
+    } else {
+        grouped(estimate.count)
+    }
+}
+
+/// To three digits.
+fn rounded(count: u64) -> u64 {
+    let unit = 10_u64.pow(count.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    count.saturating_add(unit / 2) / unit * unit
+}
+
+/// `812 bytes`, `1.9 KB`, `24 MB`, `1.3 GB`: by thousands, as disks are sold.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1_000 {
+        return format!("{bytes}\u{a0}{}", if bytes == 1 { "byte" } else { "bytes" });
+    }
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let mut of_unit = bytes as f64 / 1_000.0;
+    let mut unit = 0;
+    // What rounds to a thousand is one of the next unit.
+    while of_unit >= 999.5 && unit + 1 < UNITS.len() {
+        of_unit /= 1_000.0;
+        unit += 1;
+    }
+    let digits = usize::from(of_unit < 9.95);
+    format!("{of_unit:.digits$}\u{a0}{}", UNITS[unit])
+}
+
+/// The same where it was estimated.
+pub(crate) fn estimated_bytes(estimate: Estimate) -> String {
+    if estimate.is_rough { format!("≈\u{a0}{}", bytes(estimate.count)) } else { bytes(estimate.count) }
 }
 
 /// `12.3 %`, `0.04 %`; a dash where there is nothing to take a part of, `unknown` where no event tells.
@@ -75,6 +113,40 @@ mod tests {
         for (count, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(count), expected);
         }
+    }
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        for (count, expected) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1_000, "1.0 KB"),
+            (9_949, "9.9 KB"),
+            (9_950, "10 KB"),
+            (999_499, "999 KB"),
+            (999_999, "1.0 MB"),
+            (24_400_000, "24 MB"),
+            (1_340_000_000, "1.3 GB"),
+            (u64::MAX, "18 EB"),
+        ] {
+            assert_eq!(bytes(count).replace('\u{a0}', " "), expected);
+        }
+    }
+
+    #[test]
+    fn estimates_say_that_they_are_and_have_no_more_digits_than_they_know() {
+        for (estimate, expected) in [
+            (Estimate::exact(1_234_567), "1,234,567"),
+            (Estimate::rough(1_234_567), "≈ 1,230,000"),
+            (Estimate::rough(1_235_000), "≈ 1,240,000"),
+            (Estimate::rough(999_600), "≈ 1,000,000"),
+            (Estimate::rough(87), "≈ 87"),
+            (Estimate::rough(0), "≈ 0"),
+        ] {
+            assert_eq!(estimated(estimate).replace('\u{a0}', " "), expected);
+        }
+        assert_eq!(estimated_bytes(Estimate::rough(1_500)).replace('\u{a0}', " "), "≈ 1.5 KB");
     }
 
     #[test]

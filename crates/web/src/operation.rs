@@ -6,7 +6,7 @@ use aftersend_store::{Parked, QuarantineFilter, QuarantineSize, QueryError, Stor
 use axum::extract::FromRef;
 use jiff::Timestamp;
 
-use crate::{Rereading, bodies::Bodies, notes::Notes};
+use crate::{Rereading, Upkeep, bodies::Bodies, notes::Notes};
 
 /// How long a probe or a scrape waits for the database. Below the ten seconds that Prometheus gives a scrape.
 /// <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
@@ -128,18 +128,36 @@ pub struct Site {
     rereading: Arc<dyn Rereading>,
     notes: Arc<Notes>,
     bodies: Bodies,
+    upkeep: Arc<Upkeep>,
 }
 
 impl Site {
     /// A site over a store, in a program that runs feeds.
     pub fn new(store: Store, operation: Arc<dyn Operation>) -> Self {
-        Self { store, operation, rereading: Arc::new(()), notes: Arc::default(), bodies: Bodies::new() }
+        Self {
+            store,
+            operation,
+            rereading: Arc::new(()),
+            notes: Arc::default(),
+            bodies: Bodies::new(),
+            upkeep: Arc::default(),
+        }
     }
 
     /// The same site, on which messages of the quarantine can be read anew.
     #[must_use]
     pub fn with_rereading(self, rereading: Arc<dyn Rereading>) -> Self {
         Self { rereading, ..self }
+    }
+
+    /// The same site, which tells what this program is set to do with old mail.
+    #[must_use]
+    pub fn with_upkeep(self, upkeep: Upkeep) -> Self {
+        Self { upkeep: Arc::new(upkeep), ..self }
+    }
+
+    pub(crate) fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -198,11 +216,11 @@ impl Site {
     }
 }
 
-fn answer_wait() -> Duration {
+pub(crate) fn answer_wait() -> Duration {
     Duration::from_millis(ANSWER_WAIT_MS_MAX)
 }
 
-fn not_in_time() -> String {
+pub(crate) fn not_in_time() -> String {
     format!("the database does not answer within {} s", ANSWER_WAIT_MS_MAX / 1_000)
 }
 

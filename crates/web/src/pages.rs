@@ -12,6 +12,7 @@ mod problem;
 mod quarantine;
 mod recipient;
 mod schema;
+mod storage;
 mod templates;
 mod zone;
 
@@ -35,6 +36,7 @@ pub(crate) use problem::Problem;
 pub(crate) use quarantine::{PAGE_MESSAGES as QUARANTINE_PAGE_MESSAGES, QuarantineListPage, QuarantinedPage};
 pub(crate) use recipient::{PAGE_MAILS as RECIPIENT_PAGE_MAILS, RecipientPage, recipient_path};
 pub(crate) use schema::SchemaPage;
+pub(crate) use storage::{StoragePage, Stored};
 pub(crate) use templates::{
     OneTemplatePage, PAGE_TEMPLATES, ROWS_SHOWN as TEMPLATE_ROWS_SHOWN, TemplatesPage,
     order as template_order,

@@ -4,6 +4,7 @@ mod mails;
 mod operation;
 mod overview;
 mod recipients;
+mod storage;
 mod templates;
 mod waiting;
 mod zone;
@@ -42,6 +43,7 @@ pub fn router(site: impl Into<Site>) -> Router {
         .route("/template", get(templates::template))
         .route("/templates/{name}", get(templates::moved))
         .route("/feeds", get(operation::feeds))
+        .route("/storage", get(storage::storage))
         .route("/schema", get(operation::schema))
         .route("/quarantine", get(waiting::quarantine))
         .route("/quarantine/{uuid}", get(waiting::quarantined))

@@ -1,5 +1,7 @@
 //! What lies between two times, as people read it. The times themselves are told by a [`Clock`](crate::clock::Clock).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// What lies between two occurrences on a timeline.
@@ -54,6 +56,17 @@ pub(crate) fn lasting(seconds: f64) -> String {
     }
 }
 
+/// How old something must be, in the largest unit that tells it: `30 days`, `36 hours`, `90 minutes`, `45 s`.
+pub(crate) fn aged(age: Duration) -> String {
+    let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+    for (unit_s, unit) in [(86_400, "day"), (3_600, "hour"), (60, "minute")] {
+        if seconds >= unit_s && seconds % unit_s == 0 {
+            return counted(seconds / unit_s, unit);
+        }
+    }
+    format!("{seconds}\u{a0}s")
+}
+
 const HALF_SECOND_MS: i64 = SECOND_MS / 2;
 
 /// From here on tenths of a second round to a whole minute.
@@ -98,6 +111,20 @@ mod tests {
         ] {
             let end = Timestamp::from_millisecond(start.as_millisecond() + ms).unwrap();
             assert_eq!(gap(start, end), expected, "{ms}");
+        }
+    }
+
+    #[test]
+    fn ages_have_the_largest_unit_that_tells_them() {
+        for (seconds, expected) in [
+            (30 * 86_400, "30 days"),
+            (86_400, "1 day"),
+            (36 * 3_600, "36 hours"),
+            (5_400, "90 minutes"),
+            (45, "45\u{a0}s"),
+            (0, "0\u{a0}s"),
+        ] {
+            assert_eq!(aged(Duration::from_secs(seconds)), expected);
         }
     }
 

@@ -17,6 +17,7 @@ mod search;
 mod serve;
 mod show;
 pub(crate) mod signals;
+mod upkeep;
 
 use crate::{
     Outcome,

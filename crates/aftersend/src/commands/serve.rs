@@ -14,6 +14,7 @@ use super::{
     ingest,
     polling::{self, Failing, Terminal},
     signals,
+    upkeep::upkeep,
 };
 use crate::{
     Outcome,
@@ -78,8 +79,8 @@ pub(crate) async fn run(
         }
     };
     let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
-    let site =
-        site(listener, Site::new(store.clone(), watch.clone()).with_rereading(rereading), &stop, &shutdown);
+    let site = Site::new(store.clone(), watch.clone()).with_rereading(rereading).with_upkeep(upkeep(settings));
+    let site = self::site(listener, site, &stop, &shutdown);
     // The SDK's futures are large.
     let (site, hooked, polled, (), (), (), ()) =
         tokio::join!(site, hooking, Box::pin(polling), joining, keeping, Box::pin(measuring), looking_after);

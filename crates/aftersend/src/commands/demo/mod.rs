@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::serve;
+use super::{serve, upkeep::upkeep};
 use crate::{
     Outcome, cli::DemoArgs, config::Settings, database::Place, output::Output, rereading::Replaying,
     watch::Watch,
@@ -68,7 +68,7 @@ pub(crate) async fn run(
         serve::announce(&listener, &[], None, output)?;
         let (stop, shutdown) = Shutdown::channel();
         let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
-        let site = Site::new(store.clone(), watch).with_rereading(rereading);
+        let site = Site::new(store.clone(), watch).with_rereading(rereading).with_upkeep(upkeep(settings));
         let keeping = keep_figures_continually(&store, shutdown.clone());
         let (served, ()) = tokio::join!(serve::site(listener, site, &stop, &shutdown), keeping);
         served?;

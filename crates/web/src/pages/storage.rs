@@ -1,0 +1,99 @@
+//! What is stored where, what compressing it saves, and what becomes of old mail.
+
+mod archive;
+mod bodies;
+mod parts;
+#[cfg(test)]
+mod tests;
+mod vacuum;
+
+use aftersend_store::{ArchiveRun, ArchiveSums, BodyPlaces, GoneMails, TableSizes};
+use askama::Template;
+
+use self::{
+    archive::{Archive, Gone, NoArchive},
+    bodies::{BodyRow, Compression},
+    parts::{PartRow, Tile},
+    vacuum::VacuumRow,
+};
+use super::Frame;
+use crate::{Upkeep, clock::Clock, text};
+
+/// What the page is made from. What the database did not say is not there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) sizes: Option<TableSizes>,
+    pub(crate) bodies: Option<BodyPlaces>,
+    pub(crate) gone: Option<GoneMails>,
+    pub(crate) sums: Option<ArchiveSums>,
+    /// The last run of the archiver, if there was any.
+    pub(crate) last_run: Option<ArchiveRun>,
+    /// Whether bodies are compressed where nobody says: whether this program made the tables.
+    pub(crate) own_tables: Option<bool>,
+    /// Why some of it is not there, each reason once.
+    pub(crate) unread: Vec<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "storage.html")]
+pub(crate) struct StoragePage {
+    frame: Frame,
+    now: String,
+    unread: Vec<String>,
+    tiles: Vec<Tile>,
+    parts: Vec<PartRow>,
+    /// All parts together.
+    whole: Option<PartRow>,
+    /// Whether a figure was estimated.
+    any_rough: bool,
+    bodies: Vec<BodyRow>,
+    compression: Option<Compression>,
+    saved: Option<String>,
+    archive: Option<Archive>,
+    no_archive: Option<NoArchive>,
+    gone: Vec<Gone>,
+    vacuum: Vec<VacuumRow>,
+    /// Tables that autovacuum is switched off for.
+    vacuum_off: Vec<String>,
+    is_vacuum_known: bool,
+}
+
+impl StoragePage {
+    pub(crate) fn new(stored: &Stored, upkeep: &Upkeep, clock: &Clock) -> Self {
+        let sizes = stored.sizes.as_ref();
+        let parts = sizes.map(parts::parts).unwrap_or_default();
+        let bodies = stored.bodies.as_ref();
+        let any_rough = sizes.is_some_and(|sizes| sizes.mails.is_rough || sizes.events.is_rough)
+            || bodies.is_some_and(|bodies| bodies.plain.is_rough || bodies.compressed.is_rough)
+            || stored.gone.is_some_and(|gone| {
+                [gone.archived, gone.archived_ids, gone.late_events].iter().any(|estimate| estimate.is_rough)
+            });
+        Self {
+            frame: Frame::below("/feeds", clock),
+            now: clock.to_the_second(clock.now()),
+            unread: stored.unread.iter().map(|reason| text::value(reason)).collect(),
+            tiles: parts::tiles(stored),
+            whole: sizes.map(parts::whole),
+            parts,
+            any_rough,
+            bodies: bodies.map(bodies::rows).unwrap_or_default(),
+            compression: stored.own_tables.map(|own_tables| Compression::of(upkeep, own_tables)),
+            saved: bodies.and_then(bodies::saved),
+            archive: Archive::of(stored, upkeep, clock),
+            no_archive: NoArchive::of(stored, upkeep),
+            gone: stored.gone.as_ref().map(archive::gone).unwrap_or_default(),
+            vacuum: sizes.map(|sizes| vacuum::rows(sizes, clock)).unwrap_or_default(),
+            vacuum_off: sizes.map(vacuum::switched_off).unwrap_or_default(),
+            is_vacuum_known: sizes.is_some(),
+        }
+    }
+}
+
+/// How much less the second is: `71 %`. Nothing where it is not less.
+fn less_percent(before: u64, now: u64) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    let percent = (now < before).then(|| 100.0 - now as f64 * 100.0 / before as f64)?;
+    // Not "100 %" while something is left.
+    Some(format!("{:.0}\u{a0}%", percent.clamp(1.0, 99.0)))
+}

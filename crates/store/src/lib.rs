@@ -82,9 +82,7 @@ pub use statistics::{
     Signals, Silence, TEMPLATES_MAX, TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery,
     TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
 };
-pub use storage::{
-    ArchiveSums, BodyPlaces, Estimate, GoneMails, TablePart, TableSize, TableSizes, Vacuum,
-};
+pub use storage::{ArchiveSums, BodyPlaces, Estimate, GoneMails, TablePart, TableSize, TableSizes, Vacuum};
 pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
 #[cfg(any(test, feature = "truth"))]
 pub use truth::Verdict;

@@ -141,6 +141,18 @@ impl Clock {
         }
     }
 
+    /// How long ahead, roughly: `in 4 min`, `in 3 days`; a date once that says more, and `any moment` for what is due.
+    pub(crate) fn ahead(&self, time: Timestamp) -> String {
+        let seconds = time.as_second() - self.now.as_second();
+        match seconds {
+            ..60 => "any moment".to_owned(),
+            60..3_600 => format!("in {} min", seconds / 60),
+            3_600..172_800 => format!("in {} h", seconds / 3_600),
+            172_800..604_800 => format!("in {} days", seconds / 86_400),
+            _ => self.told(time, "on %-d %b %Y"),
+        }
+    }
+
     /// How long ago, roughly: `4 min ago`, `3 days ago`; a date once that says more.
     pub(crate) fn ago(&self, time: Timestamp) -> String {
         let seconds = self.now.as_second() - time.as_second();
@@ -154,6 +166,11 @@ impl Clock {
             172_800..604_800 => format!("{} days ago", seconds / 86_400),
             _ => self.told(time, "%-d %b %Y"),
         }
+    }
+
+    /// The three ways in which a page tells a time to come.
+    pub(crate) fn moment_ahead(&self, time: Timestamp) -> Moment {
+        Moment { ago: self.ahead(time), ..self.moment(time) }
     }
 
     /// The three ways in which a page tells one time.
@@ -266,6 +283,21 @@ mod tests {
             ("-009999-01-02T01:59:59Z", "2 Jan -9999"),
         ] {
             assert_eq!(clock.ago(at(time)), expected, "{time}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_come_grows_coarser_with_distance() {
+        let clock = Clock::utc(at("2026-03-10T12:00:00Z"));
+        for (time, expected) in [
+            ("2026-03-10T11:00:00Z", "any moment"),
+            ("2026-03-10T12:00:59Z", "any moment"),
+            ("2026-03-10T12:07:30Z", "in 7 min"),
+            ("2026-03-11T03:00:00Z", "in 15 h"),
+            ("2026-03-12T13:00:00Z", "in 2 days"),
+            ("2026-04-10T12:00:00Z", "on 10 Apr 2026"),
+        ] {
+            assert_eq!(clock.ahead(at(time)), expected, "{time}");
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) struct Label {
 }
 
 impl Label {
-    fn new(word: &str, tone: Tone, sign: &'static str) -> Self {
+    pub(crate) fn new(word: &str, tone: Tone, sign: &'static str) -> Self {
         Self { word: word.to_owned(), tone, sign }
     }
 }

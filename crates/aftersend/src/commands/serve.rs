@@ -79,7 +79,8 @@ pub(crate) async fn run(
         }
     };
     let rereading = Arc::new(Replaying { store: store.clone(), shutdown: shutdown.clone() });
-    let site = Site::new(store.clone(), watch.clone()).with_rereading(rereading).with_upkeep(upkeep(settings));
+    let site =
+        Site::new(store.clone(), watch.clone()).with_rereading(rereading).with_upkeep(upkeep(settings));
     let site = self::site(listener, site, &stop, &shutdown);
     // The SDK's futures are large.
     let (site, hooked, polled, (), (), (), ()) =

@@ -39,6 +39,7 @@ fn pages_in_use(truth: &Truth, quarantined: String) -> Vec<Page> {
         Page::new("recipient-unknown", "/recipients/nobody%40example.com"),
         Page::new("blocklist", "/blocklist"),
         Page::new("blocklist-not-found", "/blocklist?q=nobody-wrote-this"),
+        Page::new("storage", "/storage"),
         Page::new("schema", "/schema"),
         Page::new("no-such-period", "/?period=8d").answering(400),
         Page::new("mails", "/mails"),
@@ -72,6 +73,7 @@ fn pages_of_an_empty_site() -> Vec<Page> {
         Page::new("feeds", "/feeds"),
         Page::new("quarantine", "/quarantine"),
         Page::new("parked", "/parked"),
+        Page::new("storage", "/storage"),
     ]
 }
 

@@ -97,6 +97,8 @@ pub struct TableSizes {
     pub mails: Estimate,
     /// Events that are here, folded ones among them.
     pub events: Estimate,
+    /// Recipients of these mails.
+    pub recipients: Estimate,
 }
 
 impl TableSizes {
@@ -112,7 +114,7 @@ impl TableSizes {
 }
 
 impl Store {
-    /// How large each table of mail is, and how many mails and events there are. Quick on tables of any size.
+    /// How large each table of mail is, and how many mails, events and recipients there are. Quick on tables of any size.
     ///
     /// # Errors
     ///
@@ -144,8 +146,8 @@ impl Store {
             )
         };
         let mails = rows("mails", "phoenix_kit_email_logs")?;
-        let events =
-            rows("events", "phoenix_kit_email_events")? + rows("folded", "aftersend_folded_events")?;
-        Ok(TableSizes { mails, events, ..sizes })
+        let events = rows("events", "phoenix_kit_email_events")? + rows("folded", "aftersend_folded_events")?;
+        let recipients = rows("recipients", "aftersend_recipients")?;
+        Ok(TableSizes { mails, events, recipients, ..sizes })
     }
 }

@@ -2,22 +2,24 @@
 
 mod archive;
 mod bodies;
+mod jobs;
 mod parts;
 #[cfg(test)]
 mod tests;
 mod vacuum;
 
-use aftersend_store::{ArchiveRun, ArchiveSums, BodyPlaces, GoneMails, TableSizes};
+use aftersend_store::{ArchiveRun, ArchiveSums, BodyPlaces, GoneMails, JobState, TableSizes};
 use askama::Template;
 
 use self::{
     archive::{Archive, Gone, NoArchive},
     bodies::{BodyRow, Compression},
+    jobs::{JobCard, JobsTold},
     parts::{PartRow, Tile},
     vacuum::VacuumRow,
 };
 use super::Frame;
-use crate::{Upkeep, clock::Clock, text};
+use crate::{Upkeep, clock::Clock, text, words::Tone};
 
 /// What the page is made from. What the database did not say is not there.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,7 @@ pub(crate) struct Stored {
     pub(crate) bodies: Option<BodyPlaces>,
     pub(crate) gone: Option<GoneMails>,
     pub(crate) sums: Option<ArchiveSums>,
+    pub(crate) jobs: Option<Vec<JobState>>,
     /// The last run of the archiver, if there was any.
     pub(crate) last_run: Option<ArchiveRun>,
     /// Whether bodies are compressed where nobody says: whether this program made the tables.
@@ -41,6 +44,9 @@ pub(crate) struct StoragePage {
     frame: Frame,
     now: String,
     unread: Vec<String>,
+    /// How the jobs are.
+    told: Option<JobsTold>,
+    jobs: Vec<JobCard>,
     tiles: Vec<Tile>,
     parts: Vec<PartRow>,
     /// All parts together.
@@ -62,7 +68,7 @@ pub(crate) struct StoragePage {
 impl StoragePage {
     pub(crate) fn new(stored: &Stored, upkeep: &Upkeep, clock: &Clock) -> Self {
         let sizes = stored.sizes.as_ref();
-        let parts = sizes.map(parts::parts).unwrap_or_default();
+        let parts = sizes.map(|sizes| parts::parts(sizes, stored)).unwrap_or_default();
         let bodies = stored.bodies.as_ref();
         let any_rough = sizes.is_some_and(|sizes| sizes.mails.is_rough || sizes.events.is_rough)
             || bodies.is_some_and(|bodies| bodies.plain.is_rough || bodies.compressed.is_rough)
@@ -73,6 +79,8 @@ impl StoragePage {
             frame: Frame::below("/feeds", clock),
             now: clock.to_the_second(clock.now()),
             unread: stored.unread.iter().map(|reason| text::value(reason)).collect(),
+            told: stored.jobs.as_deref().map(|states| jobs::told(states, clock)),
+            jobs: stored.jobs.iter().flatten().map(|state| JobCard::new(state, upkeep, clock)).collect(),
             tiles: parts::tiles(stored),
             whole: sizes.map(parts::whole),
             parts,

@@ -23,17 +23,19 @@ pub(super) async fn storage(State(site): State<Site>, clock: Clock) -> Response 
             tokio::join!(in_time(store.body_places(sizes)), in_time(store.gone_mails(sizes)));
         (bodies.map(Some), gone.map(Some))
     };
-    let ((bodies, gone), sums, runs, own_tables) = tokio::join!(
+    let ((bodies, gone), sums, runs, own_tables, jobs) = tokio::join!(
         sampled,
         in_time(store.archive_sums()),
         in_time(store.archive_runs(1)),
         in_time(store.compresses(None)),
+        in_time(store.jobs()),
     );
     let stored = Stored {
         bodies: unread.keep(bodies).flatten(),
         gone: unread.keep(gone).flatten(),
         sums: unread.keep(sums),
         last_run: unread.keep(runs).and_then(|runs| runs.into_iter().next()),
+        jobs: unread.keep(jobs),
         own_tables: unread.keep(own_tables),
         sizes,
         unread: unread.0,

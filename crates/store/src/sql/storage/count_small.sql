@@ -4,4 +4,6 @@ SELECT CASE WHEN pg_catalog.pg_relation_size('"prefix".phoenix_kit_email_logs'::
        CASE WHEN pg_catalog.pg_relation_size('"prefix".phoenix_kit_email_events'::regclass) <= $1
            THEN (SELECT count(*) FROM "prefix".phoenix_kit_email_events) END AS events,
        CASE WHEN pg_catalog.pg_relation_size('"prefix".aftersend_folded_events'::regclass) <= $1
-           THEN (SELECT count(*) FROM "prefix".aftersend_folded_events) END AS folded
+           THEN (SELECT count(*) FROM "prefix".aftersend_folded_events) END AS folded,
+       CASE WHEN pg_catalog.pg_relation_size('"prefix".aftersend_recipients'::regclass) <= $1
+           THEN (SELECT count(*) FROM "prefix".aftersend_recipients) END AS recipients

@@ -42,6 +42,9 @@ impl Compression {
 /// The places, those where there is nothing left out but for the usual two.
 pub(super) fn rows(bodies: &BodyPlaces) -> Vec<BodyRow> {
     let unknown = "–";
+    let length = |bodies: Estimate, bytes| {
+        if bodies.count == 0 { unknown.to_owned() } else { estimated_bytes(bytes) }
+    };
     let row = |name, about, count: Estimate, length: String, takes: String| {
         (count, BodyRow { name, about, count: estimated(count), length, takes })
     };
@@ -51,14 +54,14 @@ pub(super) fn rows(bodies: &BodyPlaces) -> Vec<BodyRow> {
             "As the application wrote them",
             "in the mail’s own row",
             bodies.plain,
-            estimated_bytes(bodies.plain_bytes),
+            length(bodies.plain, bodies.plain_bytes),
             unknown.to_owned(),
         ),
         row(
             "Compressed",
             "by Aftersend; shown as before",
             bodies.compressed,
-            estimated_bytes(bodies.compressed_bytes),
+            length(bodies.compressed, bodies.compressed_bytes),
             stored,
         ),
     ];

@@ -3,7 +3,7 @@
 use aftersend_store::{Estimate, TableSize, TableSizes};
 
 use super::{Stored, less_percent};
-use crate::numbers::{bytes, estimated};
+use crate::numbers::{bytes, estimated, grouped};
 
 /// One figure, large.
 pub(crate) struct Tile {
@@ -55,7 +55,9 @@ impl Part {
     fn of(table: &str) -> Self {
         match table {
             "phoenix_kit_email_logs" => Self::Mails,
-            "phoenix_kit_email_events" | "aftersend_folded_events" | "aftersend_removed_events" => Self::Events,
+            "phoenix_kit_email_events" | "aftersend_folded_events" | "aftersend_removed_events" => {
+                Self::Events
+            }
             "aftersend_recipients" => Self::Recipients,
             "aftersend_bodies"
             | "aftersend_shared_bodies"
@@ -67,7 +69,10 @@ impl Part {
             | "aftersend_archived_mails"
             | "aftersend_late_events" => Self::Archive,
             "aftersend_quarantine" | "phoenix_kit_email_orphaned_events" => Self::Waiting,
-            _ if ["figure", "domains_by", "links_by", "bounces_by"].iter().any(|word| table.contains(word)) => {
+            _ if ["figure", "domains_by", "links_by", "bounces_by"]
+                .iter()
+                .any(|word| table.contains(word)) =>
+            {
                 Self::Figures
             }
             _ => Self::Rest,
@@ -124,20 +129,18 @@ impl Sum {
     }
 }
 
-/// The parts, those that are always there first.
-pub(super) fn parts(sizes: &TableSizes) -> Vec<PartRow> {
+/// The parts, in their order.
+pub(super) fn parts(sizes: &TableSizes, stored: &Stored) -> Vec<PartRow> {
     let whole = Sum::of(sizes.tables.iter()).all();
     let row = |part: Part| {
         let sum = Sum::of(sizes.tables.iter().filter(|table| Part::of(&table.name) == part));
         let rows = match part {
             Part::Mails => Some(sizes.mails),
             Part::Events => Some(sizes.events),
-            Part::Recipients
-            | Part::Bodies
-            | Part::Figures
-            | Part::Archive
-            | Part::Waiting
-            | Part::Rest => None,
+            Part::Recipients => Some(sizes.recipients),
+            Part::Bodies => stored.bodies.map(|bodies| bodies.compressed),
+            Part::Archive => stored.gone.map(|gone| gone.archived + gone.archived_and_here),
+            Part::Figures | Part::Waiting | Part::Rest => None,
         };
         sum.row(part.name_and_about(), rows, whole)
     };
@@ -164,7 +167,10 @@ pub(super) fn tiles(stored: &Stored) -> Vec<Tile> {
             name: "Mails here",
             tone: "opened",
             count: estimated(sizes.mails),
-            about: format!("with {} events", estimated(sizes.events)),
+            about: match sizes.events.count {
+                1 => "with 1 event".to_owned(),
+                _ => format!("with {} events", estimated(sizes.events)),
+            },
         });
     }
     if let Some(bodies) = &stored.bodies {
@@ -184,15 +190,15 @@ pub(super) fn tiles(stored: &Stored) -> Vec<Tile> {
     if let (Some(gone), Some(sums)) = (&stored.gone, &stored.sums) {
         let mails = gone.archived + gone.archived_and_here;
         tiles.push(Tile {
-            name: "In the archive",
+            name: "Mails in the archive",
             tone: "clicked",
             count: estimated(mails),
             about: if sums.objects == 0 {
                 "no mail went there".to_owned()
             } else if sums.objects == 1 {
-                format!("mails, {} in 1 object", bytes(sums.bytes))
+                format!("{} in 1 object", bytes(sums.bytes))
             } else {
-                format!("mails, {} in {} objects", bytes(sums.bytes), sums.objects)
+                format!("{} in {} objects", bytes(sums.bytes), grouped(sums.objects))
             },
         });
     }

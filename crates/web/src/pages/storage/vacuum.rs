@@ -11,7 +11,7 @@ use crate::{
 const ROWS_SHOWN: usize = 8;
 
 /// Dead bytes below which a table is not worth a row.
-const DEAD_BYTES_MIN: u64 = 64 * 1024;
+const DEAD_BYTES_MIN: u64 = 1_000_000;
 
 /// A table with dead rows.
 pub(crate) struct VacuumRow {

@@ -132,3 +132,42 @@ async fn the_schema_is_told_at_any_step() {
         page.body
     );
 }
+
+#[tokio::test]
+async fn storage_is_told_of_a_database_in_use_and_of_one_that_has_no_tables() {
+    let site = TestSite::new().await;
+    site.ingest(&[sent("m1", "jane@example.com", "Hello", 0)]).await;
+    let page = site.get("/storage").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for expected in
+        ["What takes the room", "with 1 event", "archive_after", "No job runs by itself", "Room that deletes"]
+    {
+        assert!(page.body.contains(expected), "{expected} is not in {}", page.body);
+    }
+    assert!(!page.body.contains("Not all of it"), "{}", page.body);
+    assert!(!page.body.contains(" style="), "{}", page.body);
+
+    let page = TestSite::without_tables().await.get("/storage").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Not all of it") && page.body.contains("migrate status"), "{}", page.body);
+}
+
+/// A table that somebody holds must not hold the page.
+#[tokio::test]
+async fn storage_is_told_without_what_takes_too_long() {
+    let site = TestSite::new().await;
+    let mut holder = site.schema.client().await;
+    let held = holder.transaction().await.unwrap();
+    let prefix: Prefix = site.schema.prefix().parse().unwrap();
+    held.batch_execute(&format!(
+        "LOCK TABLE \"{prefix}\".aftersend_archive_objects IN ACCESS EXCLUSIVE MODE"
+    ))
+    .await
+    .unwrap();
+    let began = std::time::Instant::now();
+    let page = site.get("/storage").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(began.elapsed().as_secs() < 12, "{:?}", began.elapsed());
+    assert!(page.body.contains("does not answer within 5 s"), "{}", page.body);
+    assert!(page.body.contains("Bodies</h2>"), "{}", page.body);
+}

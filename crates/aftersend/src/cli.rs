@@ -422,7 +422,7 @@ pub(crate) struct SearchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Aftersend's uuid, the application's message id, or the id that SES gave the mail
+    /// Aftersend's uuid or its beginning, the application's message id, or the id that SES gave the mail
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 }

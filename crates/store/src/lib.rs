@@ -37,8 +37,9 @@ pub use archive::{
     RESTORED_MAILS_MAX, Removable, RemoveReport, RestoreReport, RestoredMail, RunLock, RunSums,
 };
 pub use blocklist::{
-    BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BadBlock, Block, BlockCounts, BlockLineError,
-    BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem, NewBlock, csv_line,
+    BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BLOCKS_COUNTED_MAX, BadBlock, Block, BlockCounts,
+    BlockLineError, BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem, NewBlock,
+    csv_line,
 };
 pub use body::{
     BODY_BYTES_MAX, BodyState, COMPRESS_AFTER_DEFAULT, CompressReport, Compressor, DecompressReport,
@@ -74,15 +75,15 @@ pub use search::{
 };
 pub(crate) use statistics::quarter_start;
 pub use statistics::{
-    ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, AddressTotals, Alarm,
+    ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, AddressTotals, Alarm, BOUNCE_LATE_MAX,
     BOUNCE_WARNING_PERCENT, BUCKETS_MAX, BadPeriod, BadTimeZone, BlockCause, BounceReason, Bucket,
     BucketWidth, COMPLAINT_WARNING_PERCENT, DomainFigures, FigureKeeper, Figures, FiguresError, Freshness,
     KeepReport, LinkFigures, Overview, PERIOD_DAYS_MAX, Period, QUARANTINE_WARNING_AGE, RELATED_DAYS,
     RELATED_MAILS_MAX, Rate, Rates, RelatedMails, SEEN_MAILS_MIN, SILENCE_WARNING_AGE, Seen, SeenTypes,
-    Signals, Silence, TEMPLATES_MAX, TemplateFigures, TemplateOrder, TemplatePage, TemplateQuery,
-    TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
+    Signals, Silence, TEMPLATE_BOUNCES_MAX, TEMPLATES_MAX, TemplateBounces, TemplateFigures, TemplateOrder,
+    TemplatePage, TemplateQuery, TemplateTrend, TimeZoneName, WORST_ROWS_MAX,
 };
 pub use storage::{ArchiveSums, BodyPlaces, Estimate, GoneMails, TablePart, TableSize, TableSizes, Vacuum};
-pub use story::{Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
+pub use story::{BEGINNING_DIGITS_MIN, Mail, Occurrence, STORY_OCCURRENCES_MAX, Story};
 #[cfg(any(test, feature = "truth"))]
 pub use truth::Verdict;

@@ -286,6 +286,8 @@ statements! {
     ForgetBodies = "bodies/forget.sql",
     /// How many bodies are stored.
     CountStoredBodies = "bodies/count_stored.sql",
+    /// Mails whose uuids begin alike.
+    FindMailsBeginning = "find_mails_beginning.sql",
     /// A mail by its own id or the one SES gave it.
     FindMailById = "find_mail_by_id.sql",
     /// What happened to a mail.
@@ -368,6 +370,8 @@ statements! {
     DomainsOfTemplate = "statistics/lists/domains_of_template.sql",
     /// The commonest reasons of bounces.
     ListBounces = "statistics/lists/list_bounces.sql",
+    /// The commonest reasons of bounces of a template.
+    ListTemplateBounces = "statistics/lists/template_bounces.sql",
     /// The links of a template that most readers followed.
     ListLinks = "statistics/lists/list_links.sql",
     /// When mails of some templates were last opened and clicked.
@@ -388,6 +392,8 @@ statements! {
     FindBlocks = "blocklist/find_blocks.sql",
     /// A page of the blocklist.
     ListBlocklist = "blocklist/list.sql",
+    /// How many rows of the blocklist fit.
+    CountBlocklist = "blocklist/count.sql",
     /// Blocks that a person asks for.
     Block = "blocklist/block.sql",
     /// Takes an address off the blocklist.

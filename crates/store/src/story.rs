@@ -12,6 +12,9 @@ use crate::{MailSummary, QueryError, Recipient, Store, search::rows_max, sql::St
 /// its first ones, and says so.
 pub const STORY_OCCURRENCES_MAX: usize = 1_000;
 
+/// Digits of a uuid that mails are found by, at least: fewer are those of a time that lasts for hours.
+pub const BEGINNING_DIGITS_MIN: usize = 8;
+
 /// One mail with all that happened to it.
 #[derive(Clone, Debug)]
 pub struct Story {
@@ -89,6 +92,19 @@ pub struct Occurrence {
     pub inserted_at: Timestamp,
 }
 
+/// The first and the last uuid that begin so.
+fn between(beginning: &str) -> Option<(Uuid, Uuid)> {
+    const UUID_DIGITS: usize = 32;
+    let digits: String = beginning.chars().filter(|&character| character != '-').collect();
+    let is_one = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_one || !(BEGINNING_DIGITS_MIN..=UUID_DIGITS).contains(&digits.len()) {
+        return None;
+    }
+    let filled =
+        |fill: &str| Uuid::try_parse(&format!("{digits}{}", fill.repeat(UUID_DIGITS - digits.len()))).ok();
+    Some((filled("0")?, filled("f")?))
+}
+
 impl Store {
     /// The mail with that id and what happened to it: our uuid, the application's message id or the SES id.
     ///
@@ -110,6 +126,25 @@ impl Store {
         drop(client);
         let recipients = self.recipients(mail.summary.uuid).await?;
         Ok(Some(Story { mail, occurrences, truncated, recipients }))
+    }
+
+    /// Mails whose uuids begin with these digits, hyphens or not: `mails_max` at most, by uuid. None where there are fewer than
+    /// [`BEGINNING_DIGITS_MIN`] digits, or something else stands among them.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn find_mails_beginning(
+        &self,
+        beginning: &str,
+        mails_max: usize,
+    ) -> Result<Vec<MailSummary>, QueryError> {
+        let Some((first, last)) = between(beginning.trim()) else { return Ok(Vec::new()) };
+        let client = self.reader().await?;
+        let find = client.prepare_cached(self.sql(Statement::FindMailsBeginning)).await?;
+        let rows_max = i64::try_from(mails_max).unwrap_or(i64::MAX);
+        let rows = client.query(&find, &[&first, &last, &rows_max]).await?;
+        Ok(rows.iter().map(MailSummary::from_row).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
     async fn find_mail(&self, id: &str) -> Result<Option<Mail>, QueryError> {

@@ -32,6 +32,7 @@ pub fn router(site: impl Into<Site>) -> Router {
         .route("/mails/by-id/{id}", get(mails::mail_by_id))
         .route("/recipients/{address}", get(recipients::recipient))
         .route("/blocklist", get(recipients::blocklist))
+        .route("/blocklist/cause", get(recipients::cause))
         .route("/blocklist/add", post(recipients::add))
         .route("/blocklist/remove", post(recipients::remove))
         .route(

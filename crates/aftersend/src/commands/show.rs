@@ -1,7 +1,11 @@
 //! `aftersend show`.
 
+use std::fmt::Write as _;
+
 use aftersend_event::RecipientState;
-use aftersend_store::{ArchivedMail, ArchivedState, Occurrence, Recipient, RecipientCounts, Story};
+use aftersend_store::{
+    ArchivedMail, ArchivedState, BEGINNING_DIGITS_MIN, Occurrence, Recipient, RecipientCounts, Store, Story,
+};
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,15 +20,9 @@ use crate::{
 
 pub(crate) async fn run(args: &ShowArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
     let store = place.store().await?;
-    let Some(story) = store.find_story(&args.id).await? else {
-        if let Some(archived) = store.find_archived(&args.id).await? {
-            bail!("{}", away(&archived, &args.id));
-        }
-        bail!(
-            "no mail has that id in the schema {}. It is our uuid, the application's message id or the SES id; \
-             `aftersend search` finds mails by recipient or subject",
-            place.prefix
-        );
+    let story = match store.find_story(&args.id).await? {
+        Some(story) => story,
+        None => find_by_beginning(&store, &args.id, place).await?,
     };
     if output.is_json() {
         output.json(&story_json(&story))?;
@@ -32,6 +30,35 @@ pub(crate) async fn run(args: &ShowArgs, place: &Place, output: Output) -> anyho
         print(&story, output)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Mails that are named where several begin alike, at most.
+const ALIKE_SHOWN: usize = 10;
+
+/// The mail whose uuid begins so, where there is one; else an error that says where the mail is, or which others there are.
+async fn find_by_beginning(store: &Store, id: &str, place: &Place) -> anyhow::Result<Story> {
+    if let Some(archived) = store.find_archived(id).await? {
+        bail!("{}", away(&archived, id));
+    }
+    let alike = store.find_mails_beginning(id, ALIKE_SHOWN + 1).await?;
+    if let [one] = alike.as_slice()
+        && let Some(story) = store.find_story(&one.uuid.to_string()).await?
+    {
+        return Ok(story);
+    }
+    if alike.is_empty() {
+        bail!(
+            "no mail has that id in the schema {}. It is our uuid or its beginning, {BEGINNING_DIGITS_MIN} digits at least, the \
+             application's message id or the SES id; `aftersend search` finds mails by recipient or subject",
+            place.prefix
+        );
+    }
+    let mut told = String::new();
+    for mail in alike.iter().take(ALIKE_SHOWN) {
+        let _ = write!(told, "\n  {}  {}  {}", mail.uuid, mail.sent_at, plain(&mail.status));
+    }
+    let more = if alike.len() > ALIKE_SHOWN { "\n  and more" } else { "" };
+    bail!("several mails begin so; give more digits:{told}{more}");
 }
 
 /// Where a mail is that is not here any more.

@@ -66,6 +66,25 @@ async fn an_unknown_mail_is_said_to_be_unknown() {
 }
 
 #[tokio::test]
+async fn a_mail_is_shown_by_how_its_uuid_begins() {
+    let setup = Setup::migrated().await;
+    let prefix = setup.schema.prefix();
+    let client = setup.schema.client().await;
+    let insert = format!(
+        r#"INSERT INTO "{prefix}".phoenix_kit_email_logs (uuid, message_id, "to", "from", inserted_at, updated_at)
+           VALUES ('01990000-aaaa-7000-8000-000000000001', 'one', 'a@b.example', 'b', now(), now()),
+                  ('01990000-bbbb-7000-8000-000000000002', 'two', 'a@b.example', 'b', now(), now())"#
+    );
+    client.batch_execute(&insert).await.unwrap();
+    let shown = setup.run(&["show", "01990000-b", "--json"]).json();
+    assert_eq!(shown["message_id"], "two", "{shown}");
+    let said = setup.run(&["show", "01990000"]).fails(1);
+    assert!(said.contains("several mails begin so"), "{said}");
+    assert!(said.contains("01990000-aaaa-7000-8000-000000000001") && said.contains("bbbb"), "{said}");
+    assert!(setup.run(&["show", "0199000"]).fails(1).contains("8 digits at least"));
+}
+
+#[tokio::test]
 async fn a_flag_names_the_database_before_any_variable() {
     let setup = Setup::migrated().await;
     let said =

@@ -26,6 +26,9 @@ pub const BLOCK_PAGE_MAX: usize = 1_000;
 /// Blocks that are written in one transaction at most.
 pub const BLOCK_BATCH_MAX: usize = 1_000;
 
+/// Blocks that are counted at most.
+pub const BLOCKS_COUNTED_MAX: u64 = 100_000;
+
 /// Characters of an address and of a reason at most: what the columns hold.
 const COLUMN_CHARS_MAX: usize = 255;
 
@@ -211,6 +214,21 @@ impl Store {
         blocks.truncate(blocks_max);
         let after = blocks.last().filter(|_| more).map(|last| last.address.clone());
         Ok(BlocklistPage { blocks, after })
+    }
+
+    /// How many blocks fit, from the beginning of the list: up to [`BLOCKS_COUNTED_MAX`] and one more.
+    ///
+    /// # Errors
+    ///
+    /// As [`list_blocklist`](Self::list_blocklist).
+    pub async fn count_blocklist(&self, query: &BlocklistQuery) -> Result<u64, QueryError> {
+        let pattern = query.text.as_deref().map(like_pattern).transpose()?;
+        let reason = query.reason.as_ref().map(|reason| reason.replace('\0', ""));
+        let rows_max = i64::try_from(BLOCKS_COUNTED_MAX + 1).unwrap_or(i64::MAX);
+        let client = self.reader().await?;
+        let statement = client.prepare_cached(self.sql(Statement::CountBlocklist)).await?;
+        let row = client.query_one(&statement, &[&pattern, &reason, &query.with_expired, &rows_max]).await?;
+        Ok(row.try_get::<_, i64>("blocks")?.unsigned_abs())
     }
 
     /// How an address is blocked; also a block that has run out, which says so.

@@ -182,3 +182,28 @@ async fn many_are_imported_listed_searched_and_exported() {
     let twice = BlocklistQuery { reason: Some("twice".to_owned()), ..BlocklistQuery::default() };
     assert_eq!(found(twice).await, ["p0001@example.com"]);
 }
+
+#[tokio::test]
+async fn those_that_fit_are_counted() {
+    let fixture = Fixture::new().await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_blocklist (email, reason, expires_at)
+               VALUES ('ann@example.com', 'hard_bounce', NULL), ('ben@example.com', 'asked', NULL),
+                      ('cem@example.org', 'asked', now() - interval '1 day')"#,
+        )
+        .await;
+    let all = BlocklistQuery::default();
+    let text = |text: &str| Some(text.to_owned());
+    for (query, expected) in [
+        (all.clone(), 3),
+        (BlocklistQuery { with_expired: false, ..all.clone() }, 2),
+        (BlocklistQuery { text: text("EXAMPLE.com"), ..all.clone() }, 2),
+        (BlocklistQuery { text: text("%"), ..all.clone() }, 0),
+        (BlocklistQuery { reason: text("asked"), ..all.clone() }, 2),
+        // The length of the list, whichever page of it is shown.
+        (BlocklistQuery { after: text("ben@example.com"), blocks_max: 1, ..all.clone() }, 3),
+    ] {
+        assert_eq!(fixture.store.count_blocklist(&query).await.unwrap(), expected, "{query:?}");
+    }
+}

@@ -39,7 +39,10 @@ pub use warnings::{
     Alarm, BOUNCE_WARNING_PERCENT, COMPLAINT_WARNING_PERCENT, QUARANTINE_WARNING_AGE, SILENCE_WARNING_AGE,
     Signals, Silence,
 };
-pub use worst::{BounceReason, DomainFigures, LinkFigures, WORST_ROWS_MAX};
+pub use worst::{
+    BOUNCE_LATE_MAX, BounceReason, DomainFigures, LinkFigures, TEMPLATE_BOUNCES_MAX, TemplateBounces,
+    WORST_ROWS_MAX,
+};
 
 use crate::QueryError;
 

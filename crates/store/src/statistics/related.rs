@@ -1,6 +1,7 @@
 //! Mails that may have to do with a mail.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::types::ToSql;
 
 use crate::{MailSummary, QueryError, Store, search::TIMESTAMPTZ_MIN_MICROS, sql::Statement};
 
@@ -14,7 +15,7 @@ pub const RELATED_MAILS_MAX: usize = 20;
 /// Mails that are looked up by each recipient's address: the newest.
 const MAILS_BY_RECIPIENT_MAX: i64 = 1_000;
 
-/// Mails that may have to do with a mail, each kind newest first.
+/// Mails that may have to do with a mail, of each kind those first that were sent nearest to it.
 #[derive(Clone, Debug, Default)]
 pub struct RelatedMails {
     /// Other mails to any of its recipients.
@@ -45,8 +46,9 @@ impl Store {
         let to = mail.sent_at.checked_add(days).unwrap_or(Timestamp::MAX);
         let client = self.reader().await?;
         let statement = client.prepare_cached(self.sql(Statement::RelatedByRecipient)).await?;
-        let rows =
-            client.query(&statement, &[&mail.uuid, &from, &to, &rows_max, &MAILS_BY_RECIPIENT_MAX]).await?;
+        let rows = client
+            .query(&statement, &[&mail.uuid, &from, &to, &rows_max, &MAILS_BY_RECIPIENT_MAX, &mail.sent_at])
+            .await?;
         let mut related = RelatedMails { by_recipient: summaries(&rows)?, ..RelatedMails::default() };
         for (statement, value, kind) in [
             (Statement::RelatedByTemplate, &mail.template_name, &mut related.by_template),
@@ -54,7 +56,9 @@ impl Store {
         ] {
             let Some(value) = value else { continue };
             let statement = client.prepare_cached(self.sql(statement)).await?;
-            *kind = summaries(&client.query(&statement, &[&mail.uuid, &from, &to, &rows_max, value]).await?)?;
+            let parameters: [&(dyn ToSql + Sync); 6] =
+                [&mail.uuid, &from, &to, &rows_max, value, &mail.sent_at];
+            *kind = summaries(&client.query(&statement, &parameters).await?)?;
         }
         Ok(related)
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
@@ -15,6 +15,13 @@ use crate::{Store, ingest::facts::storable, sql::Statement};
 
 /// Rows of each of these lists at most.
 pub const WORST_ROWS_MAX: usize = 200;
+
+/// Bounces that are looked at for the reasons of one template's, at most.
+pub const TEMPLATE_BOUNCES_MAX: i64 = 10_000;
+
+/// How long after a period its mails may bounce and still be counted among the reasons of a template's bounces: SES gives a
+/// mail up within a day, and a server that bounces one later than this hardly ever does.
+pub const BOUNCE_LATE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Some recipients' domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +49,15 @@ pub struct BounceReason {
     pub code: Option<String>,
     /// How often a recipient was named with it.
     pub bounces: u64,
+}
+
+/// Why mails of a template came back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplateBounces {
+    /// The commonest reasons first.
+    pub reasons: Vec<BounceReason>,
+    /// Whether there were more bounces than are looked at: [`TEMPLATE_BOUNCES_MAX`], the newest.
+    pub is_cut: bool,
 }
 
 /// A link and who followed it.
@@ -139,6 +155,36 @@ impl Store {
         Ok(rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
+    /// Why mails of a template came back that were sent in a period, the commonest reasons first. Looks at the newest
+    /// [`TEMPLATE_BOUNCES_MAX`] bounces of the period and of [`BOUNCE_LATE_MAX`] after it, of all templates.
+    ///
+    /// # Errors
+    ///
+    /// As [`worst_domains`](Self::worst_domains).
+    pub async fn template_bounce_reasons(
+        &self,
+        template: &str,
+        period: Period,
+        rows_max: usize,
+    ) -> Result<TemplateBounces, FiguresError> {
+        let until = period.to().checked_add(BOUNCE_LATE_MAX).unwrap_or(period.to());
+        let (from, to, template, rows_max) =
+            (period.from(), period.to(), storable(template), rows_limit(rows_max));
+        let client = self.reader().await?;
+        let prepared = client.prepare_cached(self.sql(Statement::ListTemplateBounces)).await?;
+        let rows = client
+            .query(&prepared, &[&from, &to, &template, &until, &TEMPLATE_BOUNCES_MAX, &rows_max])
+            .await?;
+        let mut bounces = TemplateBounces::default();
+        for row in &rows {
+            bounces.is_cut = row.try_get::<_, i64>("events")? >= TEMPLATE_BOUNCES_MAX;
+            if row.try_get::<_, Option<i64>>("bounces")?.is_some() {
+                bounces.reasons.push(bounce_reason(row)?);
+            }
+        }
+        Ok(bounces)
+    }
+
     /// Why mails of a period came back, the commonest reasons first.
     ///
     /// # Errors
@@ -163,15 +209,7 @@ impl Store {
         let client = self.reader().await?;
         let prepared = client.prepare_cached(self.sql(Statement::ListBounces)).await?;
         let rows = client.query(&prepared, &parameters).await?;
-        let read = |row: &Row| {
-            Ok(BounceReason {
-                kind: row.try_get("kind")?,
-                subtype: row.try_get("subtype")?,
-                code: row.try_get("code")?,
-                bounces: count(row, "bounces")?,
-            })
-        };
-        Ok(rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>()?)
+        Ok(rows.iter().map(bounce_reason).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
     /// The links that were followed in a template's mails, those that led most mails' readers on first.
@@ -294,6 +332,15 @@ impl Pieces {
         let [from, to] = &self.days;
         vec![begin, end, sign, from, to]
     }
+}
+
+fn bounce_reason(row: &Row) -> Result<BounceReason, tokio_postgres::Error> {
+    Ok(BounceReason {
+        kind: row.try_get("kind")?,
+        subtype: row.try_get("subtype")?,
+        code: row.try_get("code")?,
+        bounces: row.try_get::<_, i64>("bounces")?.unsigned_abs(),
+    })
 }
 
 fn rows_limit(rows_max: usize) -> i64 {

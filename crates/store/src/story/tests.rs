@@ -39,6 +39,33 @@ async fn a_mail_is_found_by_each_of_its_ids() {
 }
 
 #[tokio::test]
+async fn mails_are_found_by_how_their_uuids_begin() {
+    let fixture = Fixture::new().await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs (uuid, message_id, "to", "from", inserted_at, updated_at)
+               VALUES ('01990000-aaaa-7000-8000-000000000001', 'one', 'a', 'b', now(), now()),
+                      ('01990000-aaaa-7000-8000-000000000002', 'two', 'a', 'b', now(), now()),
+                      ('01990000-bbbb-7000-8000-000000000003', 'three', 'a', 'b', now(), now()),
+                      ('ffffffff-ffff-ffff-ffff-ffffffffffff', 'last', 'a', 'b', now(), now())"#,
+        )
+        .await;
+    let found = async |beginning: &str, mails_max| -> Vec<String> {
+        let mails = fixture.store.find_mails_beginning(beginning, mails_max).await.unwrap();
+        mails.into_iter().map(|mail| mail.message_id).collect()
+    };
+    assert_eq!(found("01990000", 5).await, ["one", "two", "three"]);
+    assert_eq!(found("01990000", 2).await, ["one", "two"]);
+    assert_eq!(found(" 01990000-AAAA- ", 5).await, ["one", "two"]);
+    assert_eq!(found("01990000b", 5).await, ["three"]);
+    assert_eq!(found("01990000-aaaa-7000-8000-000000000002", 5).await, ["two"]);
+    assert_eq!(found("ffffffff", 5).await, ["last"]);
+    for none in ["0199000", "", "01990001", "0199000g0", "01990000%", &"0".repeat(33), "é1990000"] {
+        assert_eq!(found(none, 5).await, Vec::<String>::new(), "{none}");
+    }
+}
+
+#[tokio::test]
 async fn of_two_mails_the_one_that_ses_knows_by_the_id_is_meant() {
     let fixture = Fixture::new().await;
     fixture

@@ -1,6 +1,6 @@
 //! The blocklist: addresses that get no mail.
 
-use aftersend_store::{Block, BlocklistPage, BlocklistQuery};
+use aftersend_store::{BLOCKS_COUNTED_MAX, Block, BlocklistPage, BlocklistQuery};
 use askama::Template;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::{Clock, Moment},
     notes::Note,
+    numbers::grouped,
     text,
 };
 
@@ -21,6 +22,12 @@ pub(crate) const IMPORT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Lines that could not be read, told one by one at most.
 const FAULTS_SHOWN: usize = 20;
+
+/// Characters of such a line that are quoted at most.
+const QUOTED_CHARS_MAX: usize = 100;
+
+/// Bytes of such lines that are given back to be mended, at most. They wait in memory for the page that shows them.
+const LEFT_BYTES_MAX: usize = 64 * 1024;
 
 /// Reasons that the list can be narrowed to. A person's own are found by their addresses.
 const REASONS: [(&str, &str); 2] = [("hard_bounce", "Bounced for good"), ("complaint", "Complained")];
@@ -39,6 +46,8 @@ pub(crate) struct BlocklistListPage {
     rows: Vec<Row>,
     next: Option<String>,
     is_first: bool,
+    /// How many there are.
+    count: Option<String>,
 }
 
 /// A block in the list.
@@ -47,6 +56,8 @@ struct Row {
     raw: String,
     path: String,
     reason: String,
+    /// Where the mail is that led to it, if a mail did.
+    cause: Option<String>,
     since: Moment,
     until: Option<Until>,
     holds: bool,
@@ -64,15 +75,35 @@ pub(crate) struct Imported {
     pub(crate) added: usize,
     pub(crate) strengthened: usize,
     pub(crate) held: usize,
-    pub(crate) faults: Vec<String>,
+    pub(crate) faults: Vec<ImportFault>,
     pub(crate) faults_more: usize,
+    /// The lines that could not be read, to be mended and imported again.
+    pub(crate) left: String,
+    /// Whether there are more of them.
+    pub(crate) is_left_cut: bool,
+}
+
+/// A line that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ImportFault {
+    /// Which one, and what is wrong with it.
+    why: String,
+    /// The line itself, as far as it is shown.
+    quoted: String,
 }
 
 impl Imported {
     /// Notes a line that could not be read.
-    pub(crate) fn fault(&mut self, fault: String) {
+    pub(crate) fn fault(&mut self, why: String, line: &str) {
+        let line = line.trim_end_matches(['\r', '\n']);
+        if self.left.len() + line.len() < LEFT_BYTES_MAX {
+            self.left.push_str(line);
+            self.left.push('\n');
+        } else {
+            self.is_left_cut = true;
+        }
         if self.faults.len() < FAULTS_SHOWN {
-            self.faults.push(fault);
+            self.faults.push(ImportFault { why, quoted: text::clipped(line, QUOTED_CHARS_MAX) });
         } else {
             self.faults_more += 1;
         }
@@ -83,6 +114,7 @@ impl BlocklistListPage {
     pub(crate) fn new(
         page: &BlocklistPage,
         query: &BlocklistQuery,
+        count: Option<u64>,
         told: Option<Note>,
         clock: &Clock,
     ) -> Self {
@@ -113,7 +145,17 @@ impl BlocklistListPage {
             rows: page.blocks.iter().map(|block| Row::new(block, clock)).collect(),
             next,
             is_first: query.after.is_none(),
+            count: count.map(told_count),
         }
+    }
+}
+
+/// `1 address`, `1,234 addresses`, `more than 100,000 addresses`
+fn told_count(count: u64) -> String {
+    match count {
+        1 => "1 address".to_owned(),
+        ..=BLOCKS_COUNTED_MAX => format!("{} addresses", grouped(count)),
+        _ => format!("more than {} addresses", grouped(BLOCKS_COUNTED_MAX)),
     }
 }
 
@@ -124,6 +166,9 @@ impl Row {
             raw: block.address.clone(),
             path: recipient_path(&block.address),
             reason: block_reason(&block.reason),
+            cause: ["hard_bounce", "complaint"]
+                .contains(&&*block.reason)
+                .then(|| format!("/blocklist/cause?address={}", text::url_encoded(&block.address))),
             since: clock.moment(block.updated_at),
             until: block.expires_at.map(|at| Until { told: clock.until(at), moment: clock.moment(at) }),
             holds: block.holds,

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use super::Frame;
 use crate::{
     clock::{Clock, Moment},
+    numbers::grouped,
     operation::{FeedCondition, FeedCounts, FeedDepth, FeedStatus, Readings},
     text,
-    words::{Label, feed_label},
+    words::{Label, Tone, feed_label, listed},
 };
 
 /// The page.
@@ -24,6 +25,16 @@ pub(crate) struct FeedsPage {
     parked: Option<Waiting>,
     quarantined: Option<Waiting>,
     feeds: Vec<Feed>,
+    /// How the feeds are, in a sentence.
+    told: Option<Told>,
+    /// What the words mean that stand above counts, of those that do.
+    meanings: Vec<(&'static str, &'static str)>,
+}
+
+/// How things are.
+struct Told {
+    tone: Tone,
+    sentence: String,
 }
 
 /// Messages that wait for something.
@@ -93,6 +104,8 @@ impl FeedsPage {
             unread: unread.map(text::value),
             parked,
             quarantined,
+            told: told(feeds, trouble.is_some(), readings),
+            meanings: meanings(feeds),
             feeds: feeds.iter().map(|feed| Feed::new(feed, clock)).collect(),
         }
     }
@@ -121,17 +134,65 @@ fn depth(depth: &FeedDepth) -> Vec<Count> {
     always.into_iter().chain(rare).map(|(name, count)| Count { name, count: grouped(count) }).collect()
 }
 
-/// `1,234,567`
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+/// What somebody should look at first; nothing where no feed runs here, or the database takes no events, which is said anyway.
+fn told(feeds: &[FeedStatus], is_trouble: bool, readings: &Readings) -> Option<Told> {
+    if feeds.is_empty() || is_trouble {
+        return None;
     }
-    grouped
+    let named = |condition| {
+        let names = feeds.iter().filter(|feed| feed.condition == condition).map(|feed| &*feed.name);
+        Some(listed(&names.collect::<Vec<_>>())).filter(|names| !names.is_empty())
+    };
+    if let Some(names) = named(FeedCondition::Failed) {
+        let sentence = format!("Nothing comes from {names}: see the last error below.");
+        return Some(Told { tone: Tone::Bounced, sentence });
+    }
+    if let Some(names) = named(FeedCondition::Paused) {
+        let sentence = format!("Nothing comes from {names} for the moment; it is tried again by itself.");
+        return Some(Told { tone: Tone::Waiting, sentence });
+    }
+    let quarantined = readings.quarantined.map_or(0, |(size, _)| size.messages);
+    if quarantined > 0 {
+        let sentence = match quarantined {
+            1 => "The feeds deliver. 1 message could not be read and waits in quarantine.".to_owned(),
+            _ => format!(
+                "The feeds deliver. {} messages could not be read or stored and wait in quarantine.",
+                grouped(quarantined)
+            ),
+        };
+        return Some(Told { tone: Tone::Waiting, sentence });
+    }
+    if named(FeedCondition::Starting).is_some() {
+        let sentence = "A feed begins; it was asked and has not answered yet.".to_owned();
+        return Some(Told { tone: Tone::Neutral, sentence });
+    }
+    let sentence = match named(FeedCondition::Running) {
+        Some(_) => "All is well: the feeds deliver, and every message could be read and stored.",
+        None => "The feeds came to their end, and every message could be read and stored.",
+    };
+    Some(Told { tone: Tone::Delivered, sentence: sentence.to_owned() })
+}
+
+/// What the less usual words mean, those that the page has.
+fn meanings(feeds: &[FeedStatus]) -> Vec<(&'static str, &'static str)> {
+    let any = |count: fn(&FeedCounts) -> u64| feeds.iter().any(|feed| count(&feed.counts) > 0);
+    [
+        ("Repeated", any(|counts| counts.repeated), "known already. Queues deliver some messages twice; each event counts once."),
+        (
+            "Folded",
+            any(|counts| counts.folded),
+            "new, but a like event of its mail has the one row there is for its kind, such as the delivery to another recipient. Both are kept and count.",
+        ),
+        ("Parked", any(|counts| counts.parked), "new; no application has logged its mail yet."),
+        ("Late", any(|counts| counts.late), "of mails that are in the archive, or were deleted or erased."),
+        ("Control", any(|counts| counts.control), "no events: SNS and SES trying out the way."),
+        ("Quarantined", any(|counts| counts.quarantined), "unreadable or not to be stored; kept for somebody to look at."),
+        ("Not acknowledged", any(|counts| counts.unacknowledged), "stored, but the queue was not told; they come again and count once."),
+        ("Handed back", any(|counts| counts.released), "returned to the queue unread."),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_there, meaning)| is_there.then_some((name, meaning)))
+    .collect()
 }
 
 #[cfg(test)]

@@ -363,6 +363,15 @@ pub(super) struct ReasonRow {
 
 impl ReasonRow {
     pub(super) fn new(reason: &BounceReason, choice: &PeriodChoice) -> Self {
+        Self::besides(Vec::new(), reason, choice)
+    }
+
+    /// The same among a template's mails. Where no search can hold its name, the list is that of all templates.
+    pub(super) fn of_template(reason: &BounceReason, choice: &PeriodChoice, template: &str) -> Self {
+        Self::besides(has_template(template).into_iter().collect(), reason, choice)
+    }
+
+    fn besides(besides: Vec<Condition>, reason: &BounceReason, choice: &PeriodChoice) -> Self {
         // Both: a subtype such as General is of hard bounces and of soft ones.
         let by = [reason.kind.as_deref(), reason.subtype.as_deref()];
         let by = by.into_iter().flatten().filter_map(|by| Value::new(by).ok()).map(Condition::Bounce);
@@ -374,7 +383,7 @@ impl ReasonRow {
             meaning: bounce_meaning(reason.kind.as_deref(), reason.subtype.as_deref()),
             code: reason.code.as_deref().map(text::value),
             count: grouped(reason.bounces),
-            path: choice.mails_path(conditions),
+            path: choice.mails_path(besides.into_iter().chain(conditions)),
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct RecipientPage {
     /// What is to be said of an address that SES does not try.
     suppressed: Option<String>,
     any_forward: bool,
+    /// Whether no mail went to it, but some were forwarded to it.
+    only_forwards: bool,
     rows: Vec<AddressRow>,
     older: Option<String>,
     /// The page of the newest mails.
@@ -89,6 +91,12 @@ impl RecipientPage {
             },
             suppressed: suppressed(report, page, clock),
             any_forward: page.mails.iter().filter_map(|mail| mail.recipient.as_ref()).any(|one| !one.listed),
+            only_forwards: totals.mails == 0
+                && !page.mails.is_empty()
+                && page
+                    .mails
+                    .iter()
+                    .all(|mail| mail.recipient.as_ref().is_some_and(|recipient| !recipient.listed)),
             rows: page
                 .mails
                 .iter()

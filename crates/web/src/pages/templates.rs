@@ -2,14 +2,15 @@
 
 use aftersend_store::{
     BOUNCE_WARNING_PERCENT, COMPLAINT_WARNING_PERCENT, DomainFigures, LinkFigures, Overview, Rate, SeenTypes,
-    TemplateFigures, TemplateOrder, TemplatePage, TemplateTrend,
+    TEMPLATE_BOUNCES_MAX, TemplateBounces, TemplateFigures, TemplateOrder, TemplatePage, TemplateTrend,
 };
 use askama::Template;
 
 use super::{
     Frame,
     figures::{
-        ChartAssets, Counted, Periods, ShownChart, Tile, WorstRow, has_template, notes, of_domain, tiles,
+        ChartAssets, Counted, Periods, ReasonRow, ShownChart, Tile, WorstRow, has_template, notes, of_domain,
+        tiles,
     },
     mail::Link,
 };
@@ -209,6 +210,11 @@ pub(crate) struct OneTemplatePage {
     chart: ShownChart,
     links: Vec<LinkRow>,
     domains: Vec<WorstRow>,
+    /// Why its mails came back; nothing where that takes too long.
+    reasons: Option<Vec<ReasonRow>>,
+    /// Whether more bounces may have come than are looked at.
+    bounces_may_lack: bool,
+    bounces_max: String,
 }
 
 struct LinkRow {
@@ -225,6 +231,7 @@ impl OneTemplatePage {
         overview: &Overview,
         links: &[LinkFigures],
         domains: &[DomainFigures],
+        bounces: Option<&TemplateBounces>,
         choice: &PeriodChoice,
         clock: &Clock,
     ) -> Self {
@@ -249,6 +256,11 @@ impl OneTemplatePage {
                 })
                 .collect(),
             domains: domains.iter().map(|domain| of_domain(domain, choice, Some(name))).collect(),
+            reasons: bounces.map(|bounces| {
+                bounces.reasons.iter().map(|reason| ReasonRow::of_template(reason, choice, name)).collect()
+            }),
+            bounces_may_lack: bounces.is_some_and(|bounces| bounces.is_cut),
+            bounces_max: grouped(TEMPLATE_BOUNCES_MAX.unsigned_abs()),
         }
     }
 }

@@ -117,8 +117,32 @@ pub(super) async fn blocklist(
         ..BlocklistQuery::default()
     };
     let page = store.list_blocklist(&query).await.map_err(|error| Problem::store(&error))?;
+    // A list without its length is better than none.
+    let count = store.count_blocklist(&query).await.ok();
     let told = notes.take(BLOCKLIST, params.note.as_deref());
-    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, &query, told, &clock)))
+    Ok(answer(StatusCode::OK, &BlocklistListPage::new(&page, &query, count, told, &clock)))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CauseParams {
+    address: String,
+}
+
+/// `GET /blocklist/cause?address=…`: to the mail whose bounce or complaint blocks an address; where none is known any more, to
+/// the address's page. Looked up only when somebody asks.
+pub(super) async fn cause(
+    State(store): State<Store>,
+    params: Result<Query<CauseParams>, QueryRejection>,
+) -> Result<Redirect, Problem> {
+    let Query(CauseParams { address }) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
+    if address.len() > ADDRESS_BYTES_MAX || address.trim().is_empty() {
+        return Err(Problem::no_such_page());
+    }
+    let report = store.find_address(&address).await?;
+    Ok(Redirect::to(&match report.cause {
+        Some(cause) => format!("/mails/{}", cause.mail),
+        None => recipient_path(&address),
+    }))
 }
 
 #[derive(Deserialize)]
@@ -198,11 +222,15 @@ pub(super) async fn import(
     }
     let mut imported = Imported::default();
     let mut blocks = Vec::new();
+    let texts: Vec<&str> = lines.split('\n').collect();
     for line in BlockLines::new(lines.as_bytes()) {
         match line {
             Ok(block) => blocks.push(block),
-            Err(fault @ (BlockLineError::Line { .. } | BlockLineError::Read { .. })) => {
-                imported.fault(fault.to_string());
+            Err(
+                fault @ (BlockLineError::Line { line, problem: _ } | BlockLineError::Read { line, error: _ }),
+            ) => {
+                let place = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+                imported.fault(fault.to_string(), texts.get(place).copied().unwrap_or_default());
             }
         }
     }

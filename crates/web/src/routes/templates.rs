@@ -1,6 +1,6 @@
 //! Templates: all of them, and one.
 
-use aftersend_store::{FiguresError, Store, TemplateOrder, TemplateQuery};
+use aftersend_store::{FiguresError, QueryError, Store, TemplateOrder, TemplateQuery};
 use axum::{
     extract::{
         Path, Query, RawQuery, State,
@@ -120,7 +120,14 @@ async fn one_counted(
     let template = store.find_template(name, choice.period).await?;
     let links = store.links(name, choice.period, TEMPLATE_ROWS_SHOWN).await?;
     let domains = store.template_domains(name, choice.period, TEMPLATE_ROWS_SHOWN).await?;
-    let page = OneTemplatePage::new(&template, name, &overview, &links, &domains, choice, clock);
+    let bounces = match store.template_bounce_reasons(name, choice.period, TEMPLATE_ROWS_SHOWN).await {
+        Ok(bounces) => Some(bounces),
+        // The rest of the page is of use without.
+        Err(FiguresError::Query(QueryError::TimedOut)) => None,
+        Err(error) => return Err(error),
+    };
+    let page =
+        OneTemplatePage::new(&template, name, &overview, &links, &domains, bounces.as_ref(), choice, clock);
     Ok(answer(StatusCode::OK, &page))
 }
 

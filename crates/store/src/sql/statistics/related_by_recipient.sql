@@ -1,5 +1,5 @@
--- Other mails to a mail's recipients, newest first: $1 the mail, $2 and $3 from when to when, $4 rows at most, $5 how many
--- mails to look up by each recipient's address: the newest. aftersend_recipients_address_idx, then the mails by their keys.
+-- Other mails to a mail's recipients, those sent nearest to it first: $1 the mail, $2 and $3 from when to when, $4 rows at most, $5 how many
+-- mails to look up by each recipient's address: the newest, $6 when the mail was sent. aftersend_recipients_address_idx, then the mails by their keys.
 -- What step a2 makes text is cast to text: else a session that prepared this before is refused it afterwards.
 SELECT uuid, message_id::text, aws_message_id, "to"::text, "from"::text, subject::text, template_name,
        campaign_id::text, status, sent_at
@@ -23,5 +23,5 @@ WHERE uuid = ANY(ARRAY(
       ))
   AND uuid <> $1
   AND sent_at BETWEEN $2 AND $3
-ORDER BY sent_at DESC, uuid DESC
+ORDER BY abs(extract(EPOCH FROM sent_at - $6::timestamptz)), uuid
 LIMIT $4

@@ -100,6 +100,9 @@ async fn related_mails_are_near_and_not_the_mail_itself() {
             at(to_ben("same template"), "2026-09-02T10:00:00Z", "order", "else"),
             at(to_ben("same campaign"), "2026-08-20T10:00:00Z", "else", "autumn"),
             at(to_ben("both"), "2026-08-21T10:00:00Z", "order", "autumn"),
+            at(to_ben("later"), "2026-09-20T10:00:00Z", "order", "else"),
+            at(send("same person later"), "2026-09-25T10:00:00Z", "else", "else"),
+            at(send("same person before"), "2026-08-30T00:00:00Z", "else", "else"),
         ])
         .await;
     let mail = fixture.store.find_story("mail").await.unwrap().unwrap().mail.summary;
@@ -107,8 +110,8 @@ async fn related_mails_are_near_and_not_the_mail_itself() {
     let ids = |mails: &[crate::MailSummary]| -> Vec<String> {
         mails.iter().map(|mail| mail.message_id.clone()).collect()
     };
-    assert_eq!(ids(&related.by_recipient), ["same person"]);
-    assert_eq!(ids(&related.by_template), ["same template", "both"]);
+    assert_eq!(ids(&related.by_recipient), ["same person", "same person before", "same person later"]);
+    assert_eq!(ids(&related.by_template), ["same template", "both", "later"]);
     assert_eq!(ids(&related.by_campaign), ["both", "same campaign"]);
     let one = fixture.store.related_mails(&mail, 1).await.unwrap();
     assert_eq!(ids(&one.by_template), ["same template"]);

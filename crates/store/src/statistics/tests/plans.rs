@@ -48,15 +48,21 @@ async fn every_figure_goes_by_index() {
     check_planned(&fixture, CUSTOM, Statement::LastVisits, &templates, &by_template).await;
 
     let (from, to) = ("now() - interval '30 days'", "now()");
-    let related = arguments(&["md5('mail7')::uuid", from, to, "5", "1000"]);
+    let related = arguments(&["md5('mail7')::uuid", from, to, "5", "1000", "now() - interval '1 day'"]);
     let indexes = ["aftersend_recipients_pkey", "aftersend_recipients_address_idx"];
     check_planned(&fixture, CUSTOM, Statement::RelatedByRecipient, &related, &indexes).await;
     for (statement, value) in
         [(Statement::RelatedByTemplate, "'template11'"), (Statement::RelatedByCampaign, "'campaign11'")]
     {
-        let related = arguments(&["md5('mail7')::uuid", from, to, "5", value]);
+        let related = arguments(&["md5('mail7')::uuid", from, to, "5", value, "now() - interval '1 day'"]);
         check_planned(&fixture, CUSTOM, statement, &related, &["phoenix_kit_email_logs_"]).await;
     }
+    let bounces = arguments(&["now() - interval '110 s'", "now()", "'template11'", "now()", "100", "25"]);
+    let indexes = [by_type[0], "aftersend_folded_events_", "phoenix_kit_email_logs_"];
+    check_planned(&fixture, CUSTOM, Statement::ListTemplateBounces, &bounces, &indexes).await;
+    let alike = ["'01990000-0000-0000-0000-000000000000'", "'01990000-ffff-ffff-ffff-ffffffffffff'", "11"];
+    let by_key = ["phoenix_kit_email_logs_"];
+    check_planned(&fixture, CUSTOM, Statement::FindMailsBeginning, &arguments(&alike), &by_key).await;
 }
 
 #[tokio::test]

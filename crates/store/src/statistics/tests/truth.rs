@@ -161,6 +161,17 @@ async fn compare_lists_of_template(
     assert_eq!(first, domains[..domains.len().min(worst.len() + 1)], "{what}");
     assert_eq!(by_name(domains), truth.domains(from, to, Some(template)), "{what}");
 
+    let bounces = store.template_bounce_reasons(template, period, usize::MAX).await.unwrap();
+    let expected: usize = truth
+        .mails_sent(from, to, Some(template))
+        .flat_map(|mail| &mail.occurrences)
+        .filter(|occurrence| occurrence.event_type == "bounce")
+        .map(|bounce| bounce.recipients.len().max(1))
+        .sum();
+    let found: u64 = bounces.reasons.iter().map(|reason| reason.bounces).sum();
+    assert_eq!((found, bounces.is_cut), (expected as u64, false), "{what}: {bounces:?}");
+    assert!(bounces.reasons.is_sorted_by_key(|reason| Reverse(reason.bounces)), "{what}: {bounces:?}");
+
     let links = store.links(template, period, usize::MAX).await.unwrap();
     let found: BTreeMap<Option<String>, TrueLink> = links
         .into_iter()

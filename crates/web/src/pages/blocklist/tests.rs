@@ -25,7 +25,7 @@ fn the_list_leads_on_with_its_search() {
         reason: Some("complaint".to_owned()),
         ..BlocklistQuery::default()
     };
-    let html = BlocklistListPage::new(&page, &query, None, &clock()).render().unwrap();
+    let html = BlocklistListPage::new(&page, &query, Some(1_234), None, &clock()).render().unwrap();
     assert!(html.contains("<option value=\"complaint\" selected>Complained</option>"), "{html}");
     assert!(
         html.contains("href=\"/blocklist?q=a%26b&#38;reason=complaint&#38;after=a%26b%40example.com\""),
@@ -36,20 +36,29 @@ fn the_list_leads_on_with_its_search() {
         "{html}"
     );
     assert!(html.contains("for good"), "{html}");
+    assert!(html.contains("1,234 addresses, by address"), "{html}");
+    assert!(html.contains("href=\"/blocklist/cause?address=a%26b%40example.com\""), "{html}");
 }
 
 #[test]
 fn an_import_tells_its_first_faults_and_counts_the_rest() {
     let mut imported = Imported { added: 3, ..Imported::default() };
     for line in 1..=25 {
-        imported.fault(format!("line {line}: <no> address"));
+        imported.fault(format!("line {line}: this is no address"), &format!("<no> {line}\r"));
     }
     let page = BlocklistPage::default();
-    let html =
-        BlocklistListPage::new(&page, &BlocklistQuery::default(), Some(Note::Imported(imported)), &clock())
-            .render()
-            .unwrap();
+    let html = BlocklistListPage::new(
+        &page,
+        &BlocklistQuery::default(),
+        None,
+        Some(Note::Imported(imported)),
+        &clock(),
+    )
+    .render()
+    .unwrap();
     assert!(html.contains("3 added, 0 on the list already and now blocked for longer"), "{html}");
-    assert_eq!(html.matches("&#60;no&#62; address").count(), 20);
+    assert_eq!(html.matches("this is no address</bdi> <code><bdi>&#60;no&#62; ").count(), 20);
+    let field = html.split("<textarea").nth(1).unwrap().split("</textarea>").next().unwrap();
+    assert_eq!(field.matches("&#60;no&#62; ").count(), 25, "every line is there to be mended: {field}");
     assert!(html.contains("And 5 more lines"), "{html}");
 }

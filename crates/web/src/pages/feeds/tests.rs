@@ -41,15 +41,6 @@ fn rendered(
 }
 
 #[test]
-fn counts_are_grouped_by_thousands() {
-    for (count, expected) in
-        [(0, "0"), (999, "999"), (1_000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")]
-    {
-        assert_eq!(grouped(count), expected);
-    }
-}
-
-#[test]
 fn a_feed_shows_its_condition_its_last_message_and_what_became_of_all() {
     let html = rendered(&[feed(FeedCondition::Running, None)], None, &readings(0, 0), None);
     for expected in [
@@ -112,4 +103,37 @@ fn a_database_that_is_away_leaves_the_feeds_on_the_page() {
     for expected in ["ses-events", "the disk is full", "does not answer: refused"] {
         assert!(html.contains(expected), "{expected} is not in {html}");
     }
+}
+
+#[test]
+fn what_to_look_at_is_said_first() {
+    let running = || feed(FeedCondition::Running, None);
+    for (feeds, waiting, expected) in [
+        (vec![running()], 0, "All is well"),
+        (
+            vec![running(), feed(FeedCondition::Paused, None)],
+            3,
+            "Nothing comes from ses-events for the moment",
+        ),
+        (
+            vec![feed(FeedCondition::Failed, None), feed(FeedCondition::Paused, None)],
+            0,
+            "Nothing comes from ses-events:",
+        ),
+        (vec![running()], 1, "1 message could not be read and waits in quarantine"),
+        (vec![running()], 1_200, "1,200 messages could not be read or stored"),
+        (vec![feed(FeedCondition::Starting, None)], 0, "has not answered yet"),
+        (vec![feed(FeedCondition::Ended, None)], 0, "came to their end"),
+    ] {
+        let html = rendered(&feeds, None, &readings(0, waiting), None);
+        assert!(html.contains(expected), "{expected} is not in {html}");
+    }
+    let html = rendered(&[running()], Some("its disk is full"), &readings(0, 0), None);
+    assert!(!html.contains("All is well"), "{html}");
+}
+
+#[test]
+fn the_words_above_counts_are_explained() {
+    let html = rendered(&[feed(FeedCondition::Running, None)], None, &readings(0, 0), None);
+    assert!(html.contains("<dt>Folded</dt><dd>new, but") && !html.contains("trying out the way"), "{html}");
 }

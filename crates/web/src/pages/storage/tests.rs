@@ -88,10 +88,7 @@ fn without_an_archive_the_page_says_how_to_have_one() {
     let page = html(&fresh(), &Upkeep::default());
     assert_says(
         &page,
-        &[
-            "[archive]\nstore = \"s3://my-bucket/aftersend\"\narchive_after = \"180d\"</code>",
-            "--dry-run",
-        ],
+        &["[archive]\nstore = \"s3://my-bucket/aftersend\"\narchive_after = \"180d\"</code>", "--dry-run"],
     );
     let placed = Upkeep { archive: Some("s3://bucket".to_owned()), ..Upkeep::default() };
     assert_says(&html(&fresh(), &placed), &["not how old mails are"]);

@@ -21,8 +21,16 @@ fn domain() -> DomainFigures {
 
 #[test]
 fn the_lists_behind_a_templates_domains_are_of_that_template() {
-    let page =
-        OneTemplatePage::new(&template("order"), "order", &overview(), &[], &[domain()], &week(), &clock());
+    let page = OneTemplatePage::new(
+        &template("order"),
+        "order",
+        &overview(),
+        &[],
+        &[domain()],
+        None,
+        &week(),
+        &clock(),
+    );
     let html = page.render().unwrap();
     for expected in [
         "href=\"/mails?q=template%3Aorder%20domain%3Aexample.com%20after",
@@ -96,7 +104,7 @@ fn a_templates_links_lead_only_where_they_may() {
     };
     let links = [link(Some("https://example.com/a?b")), link(Some("javascript:alert(1)")), link(None)];
     let name = "a/b \u{202E}c";
-    let page = OneTemplatePage::new(&template(name), name, &overview(), &links, &[], &week(), &clock());
+    let page = OneTemplatePage::new(&template(name), name, &overview(), &links, &[], None, &week(), &clock());
     let html = page.render().unwrap();
     assert!(
         html.contains("<a href=\"https://example.com/a?b\" rel=\"noopener noreferrer nofollow\">"),
@@ -133,8 +141,16 @@ fn a_page_behind_the_last_template_is_not_an_empty_period() {
 #[test]
 fn a_name_that_no_search_can_hold_leads_to_no_list() {
     for name in ["n".repeat(301), " ".to_owned()] {
-        let page =
-            OneTemplatePage::new(&template(&name), &name, &overview(), &[], &[domain()], &week(), &clock());
+        let page = OneTemplatePage::new(
+            &template(&name),
+            &name,
+            &overview(),
+            &[],
+            &[domain()],
+            None,
+            &week(),
+            &clock(),
+        );
         let html = page.render().unwrap();
         assert!(!html.contains("href=\"/mails?q="), "{html}");
         assert!(html.contains("No search can hold its name"), "{html}");

@@ -29,6 +29,9 @@ async fn addresses_are_blocked_and_freed_by_hand() {
     let answer = site.ask(posted("/blocklist/import", lines)).await;
     let told = site.told_after(&answer, "/blocklist").await;
     assert!(told.contains("1 added") && told.contains("line 3: "), "{told}");
+    // What could not be read is quoted, and stands there to be mended.
+    assert!(told.contains("<code><bdi>nobody</bdi></code>"), "{told}");
+    assert!(told.contains("spellcheck=\"false\">nobody\n</textarea>"), "{told}");
     let export = site.get("/blocklist/export").await;
     assert_eq!(export.headers[header::CONTENT_TYPE], "text/csv; charset=utf-8");
     let expected = "email,reason,expires_at\r\n\
@@ -53,6 +56,35 @@ async fn addresses_are_blocked_and_freed_by_hand() {
     let answer = site.ask(posted("/blocklist/remove", "address=jane%40example.com&stay=yes")).await;
     let told = site.told_after(&answer, "/blocklist").await;
     assert!(told.contains("The address is off the blocklist.") && told.contains("joe@example.com"), "{told}");
+}
+
+#[tokio::test]
+async fn a_block_leads_to_the_mail_that_it_comes_from() {
+    let site = TestSite::new().await;
+    let bounced = format!(
+        r#"{{"eventType":"Bounce",{},"bounce":{{"timestamp":"2026-03-10T12:05:00.000Z","bounceType":"Permanent",
+        "bounceSubType":"NoEmail","feedbackId":"f1","bouncedRecipients":[{{"emailAddress":"jane@example.com"}}]}}}}"#,
+        mail("m1", "jane@example.com", "Hello", 0)
+    );
+    site.ingest(&[bounced]).await;
+    site.ask(posted("/blocklist/add", "address=joe%40example.com&reason=asked")).await;
+    let list = site.get("/blocklist").await.body;
+    assert!(list.contains("2 addresses, by address"), "{list}");
+    assert!(list.contains("href=\"/blocklist/cause?address=jane%40example.com\""), "{list}");
+    assert!(!list.contains("cause?address=joe"), "nobody's mail led to it: {list}");
+    let narrowed = site.get("/blocklist?reason=hard_bounce").await.body;
+    assert!(narrowed.contains("1 address, by address"), "{narrowed}");
+
+    let cause = site.redirected("/blocklist/cause?address=jane%40example.com").await;
+    assert!(cause.starts_with("/mails/") && site.get(&cause).await.body.contains("Hello"), "{cause}");
+    let none = site.redirected("/blocklist/cause?address=joe%40example.com").await;
+    assert_eq!(none, "/recipients/joe%40example.com");
+    assert_eq!(site.get("/blocklist/cause").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(site.get("/blocklist/cause?address=%20").await.status, StatusCode::NOT_FOUND);
+
+    // The template's page says why, too.
+    let page = site.get("/template?name=order&from=2026-03-10&to=2026-03-10").await.body;
+    assert!(page.contains("Why mail came back") && page.contains("Nothing came back"), "{page}");
 }
 
 #[tokio::test]

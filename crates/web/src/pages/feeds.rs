@@ -35,6 +35,14 @@ pub(crate) struct FeedsPage {
 struct Told {
     tone: Tone,
     sentence: String,
+    /// Whether the quarantine is what to look at.
+    is_of_quarantine: bool,
+}
+
+impl Told {
+    fn new(tone: Tone, sentence: impl Into<String>) -> Self {
+        Self { tone, sentence: sentence.into(), is_of_quarantine: false }
+    }
 }
 
 /// Messages that wait for something.
@@ -145,32 +153,33 @@ fn told(feeds: &[FeedStatus], is_trouble: bool, readings: &Readings) -> Option<T
     };
     if let Some(names) = named(FeedCondition::Failed) {
         let sentence = format!("Nothing comes from {names}: see the last error below.");
-        return Some(Told { tone: Tone::Bounced, sentence });
+        return Some(Told::new(Tone::Bounced, sentence));
     }
     if let Some(names) = named(FeedCondition::Paused) {
         let sentence = format!("Nothing comes from {names} for the moment; it is tried again by itself.");
-        return Some(Told { tone: Tone::Waiting, sentence });
+        return Some(Told::new(Tone::Waiting, sentence));
     }
     let quarantined = readings.quarantined.map_or(0, |(size, _)| size.messages);
     if quarantined > 0 {
-        let sentence = match quarantined {
-            1 => "The feeds deliver. 1 message could not be read and waits in quarantine.".to_owned(),
+        let deliver = if named(FeedCondition::Running).is_some() { "The feeds deliver. " } else { "" };
+        let wait = match quarantined {
+            1 => "1 message could not be read or stored and waits in quarantine.".to_owned(),
             _ => format!(
-                "The feeds deliver. {} messages could not be read or stored and wait in quarantine.",
+                "{} messages could not be read or stored and wait in quarantine.",
                 grouped(quarantined)
             ),
         };
-        return Some(Told { tone: Tone::Waiting, sentence });
+        let told = Told::new(Tone::Waiting, format!("{deliver}{wait}"));
+        return Some(Told { is_of_quarantine: true, ..told });
     }
     if named(FeedCondition::Starting).is_some() {
-        let sentence = "A feed begins; it was asked and has not answered yet.".to_owned();
-        return Some(Told { tone: Tone::Neutral, sentence });
+        return Some(Told::new(Tone::Neutral, "A feed begins; it was asked and has not answered yet."));
     }
     let sentence = match named(FeedCondition::Running) {
         Some(_) => "All is well: the feeds deliver, and every message could be read and stored.",
         None => "The feeds came to their end, and every message could be read and stored.",
     };
-    Some(Told { tone: Tone::Delivered, sentence: sentence.to_owned() })
+    Some(Told::new(Tone::Delivered, sentence))
 }
 
 /// What the less usual words mean, those that the page has.

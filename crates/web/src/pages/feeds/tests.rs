@@ -120,7 +120,11 @@ fn what_to_look_at_is_said_first() {
             0,
             "Nothing comes from ses-events:",
         ),
-        (vec![running()], 1, "1 message could not be read and waits in quarantine"),
+        (
+            vec![running()],
+            1,
+            "The feeds deliver. 1 message could not be read or stored and waits in quarantine",
+        ),
         (vec![running()], 1_200, "1,200 messages could not be read or stored"),
         (vec![feed(FeedCondition::Starting, None)], 0, "has not answered yet"),
         (vec![feed(FeedCondition::Ended, None)], 0, "came to their end"),

@@ -1,7 +1,7 @@
 //! Everything about one address.
 
 use aftersend_event::RecipientState;
-use aftersend_store::{ADDRESS_MAILS_MAX, AddressMailPage, AddressReport, Block, BlockCause};
+use aftersend_store::{ADDRESS_MAILS_MAX, AddressMail, AddressMailPage, AddressReport, Block, BlockCause};
 use askama::Template;
 
 use super::{Frame, Notice, list::Row};
@@ -37,14 +37,34 @@ pub(crate) struct RecipientPage {
     totals_of: String,
     /// What is to be said of an address that SES does not try.
     suppressed: Option<String>,
-    any_forward: bool,
-    /// Whether no mail went to it, but some were forwarded to it.
-    only_forwards: bool,
+    forwards: Forwards,
     rows: Vec<AddressRow>,
     older: Option<String>,
     /// The page of the newest mails.
     first: String,
     is_first: bool,
+}
+
+/// Whether mails of the page did not go to the address, but were forwarded there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Forwards {
+    None,
+    Some,
+    /// And nothing ever went to the address itself.
+    Only,
+}
+
+impl Forwards {
+    fn of(report: &AddressReport, page: &AddressMailPage) -> Self {
+        let is_forward = |mail: &AddressMail| mail.recipient.as_ref().is_some_and(|one| !one.listed);
+        if !page.mails.iter().any(is_forward) {
+            Self::None
+        } else if report.totals.mails == 0 && page.mails.iter().all(is_forward) {
+            Self::Only
+        } else {
+            Self::Some
+        }
+    }
 }
 
 /// A block, told.
@@ -90,13 +110,7 @@ impl RecipientPage {
                 (false, mails) => format!("{} mails", grouped(mails)),
             },
             suppressed: suppressed(report, page, clock),
-            any_forward: page.mails.iter().filter_map(|mail| mail.recipient.as_ref()).any(|one| !one.listed),
-            only_forwards: totals.mails == 0
-                && !page.mails.is_empty()
-                && page
-                    .mails
-                    .iter()
-                    .all(|mail| mail.recipient.as_ref().is_some_and(|recipient| !recipient.listed)),
+            forwards: Forwards::of(report, page),
             rows: page
                 .mails
                 .iter()

@@ -217,6 +217,15 @@ pub(crate) struct OneTemplatePage {
     bounces_max: String,
 }
 
+/// What the lists of one template's page are made from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TemplateLists {
+    pub(crate) links: Vec<LinkFigures>,
+    pub(crate) domains: Vec<DomainFigures>,
+    /// Nothing where that takes too long.
+    pub(crate) bounces: Option<TemplateBounces>,
+}
+
 struct LinkRow {
     link: Option<Link>,
     mails: String,
@@ -229,12 +238,12 @@ impl OneTemplatePage {
         template: &TemplateFigures,
         name: &str,
         overview: &Overview,
-        links: &[LinkFigures],
-        domains: &[DomainFigures],
-        bounces: Option<&TemplateBounces>,
+        lists: &TemplateLists,
         choice: &PeriodChoice,
         clock: &Clock,
     ) -> Self {
+        let TemplateLists { links, domains, bounces } = lists;
+        let bounces = bounces.as_ref();
         Self {
             frame: Frame::below("/templates", clock),
             chart_assets: ChartAssets::new(),

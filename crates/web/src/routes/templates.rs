@@ -14,8 +14,8 @@ use serde::Deserialize;
 use crate::{
     clock::Clock,
     pages::{
-        BadRequest, OneTemplatePage, PAGE_TEMPLATES, Problem, TEMPLATE_ROWS_SHOWN, TemplatesPage, answer,
-        template_order,
+        BadRequest, OneTemplatePage, PAGE_TEMPLATES, Problem, TEMPLATE_ROWS_SHOWN, TemplateLists,
+        TemplatesPage, answer, template_order,
     },
     period::{PeriodChoice, PeriodParams},
     text,
@@ -126,8 +126,8 @@ async fn one_counted(
         Err(FiguresError::Query(QueryError::TimedOut)) => None,
         Err(error) => return Err(error),
     };
-    let page =
-        OneTemplatePage::new(&template, name, &overview, &links, &domains, bounces.as_ref(), choice, clock);
+    let lists = TemplateLists { links, domains, bounces };
+    let page = OneTemplatePage::new(&template, name, &overview, &lists, choice, clock);
     Ok(answer(StatusCode::OK, &page))
 }
 

@@ -95,6 +95,7 @@ impl Part {
 
 /// Sums of tables.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "each number bears its unit")]
 struct Sum {
     row_bytes: u64,
     long_bytes: u64,

@@ -1,4 +1,4 @@
-use aftersend_store::Freshness;
+use aftersend_store::{BounceReason, Freshness};
 
 use super::{
     super::figures::tests::{at, clock, overview, week},
@@ -19,15 +19,17 @@ fn domain() -> DomainFigures {
     DomainFigures { domain: "example.com".to_owned(), sent: 10, delivered: 8, bounced: 2, complained: 1 }
 }
 
+fn lists(links: &[LinkFigures], domains: &[DomainFigures]) -> TemplateLists {
+    TemplateLists { links: links.to_vec(), domains: domains.to_vec(), bounces: None }
+}
+
 #[test]
 fn the_lists_behind_a_templates_domains_are_of_that_template() {
     let page = OneTemplatePage::new(
         &template("order"),
         "order",
         &overview(),
-        &[],
-        &[domain()],
-        None,
+        &lists(&[], &[domain()]),
         &week(),
         &clock(),
     );
@@ -104,7 +106,8 @@ fn a_templates_links_lead_only_where_they_may() {
     };
     let links = [link(Some("https://example.com/a?b")), link(Some("javascript:alert(1)")), link(None)];
     let name = "a/b \u{202E}c";
-    let page = OneTemplatePage::new(&template(name), name, &overview(), &links, &[], None, &week(), &clock());
+    let page =
+        OneTemplatePage::new(&template(name), name, &overview(), &lists(&links, &[]), &week(), &clock());
     let html = page.render().unwrap();
     assert!(
         html.contains("<a href=\"https://example.com/a?b\" rel=\"noopener noreferrer nofollow\">"),
@@ -145,9 +148,7 @@ fn a_name_that_no_search_can_hold_leads_to_no_list() {
             &template(&name),
             &name,
             &overview(),
-            &[],
-            &[domain()],
-            None,
+            &lists(&[], &[domain()]),
             &week(),
             &clock(),
         );
@@ -159,4 +160,26 @@ fn a_name_that_no_search_can_hold_leads_to_no_list() {
         let path = template_path(name);
         assert_eq!(path.parse::<axum::http::Uri>().unwrap().path(), "/template", "{path}");
     }
+}
+
+#[test]
+fn a_template_says_why_its_mail_came_back_and_where_it_can_not() {
+    let page = |bounces| {
+        let lists = TemplateLists { bounces, ..TemplateLists::default() };
+        let page = OneTemplatePage::new(&template("order"), "order", &overview(), &lists, &week(), &clock());
+        page.render().unwrap()
+    };
+    let reason = BounceReason {
+        kind: Some("hard".to_owned()),
+        subtype: Some("NoEmail".to_owned()),
+        code: Some("5.1.1".to_owned()),
+        bounces: 1_234,
+    };
+    let told = page(Some(TemplateBounces { reasons: vec![reason], is_cut: false }));
+    assert!(told.contains("The mailbox does not exist") && told.contains("1,234"), "{told}");
+    assert!(told.contains("template%3Aorder"), "the list is of its mails alone: {told}");
+    assert!(!told.contains("bounces of all templates were looked at"), "{told}");
+    let cut = page(Some(TemplateBounces { reasons: Vec::new(), is_cut: true }));
+    assert!(cut.contains("Nothing came back among the newest 10,000 bounces"), "{cut}");
+    assert!(page(None).contains("It takes too long to find out"), "{}", page(None));
 }

@@ -95,7 +95,6 @@ fn about(step: &str) -> &'static str {
         "a6" => "sums by domains, reasons of bounces and links, for the lists beside it",
         "a7" => "tables for bodies of older mails, which are compressed later",
         "a9" => "mails that an application logs through Aftersend, and people who were erased",
-        "a10" => "jobs that run by themselves, and what their last runs did",
         "a8" => "what is known of mails in the archive",
         "a10" => "jobs that run by themselves, and what they did",
         _ => "",

@@ -15,6 +15,12 @@ pub const RELATED_MAILS_MAX: usize = 20;
 /// Mails that are looked up by each recipient's address: the newest.
 const MAILS_BY_RECIPIENT_MAX: i64 = 1_000;
 
+/// Mails that are looked at on either side of the mail, for those of its template or campaign.
+const MAILS_NEAR_MAX: i64 = 4_000;
+
+/// Mails of a template or campaign that are looked up where these are too few.
+const MAILS_BY_NAME_MAX: i64 = 1_000;
+
 /// Mails that may have to do with a mail, of each kind those first that were sent nearest to it.
 #[derive(Clone, Debug, Default)]
 pub struct RelatedMails {
@@ -56,8 +62,16 @@ impl Store {
         ] {
             let Some(value) = value else { continue };
             let statement = client.prepare_cached(self.sql(statement)).await?;
-            let parameters: [&(dyn ToSql + Sync); 6] =
-                [&mail.uuid, &from, &to, &rows_max, value, &mail.sent_at];
+            let parameters: [&(dyn ToSql + Sync); 8] = [
+                &mail.uuid,
+                &from,
+                &to,
+                &rows_max,
+                value,
+                &mail.sent_at,
+                &MAILS_NEAR_MAX,
+                &MAILS_BY_NAME_MAX,
+            ];
             *kind = summaries(&client.query(&statement, &parameters).await?)?;
         }
         Ok(related)

@@ -4,7 +4,7 @@ use aftersend_event::RecipientState;
 
 use super::time;
 use crate::{
-    NewBlock,
+    MailSummary, NewBlock,
     testing::{Fixture, bounce, complaint, delivery, event_to, send},
 };
 
@@ -107,12 +107,32 @@ async fn related_mails_are_near_and_not_the_mail_itself() {
         .await;
     let mail = fixture.store.find_story("mail").await.unwrap().unwrap().mail.summary;
     let related = fixture.store.related_mails(&mail, 5).await.unwrap();
-    let ids = |mails: &[crate::MailSummary]| -> Vec<String> {
-        mails.iter().map(|mail| mail.message_id.clone()).collect()
-    };
+    let ids =
+        |mails: &[MailSummary]| -> Vec<String> { mails.iter().map(|mail| mail.message_id.clone()).collect() };
     assert_eq!(ids(&related.by_recipient), ["same person", "same person before", "same person later"]);
     assert_eq!(ids(&related.by_template), ["same template", "both", "later"]);
     assert_eq!(ids(&related.by_campaign), ["both", "same campaign"]);
     let one = fixture.store.related_mails(&mail, 1).await.unwrap();
     assert_eq!(ids(&one.by_template), ["same template"]);
+
+    // With very many others in between, which are not all looked at.
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (uuid, message_id, "to", "from", sent_at, status, template_name, inserted_at, updated_at)
+               SELECT md5(n::text)::uuid, 'm' || n, 'else@example.com', 'x',
+                      timestamptz '2026-09-01 10:00Z' + (n % 2 - 0.5) * n * interval '1 s', 'sent', 'common', now(), now()
+               FROM generate_series(1, 10000) AS n"#,
+        )
+        .await;
+    let still = fixture.store.related_mails(&mail, 5).await.unwrap();
+    assert_eq!(ids(&still.by_template), ["same template", "both", "later"]);
+    assert_eq!(ids(&still.by_campaign), ["both", "same campaign"]);
+    let summary = |id: &str| MailSummary {
+        template_name: Some("common".to_owned()),
+        message_id: id.to_owned(),
+        ..mail.clone()
+    };
+    let common = fixture.store.related_mails(&summary("any"), 4).await.unwrap();
+    assert_eq!(ids(&common.by_template), ["m1", "m2", "m3", "m4"]);
 }

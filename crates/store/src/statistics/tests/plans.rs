@@ -54,7 +54,8 @@ async fn every_figure_goes_by_index() {
     for (statement, value) in
         [(Statement::RelatedByTemplate, "'template11'"), (Statement::RelatedByCampaign, "'campaign11'")]
     {
-        let related = arguments(&["md5('mail7')::uuid", from, to, "5", value, "now() - interval '1 day'"]);
+        let day_ago = "now() - interval '1 day'";
+        let related = arguments(&["md5('mail7')::uuid", from, to, "5", value, day_ago, "4000", "1000"]);
         check_planned(&fixture, CUSTOM, statement, &related, &["phoenix_kit_email_logs_"]).await;
     }
     let bounces = arguments(&["now() - interval '110 s'", "now()", "'template11'", "now()", "100", "25"]);

@@ -103,7 +103,11 @@ impl LastTold {
         Self {
             ended: clock.moment(last.ended_at),
             took: times::lasting(took),
-            did: did(job, &last.did).unwrap_or_else(|| "nothing was due".to_owned()),
+            did: did(job, &last.did).unwrap_or_else(|| {
+                let nothing =
+                    if last.outcome == JobOutcome::Done { "nothing was due" } else { "nothing was done" };
+                nothing.to_owned()
+            }),
             by_hand: !last.by_schedule,
         }
     }
@@ -212,13 +216,17 @@ pub(super) fn told(states: &[JobState], clock: &Clock) -> JobsTold {
     let failed =
         states.iter().filter(|state| state.failures_in_a_row > 0).max_by_key(|s| s.failures_in_a_row);
     if let Some(state) = failed {
-        let often = match state.failures_in_a_row {
-            1 => "has failed".to_owned(),
-            failures => format!("has failed {} in a row", times_over(failures as usize)),
+        let when = state.last.as_ref().map_or(String::new(), |last| clock.ago(last.ended_at));
+        let sentence = match state.failures_in_a_row {
+            1 => format!("{} failed {when}.", name(state.job)),
+            failures => {
+                format!(
+                    "{} has failed {} in a row, last {when}.",
+                    name(state.job),
+                    times_over(failures as usize)
+                )
+            }
         };
-        let ended = state.last.as_ref().map(|last| clock.ago(last.ended_at));
-        let when = ended.map_or(String::new(), |ended| format!(", last {ended}"));
-        let sentence = format!("{} {often}{when}.", name(state.job));
         return JobsTold { tone: Tone::Bounced, sentence, id: Some(id(state.job)) };
     }
     if let Some(state) = states.iter().find(|state| is_overdue(state)) {

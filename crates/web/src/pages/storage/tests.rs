@@ -274,6 +274,11 @@ fn a_job_that_failed_is_told_first_with_what_to_do() {
             "process 7 on mail1",
         ],
     );
+    let mut once = state(Job::Archive);
+    once.failures_in_a_row = 1;
+    once.last.as_mut().unwrap().outcome = JobOutcome::Failed("away".to_owned());
+    let page = html(&Stored { jobs: Some(vec![once]), ..fresh() }, &Upkeep::default());
+    assert_says(&page, &["Archiving failed 8 h ago.", "It failed:", "nothing was done"]);
     let running = Stored { jobs: Some(vec![compress]), ..fresh() };
     assert_says(&html(&running, &Upkeep::default()), &["Compressing is under way; it began 2 min ago."]);
 }

@@ -163,7 +163,7 @@ async fn rows_that_only_our_tables_hold() {
     let discard = DownOptions { discard_own_data: true, drop_data: false, ..DownOptions::default() };
     assert_says(migrator.down(Target::Nothing, discard).await, &["drops every mail", "--drop-data"]);
     assert_same_catalog(&catalog(&fixture).await, &expected);
-    assert_eq!(migrator.down(Target::Step(Step::V136), discard).await.unwrap().len(), 10);
+    assert_eq!(migrator.down(Target::Step(Step::V136), discard).await.unwrap().len(), 11);
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events"#).await, 2);
 }
 

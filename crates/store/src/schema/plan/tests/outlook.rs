@@ -137,7 +137,7 @@ async fn a_plan_changes_nothing_and_waits_for_no_migrator() {
     for in_transaction in [false, true] {
         let plan = own.plan(&prefix, UpOptions { in_transaction, ..UpOptions::default() }).await;
         let way = if in_transaction { PlannedWay::InTransaction } else { PlannedWay::Online };
-        assert_eq!((plan.way, plan.steps.len()), (way, 10));
+        assert_eq!((plan.way, plan.steps.len()), (way, 11));
         let kept_out = plan.totals.writers_kept_out_seconds_min;
         assert_eq!(kept_out.is_some(), in_transaction, "{:?}", plan.totals);
         // The plain way locks before it changes anything.

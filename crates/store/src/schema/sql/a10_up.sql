@@ -32,6 +32,6 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_job_runs (
     outcome text CHECK (outcome IN ('done', 'failed', 'stopped')),
     -- What it did, or has done so far: counts and bytes by name.
     did jsonb NOT NULL DEFAULT '{}',
-    -- What a failed run says, without an address or a secret.
+    -- What a failed run says; it names nobody, and no password.
     failure text
 );

@@ -1,7 +1,7 @@
 //! What the JSON of a stored row says: a whole event as SES sent it or, where an application stored it, the type's
 //! own object alone.
 
-use aftersend_event::{BotVerdict, Event, Fingerprint, Message};
+use aftersend_event::{Address, BotVerdict, Detail, Event, Fingerprint, Message, Text};
 use jiff::Timestamp;
 use serde_json::{json, value::RawValue};
 use uuid::Uuid;
@@ -60,18 +60,45 @@ impl Record {
     /// Reads a type's own object, with the type as the column `event_type` spells it. The object says nothing of the
     /// mail.
     pub(crate) fn part(event_type: &str, object_json: &str, mail: &SesMail) -> Option<Self> {
-        let (name, key) = name_and_key(event_type)?;
-        let object: &RawValue = serde_json::from_str(object_json).ok()?;
-        let mail = json!({
-            "messageId": mail.message_id, "timestamp": NO_TIME, "destination": mail.destination,
-        });
-        Self::whole(&format!("{{\"eventType\":\"{name}\",\"mail\":{mail},\"{key}\":{object}}}"))
+        Self::whole(&whole_json(event_type, object_json, mail)?)
+    }
+
+    /// Which occurrence of that mail a JSON is if the mail went to this address alone, and if it went to several. Nothing
+    /// where that makes no difference: opens, clicks and subscriptions name a recipient where the mail has but one.
+    pub(crate) fn alone_and_among(
+        event_type: &str,
+        json: &str,
+        message_id: &str,
+        to: &str,
+    ) -> Option<(Uuid, Uuid)> {
+        let mail = SesMail { message_id: message_id.to_owned(), destination: vec![to.to_owned()] };
+        let part = || whole_json(event_type, json, &mail);
+        let whole = if Self::whole(json).is_some() { json.to_owned() } else { part()? };
+        let Ok(Message::Event(document)) = aftersend_event::read(whole.as_bytes()) else { return None };
+        let mut event = document.event().ok()?;
+        if !matches!(event.detail, Detail::Open(_) | Detail::Click(_) | Detail::Subscription(_)) {
+            return None;
+        }
+        event.mail.destination = vec![Address { raw: Text::from(to) }];
+        let alone = as_uuid(event.fingerprint());
+        event.mail.destination = Vec::new();
+        Some((alone, as_uuid(event.fingerprint())))
     }
 
     /// Reads the one or the other.
     pub(crate) fn read(event_type: &str, json: &str, mail: &SesMail) -> Option<Self> {
         Self::whole(json).or_else(|| Self::part(event_type, json, mail))
     }
+}
+
+/// A whole event made of a type's own object.
+fn whole_json(event_type: &str, object_json: &str, mail: &SesMail) -> Option<String> {
+    let (name, key) = name_and_key(event_type)?;
+    let object: &RawValue = serde_json::from_str(object_json).ok()?;
+    let mail = json!({
+        "messageId": mail.message_id, "timestamp": NO_TIME, "destination": mail.destination,
+    });
+    Some(format!("{{\"eventType\":\"{name}\",\"mail\":{mail},\"{key}\":{object}}}"))
 }
 
 /// The type as SES spells it, and the key that SES puts its own object under.
@@ -151,6 +178,27 @@ mod tests {
             assert_eq!(part.occurred_at == whole.occurred_at, timed, "{event_type}");
             assert_eq!(Record { occurred_at: whole.occurred_at, ..part }, whole, "{event_type}");
         }
+    }
+
+    /// A part and the whole of one occurrence have both fingerprints in common, however many recipients the mail had.
+    #[test]
+    fn a_part_is_known_by_either_number_of_recipients() {
+        for several in [false, true] {
+            let mut event = click("m1", "01:00.250", "https://example.com/");
+            if several {
+                event["mail"]["destination"] = json!(["ann@example.com", "bob@example.com"]);
+            }
+            let read = |json: &serde_json::Value| {
+                Record::alone_and_among("click", &json.to_string(), "m1", "ann@example.com").unwrap()
+            };
+            let (alone, among) = read(&event);
+            assert_eq!(read(&event["click"]), (alone, among));
+            let whole = Record::whole(&event.to_string()).unwrap().fingerprint;
+            assert_eq!(whole, if several { among } else { alone });
+            assert_ne!(alone, among);
+        }
+        let delivery = delivery("m1", "01:00").to_string();
+        assert_eq!(Record::alone_and_among("delivery", &delivery, "m1", "ann@example.com"), None);
     }
 
     #[test]

@@ -56,6 +56,8 @@ struct Standing {
     record: Option<Record>,
     /// The mail, as far as its row and this one tell, if that has an SES id.
     mail: Option<SesMail>,
+    /// The recipient that the mail was logged to.
+    to: String,
 }
 
 /// A removed row that is another occurrence.
@@ -65,6 +67,9 @@ struct Fold {
     standing: Uuid,
     fingerprint: Uuid,
     record: Option<Record>,
+    /// The same occurrence's fingerprints if its mail went to one recipient or to several, where that makes a difference:
+    /// a part of an event does not tell, and another record of it may be a whole one.
+    alone_and_among: Option<(Uuid, Uuid)>,
 }
 
 /// Folds them. Says how many there were that had not been folded before.
@@ -112,7 +117,10 @@ fn differing(removed: &[Removed], standing: &HashMap<Place, Standing>) -> Vec<Fo
     removed
         .iter()
         .filter_map(|removed| fold_of(removed, standing.get(&removed.place)?))
-        .filter(|fold| seen.insert((fold.mail, fold.fingerprint)))
+        .filter(|fold| {
+            let key = fold.alone_and_among.map_or(fold.fingerprint, |(_, among)| among);
+            seen.insert((fold.mail, key))
+        })
         .collect()
 }
 
@@ -139,12 +147,16 @@ fn fold_of(removed: &Removed, standing: &Standing) -> Option<Fold> {
     let other = standing.fingerprint.or(theirs.as_ref().map(|record| record.fingerprint))?;
     let tell_the_same =
         matches!((&ours, &theirs), (Some(ours), Some(theirs)) if ours.fingerprint == theirs.fingerprint);
+    let alone_and_among = ours.as_ref().zip(removed.event_data.as_deref()).and_then(|(record, json)| {
+        Record::alone_and_among(event_type, json, &record.mail.message_id, &standing.to)
+    });
     (fingerprint != other && !tell_the_same).then_some(Fold {
         mail: *mail,
         removed: removed.uuid,
         standing: standing.uuid,
         fingerprint,
         record: ours,
+        alone_and_among,
     })
 }
 
@@ -181,9 +193,21 @@ async fn fold(session: &mut Session<'_>, folds: &[Fold]) -> Result<u64, MigrateE
                 Box::new(verdicts),
                 Box::new(times),
                 column(|fold| fold.standing),
+                column(Fold::other),
             ]
         })
         .await
+}
+
+impl Fold {
+    /// Its other fingerprint, or the one that it has.
+    fn other(&self) -> Uuid {
+        match self.alone_and_among {
+            Some((alone, among)) if among == self.fingerprint => alone,
+            Some((_, among)) => among,
+            None => self.fingerprint,
+        }
+    }
 }
 
 impl Removed {
@@ -201,15 +225,15 @@ impl Standing {
     fn from_row(row: &Row, event_type: &str) -> Self {
         let fingerprint: Option<Uuid> = row.get("fingerprint");
         let event_data: Option<String> = row.get("event_data");
-        let uuid = row.get("uuid");
+        let (uuid, to) = (row.get("uuid"), row.get("to"));
         if let Some(whole) = event_data.as_deref().and_then(Record::whole) {
             let mail = Some(whole.mail.clone());
-            return Self { uuid, fingerprint, event_data, is_whole: true, record: Some(whole), mail };
+            return Self { uuid, fingerprint, event_data, is_whole: true, record: Some(whole), mail, to };
         }
         let message_id: Option<String> = row.get("aws_message_id");
         // An application notes the first recipient. Whether there were others, nothing tells but what ingest has
         // found out with the whole event at hand: opens and clicks of a mail to several name nobody.
-        let one = message_id.map(|message_id| SesMail { message_id, destination: vec![row.get("to")] });
+        let one = message_id.map(|message_id| SesMail { message_id, destination: vec![String::clone(&to)] });
         let several = one.clone().map(|mail| SesMail { destination: Vec::new(), ..mail });
         let read = |mail: &Option<SesMail>| part(event_type, event_data.as_deref(), mail.as_ref());
         let with_several = read(&several)
@@ -218,6 +242,6 @@ impl Standing {
             Some(record) => (Some(record), several),
             None => (read(&one), one),
         };
-        Self { uuid, fingerprint, event_data, is_whole: false, record, mail }
+        Self { uuid, fingerprint, event_data, is_whole: false, record, mail, to }
     }
 }

@@ -1,5 +1,6 @@
 -- $1 mails, locked; $2 their removed rows; what those say: $3 fingerprints, $4 subtypes, $5 verdicts, $6 SES's own
--- times; $7 the rows that stand in their places. A row whose mail or whose standing row has gone meanwhile stays where
+-- times; $7 the rows that stand in their places; $8 the fingerprints that they are folded by where another record of them
+-- tells to how many their mail went, else $3 again. A row whose mail or whose standing row has gone meanwhile stays where
 -- it is. So does one that SES has delivered again meanwhile, to a place of its own: an application cuts the times of
 -- opens and clicks, which moves them to another. Cut like the columns they go to: an application's may be wider.
 INSERT INTO "prefix".aftersend_folded_events (
@@ -13,8 +14,11 @@ SELECT removed.uuid, told.email_log_uuid, left(event.event_type, 255), coalesce(
        left(event.delay_type, 255), left(event.subscription_type, 255), left(event.failure_reason, 255),
        coalesce(event.aftersend_subtype, told.subtype), coalesce(event.aftersend_bot_verdict, told.bot_verdict),
        told.fingerprint, coalesce(event.inserted_at, now())
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[])
-    AS told (email_log_uuid, removed_uuid, fingerprint, subtype, bot_verdict, occurred_at, standing_uuid)
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[],
+    $8::uuid[])
+    AS told (
+        email_log_uuid, removed_uuid, fingerprint, subtype, bot_verdict, occurred_at, standing_uuid, other_fingerprint
+    )
 JOIN "prefix".aftersend_removed_events AS removed ON removed.uuid = told.removed_uuid
 JOIN "prefix".phoenix_kit_email_events AS standing
     ON standing.uuid = told.standing_uuid
@@ -29,6 +33,12 @@ WHERE NOT EXISTS (
       AND again.occurred_at = told.occurred_at
       AND again.event_type IN ('open', 'click')
       AND again.aftersend_fingerprint = told.fingerprint
+)
+AND NOT EXISTS (
+    SELECT
+    FROM "prefix".aftersend_folded_events AS folded
+    WHERE folded.email_log_uuid = told.email_log_uuid
+      AND folded.fingerprint = told.other_fingerprint
 )
 ORDER BY told.email_log_uuid, told.fingerprint, removed.uuid
 ON CONFLICT (email_log_uuid, fingerprint) DO NOTHING

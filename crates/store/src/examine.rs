@@ -23,7 +23,7 @@ const LOCK_TIMEOUT_S: u32 = 2;
 /// What storing, joining and reading need of each table.
 ///
 /// A test compares it with the statements themselves.
-const NEEDS: [(&str, &[Right]); 36] = [
+const NEEDS: [(&str, &[Right]); 39] = [
     ("phoenix_kit_email_logs", &Right::ALL),
     ("phoenix_kit_email_events", &Right::ALL),
     ("phoenix_kit_email_orphaned_events", &Right::ALL),
@@ -51,8 +51,11 @@ const NEEDS: [(&str, &[Right]); 36] = [
     ("aftersend_archive_runs", &[Right::Select, Right::Insert, Right::Update]),
     ("aftersend_archive_objects", &[Right::Select, Right::Insert, Right::Update]),
     ("aftersend_archived_mails", &Right::ALL),
-    ("aftersend_late_events", &[Right::Select, Right::Insert, Right::Delete]),
-    ("aftersend_removed_figures", &[Right::Select, Right::Insert]),
+    ("aftersend_late_events", &Right::ALL),
+    ("aftersend_removed_figures", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_removed_domains", &[Right::Select, Right::Insert, Right::Update]),
+    ("aftersend_removed_bounces", &[Right::Select, Right::Insert]),
+    ("aftersend_removed_links", &[Right::Select, Right::Insert, Right::Update]),
     ("aftersend_body_dictionaries", &Right::ALL),
     ("aftersend_shared_bodies", &Right::ALL),
     ("aftersend_bodies", &Right::ALL),

@@ -202,6 +202,32 @@ statements! {
     FindMailsOfPerson = "erase/find_mails.sql",
     /// Mails of which a text may name a person.
     SweepMails = "erase/sweep_mails.sql",
+    /// Compressed bodies of a page of mails.
+    SweepBodies = "erase/sweep_bodies.sql",
+    /// Makes tombstones of archived mails say that they were erased.
+    BuryArchivedOfPerson = "erase/bury_archived.sql",
+    /// Drops what is late of archived mails that were erased.
+    ForgetLateOfPerson = "erase/forget_late.sql",
+    /// Late events that may name a person.
+    ReadLateOfPerson = "erase/read_late.sql",
+    /// Writes what late events say without a person.
+    WriteLateOfPerson = "erase/write_late.sql",
+    /// Own ids of archived mails that may name a person.
+    ReadArchivedOfPerson = "erase/read_archived.sql",
+    /// Forgets own ids of archived mails.
+    WriteArchivedOfPerson = "erase/write_archived.sql",
+    /// Sums of removed mails that may name a person.
+    ReadRemovedFiguresOfPerson = "erase/read_removed_figures.sql",
+    /// Writes these without the person.
+    WriteRemovedFiguresOfPerson = "erase/write_removed_figures.sql",
+    /// The same by domain, whose templates may.
+    ReadRemovedDomainsOfPerson = "erase/read_removed_domains.sql",
+    /// Writes these without the person.
+    WriteRemovedDomainsOfPerson = "erase/write_removed_domains.sql",
+    /// The same by link.
+    ReadRemovedLinksOfPerson = "erase/read_removed_links.sql",
+    /// Writes these without the person.
+    WriteRemovedLinksOfPerson = "erase/write_removed_links.sql",
     /// Locks a mail with all of its texts.
     LockMailOfPerson = "erase/lock_mail.sql",
     /// A mail's events with all of their texts.
@@ -320,6 +346,12 @@ statements! {
     KeepFigures = "statistics/kept/keep.sql",
     /// Keeps figures of removed mails apart.
     RecordRemoved = "statistics/kept/record_removed.sql",
+    /// Keeps what removed mails tell by domain.
+    RecordRemovedDomains = "statistics/lists/record_removed_domains.sql",
+    /// Keeps why removed mails had bounced.
+    RecordRemovedBounces = "statistics/lists/record_removed_bounces.sql",
+    /// Keeps which links of removed mails were followed.
+    RecordRemovedLinks = "statistics/lists/record_removed_links.sql",
     /// When some mails were sent.
     FindSendingTimes = "statistics/kept/sending_times.sql",
     /// Sums up quarters over their templates.
@@ -527,12 +559,18 @@ impl Statement {
             Self::KeepBounces => Self::CountBounces,
             Self::KeepLinks => Self::CountLinks,
             Self::RecordRemoved => {
-                // Of some mails only.
-                let (of_all, of_some) =
-                    ("\n    WHERE sent_at >=", "\n    WHERE uuid = ANY($5) AND sent_at >=");
-                let counting = Self::Recount.template().replacen(of_all, of_some, 1);
-                let counting = format!("FROM (\n{counting}) AS");
-                return self.template().replace("FROM \"recounted\" AS", &counting).into();
+                return self.of_some_mails(Self::Recount, "WHERE uuid = ANY($5) AND sent_at >=");
+            }
+            Self::RecordRemovedDomains => {
+                return self
+                    .of_some_mails(Self::CountDomains, "WHERE mail.uuid = ANY($3) AND mail.sent_at >=");
+            }
+            Self::RecordRemovedBounces => {
+                return self
+                    .of_some_mails(Self::CountBounces, "WHERE mail.uuid = ANY($3) AND mail.sent_at >=");
+            }
+            Self::RecordRemovedLinks => {
+                return self.of_some_mails(Self::CountLinks, "WHERE mail.uuid = ANY($3) AND mail.sent_at >=");
             }
             Self::MailDigests => {
                 let lines = format!("FROM (\n{}) AS", Self::MailLines.template());
@@ -542,6 +580,15 @@ impl Statement {
         };
         let counting = format!("FROM (\n{}) AS", counting.template());
         self.template().replace("FROM \"recounted\" AS", &counting).into()
+    }
+
+    /// The statement with one in its place that counts some mails only: `of_some` stands for how that one picks mails by
+    /// the time of sending.
+    fn of_some_mails(self, counting: Self, of_some: &str) -> Cow<'static, str> {
+        let of_all =
+            if of_some.contains("mail.sent_at") { "WHERE mail.sent_at >=" } else { "WHERE sent_at >=" };
+        let counting = counting.template().replacen(of_all, of_some, 1);
+        self.template().replace("FROM \"recounted\" AS", &format!("FROM (\n{counting}) AS")).into()
     }
 }
 

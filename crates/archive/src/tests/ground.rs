@@ -127,9 +127,20 @@ impl Ground {
         let mut keeper = FigureKeeper::new(&self.store).at_once();
         while !keeper.round().await.unwrap().is_through {}
         let mut rows = Vec::new();
-        for table in ["quarter", "template", "day"] {
+        for table in [
+            "figures_by_quarter",
+            "figures_by_template",
+            "figures_by_day",
+            "domains_by_quarter",
+            "domains_by_day",
+            "domains_by_template",
+            "bounces_by_quarter",
+            "bounces_by_day",
+            "links_by_quarter",
+            "links_by_template",
+        ] {
             let sql = format!(
-                r#"SELECT (to_jsonb(held) - 'place')::text FROM "prefix".aftersend_figures_by_{table} AS held ORDER BY 1"#
+                r#"SELECT (to_jsonb(held) - 'place')::text FROM "prefix".aftersend_{table} AS held ORDER BY 1"#
             );
             rows.extend(self.texts(&sql).await);
         }

@@ -206,7 +206,7 @@ async fn a_mail_that_was_made_again_meanwhile_is_merged() {
     // The same mails, one of them at another time: what was removed is subtracted, and what is here is counted.
     let sums = |rows: &[String]| -> i64 {
         rows.iter()
-            .filter(|row| row.contains("template_name"))
+            .filter(|row| row.contains("opened_within"))
             .map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap()["delivered"].as_i64().unwrap())
             .sum()
     };

@@ -51,5 +51,11 @@ pub(crate) async fn record(
     let (templates, templates_apart, rows_max) = (None::<Vec<String>>, true, i64::MAX);
     let record = transaction.prepare_cached(store.sql(Statement::RecordRemoved)).await?;
     transaction.execute(&record, &[&bounds, &templates, &templates_apart, &rows_max, &mails, &sign]).await?;
+    for list in
+        [Statement::RecordRemovedDomains, Statement::RecordRemovedBounces, Statement::RecordRemovedLinks]
+    {
+        let record = transaction.prepare_cached(store.sql(list)).await?;
+        transaction.execute(&record, &[&bounds, &templates, &mails, &sign]).await?;
+    }
     Ok(())
 }

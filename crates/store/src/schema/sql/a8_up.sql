@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_late_events (
 );
 
 -- Figures of mails that are gone, to be added to what a recount tells of those that are here. A mail that comes back
--- adds a row with the opposite numbers. No row is ever updated.
+-- adds a row with the opposite numbers.
 CREATE TABLE IF NOT EXISTS "prefix".aftersend_removed_figures (
     starts_at timestamptz NOT NULL,
     delta uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -104,6 +104,39 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_removed_figures (
     clicked int NOT NULL,
     machine_clicked int NOT NULL,
     opened_within int[] NOT NULL,
+    PRIMARY KEY (starts_at, delta)
+);
+
+-- The same for the lists of step a6, columns side by side as there: a row for each quarter of what goes at once. Names and
+-- links of people who are erased change here, too; nothing else does.
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_removed_domains (
+    starts_at timestamptz NOT NULL,
+    delta uuid NOT NULL DEFAULT gen_random_uuid(),
+    template_names text[] NOT NULL,
+    domains text[] NOT NULL,
+    sent int[] NOT NULL,
+    delivered int[] NOT NULL,
+    bounced int[] NOT NULL,
+    complained int[] NOT NULL,
+    PRIMARY KEY (starts_at, delta)
+);
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_removed_bounces (
+    starts_at timestamptz NOT NULL,
+    delta uuid NOT NULL DEFAULT gen_random_uuid(),
+    kinds text[] NOT NULL,
+    subtypes text[] NOT NULL,
+    codes text[] NOT NULL,
+    bounces int[] NOT NULL,
+    PRIMARY KEY (starts_at, delta)
+);
+CREATE TABLE IF NOT EXISTS "prefix".aftersend_removed_links (
+    starts_at timestamptz NOT NULL,
+    delta uuid NOT NULL DEFAULT gen_random_uuid(),
+    template_names text[] NOT NULL,
+    links text[] NOT NULL,
+    mails int[] NOT NULL,
+    clicks int[] NOT NULL,
+    machine_clicks int[] NOT NULL,
     PRIMARY KEY (starts_at, delta)
 );
 

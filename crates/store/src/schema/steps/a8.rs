@@ -13,7 +13,7 @@ use crate::{
 
 /// What it makes, but for an index of the rows that step 137 removed: it goes with their table where that goes, and only
 /// speeds up what would be right without.
-pub(in crate::schema) const OBJECTS: [&str; 8] = [
+pub(in crate::schema) const OBJECTS: [&str; 11] = [
     "aftersend_archive_runs",
     "aftersend_archive_objects",
     "aftersend_archived_mails",
@@ -22,15 +22,21 @@ pub(in crate::schema) const OBJECTS: [&str; 8] = [
     "aftersend_archived_mails_message_id_idx",
     "aftersend_late_events",
     "aftersend_removed_figures",
+    "aftersend_removed_domains",
+    "aftersend_removed_bounces",
+    "aftersend_removed_links",
 ];
 
 /// The tables that must not change while their rows are counted and then dropped.
-pub(in crate::schema) const TABLES: [&str; 5] = [
+pub(in crate::schema) const TABLES: [&str; 8] = [
     "aftersend_archive_runs",
     "aftersend_archive_objects",
     "aftersend_archived_mails",
     "aftersend_late_events",
     "aftersend_removed_figures",
+    "aftersend_removed_domains",
+    "aftersend_removed_bounces",
+    "aftersend_removed_links",
 ];
 
 /// Makes the tables.

@@ -1,8 +1,29 @@
 -- What was counted of the quarters of an hour that begin at the times of $1, whose last one ends them, is kept: the
 -- statement that counts stands in the place of "recounted", with all of its parameters. Only what is not kept so already
 -- is written; returns the quarters of which that is true. Columns side by side in one row: a quarter has about as many
--- pairs of template and domain as it has mails, and PostgreSQL compresses long rows.
-WITH counted AS MATERIALIZED (
+-- pairs of template and domain as it has mails, and PostgreSQL compresses long rows. What mails had come to that were removed
+-- since is added, as keep.sql does.
+WITH summed AS (
+    SELECT bucket, template_name, domain,
+           sum(sent)::int AS sent,
+           sum(delivered)::int AS delivered,
+           sum(bounced)::int AS bounced,
+           sum(complained)::int AS complained
+    FROM (
+        SELECT bucket, template_name, domain, sent, delivered, bounced, complained
+        FROM "recounted" AS recounted
+        UNION ALL
+        SELECT width_bucket(removed.starts_at, $1::timestamptz[]), entry.*
+        FROM "prefix".aftersend_removed_domains AS removed
+        CROSS JOIN LATERAL unnest(removed.template_names, removed.domains, removed.sent, removed.delivered, removed.bounced, removed.complained)
+            AS entry (template_name, domain, sent, delivered, bounced, complained)
+        WHERE removed.starts_at >= ($1::timestamptz[])[1]
+          AND removed.starts_at < ($1::timestamptz[])[array_upper($1::timestamptz[], 1)]
+    ) AS told
+    GROUP BY bucket, template_name, domain
+    -- What was removed and has come back adds up to nothing.
+    HAVING sum(sent) <> 0
+), counted AS MATERIALIZED (
     SELECT ($1::timestamptz[])[bucket] AS starts_at,
            array_agg(template_name ORDER BY domain, template_name) AS template_names,
            array_agg(domain ORDER BY domain, template_name) AS domains,
@@ -10,7 +31,7 @@ WITH counted AS MATERIALIZED (
            array_agg(delivered ORDER BY domain, template_name) AS delivered,
            array_agg(bounced ORDER BY domain, template_name) AS bounced,
            array_agg(complained ORDER BY domain, template_name) AS complained
-    FROM "recounted" AS recounted
+    FROM summed
     GROUP BY bucket
 ), gone AS (
     DELETE FROM "prefix".aftersend_domains_by_quarter AS kept

@@ -1,12 +1,31 @@
 -- As keep_domains.sql, of the links that were followed.
-WITH counted AS MATERIALIZED (
+WITH summed AS (
+    SELECT bucket, template_name, link,
+           sum(mails)::int AS mails,
+           sum(clicks)::int AS clicks,
+           sum(machine_clicks)::int AS machine_clicks
+    FROM (
+        SELECT bucket, template_name, link, mails, clicks, machine_clicks
+        FROM "recounted" AS recounted
+        UNION ALL
+        SELECT width_bucket(removed.starts_at, $1::timestamptz[]), entry.*
+        FROM "prefix".aftersend_removed_links AS removed
+        CROSS JOIN LATERAL unnest(removed.template_names, removed.links, removed.mails, removed.clicks, removed.machine_clicks)
+            AS entry (template_name, link, mails, clicks, machine_clicks)
+        WHERE removed.starts_at >= ($1::timestamptz[])[1]
+          AND removed.starts_at < ($1::timestamptz[])[array_upper($1::timestamptz[], 1)]
+    ) AS told
+    GROUP BY bucket, template_name, link
+    -- What was removed and has come back adds up to nothing.
+    HAVING sum(clicks + machine_clicks) <> 0
+), counted AS MATERIALIZED (
     SELECT ($1::timestamptz[])[bucket] AS starts_at,
            array_agg(template_name ORDER BY link, template_name) AS template_names,
            array_agg(link ORDER BY link, template_name) AS links,
            array_agg(mails ORDER BY link, template_name) AS mails,
            array_agg(clicks ORDER BY link, template_name) AS clicks,
            array_agg(machine_clicks ORDER BY link, template_name) AS machine_clicks
-    FROM "recounted" AS recounted
+    FROM summed
     GROUP BY bucket
 ), gone AS (
     DELETE FROM "prefix".aftersend_links_by_quarter AS kept

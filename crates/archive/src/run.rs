@@ -125,7 +125,7 @@ pub async fn run(
     run.report.sums = sums;
     let failure = result.as_ref().err().map(ToString::to_string);
     let ended = store.end_archive_run(number, &sums, failure.as_deref()).await;
-    drop(lock);
+    lock.release().await;
     result?;
     ended?;
     Ok(run.report)

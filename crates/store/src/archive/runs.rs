@@ -82,7 +82,17 @@ pub struct ArchiveCounts {
 /// with it: nothing may depend on it but that no work is done twice.
 pub struct RunLock {
     // Dropping it closes the session.
-    _session: ClientWrapper,
+    session: ClientWrapper,
+}
+
+impl RunLock {
+    /// Gives the lock back, so that whoever asks next has it. Dropped instead, it is free when the server has noticed that
+    /// the session has ended.
+    pub async fn release(self) {
+        if let Err(error) = self.session.batch_execute("SELECT pg_catalog.pg_advisory_unlock_all()").await {
+            tracing::debug!(%error, "the archiver's lock ends with its session");
+        }
+    }
 }
 
 impl Store {
@@ -102,7 +112,7 @@ impl Store {
             let key = i64::from_be_bytes(first);
             let is_first: bool =
                 session.query_one(self.sql(Statement::TryLockArchive), &[&key]).await?.try_get(0)?;
-            Ok(is_first.then_some(RunLock { _session: session }))
+            Ok(is_first.then_some(RunLock { session }))
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! What can go wrong, and what to do about it.
 
-use aftersend_store::{IngestError, QueryError};
+use aftersend_store::{EraseError, IngestError, QueryError};
 
 /// Why nothing was archived, checked or brought back, or not all of it. Whatever it is, no mail has left the database that
 /// is not in a proven object.
@@ -52,6 +52,9 @@ pub enum ArchiveError {
         "another archiver gave up the object {0}, which this one was writing; its mails are here, for the next run"
     )]
     GivenUp(String),
+    /// The person could not be looked for.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// The database could not be asked.
     #[error(transparent)]
     Query(#[from] QueryError),

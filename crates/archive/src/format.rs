@@ -5,9 +5,12 @@
 //! manifest: counts, the range of time and checksums. It is written last, when what is there was read back: lines without a
 //! manifest count for nothing.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Read, Write},
+};
 
-use aftersend_store::{LateEvent, MailLine, ObjectFacts, ObjectKind};
+use aftersend_store::{LateEvent, MailLine, ObjectFacts, ObjectKind, RestoredMail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -117,6 +120,49 @@ pub(crate) struct MailPart<'a> {
     pub(crate) ids: &'a RawValue,
     #[serde(borrow)]
     pub(crate) removed: &'a RawValue,
+}
+
+/// The ids in a mail's row.
+#[derive(Deserialize)]
+pub(crate) struct OwnIds {
+    pub(crate) message_id: String,
+    pub(crate) aws_message_id: Option<String>,
+}
+
+/// An id beside a mail's row.
+#[derive(Deserialize)]
+struct Beside {
+    aws_message_id: String,
+}
+
+impl MailPart<'_> {
+    /// The same for the database, by the number of its object there.
+    pub(crate) fn restored<'a>(&'a self, object: i64, digest: &'a [u8]) -> RestoredMail<'a> {
+        RestoredMail {
+            object,
+            uuid: self.uuid,
+            digest,
+            mail: self.mail.get(),
+            events: self.events.get(),
+            folded: self.folded.get(),
+            recipients: self.recipients.get(),
+            ids: self.ids.get(),
+            removed: self.removed.get(),
+            body: self.body.as_deref(),
+        }
+    }
+
+    /// The ids in its row.
+    pub(crate) fn own_ids(&self) -> Result<OwnIds, serde_json::Error> {
+        serde_json::from_str(self.mail.get())
+    }
+
+    /// All its SES ids.
+    pub(crate) fn aws_message_ids(&self) -> Result<BTreeSet<String>, serde_json::Error> {
+        let beside: Vec<Beside> = serde_json::from_str(self.ids.get())?;
+        let beside = beside.into_iter().map(|beside| beside.aws_message_id);
+        Ok(beside.chain(self.own_ids()?.aws_message_id).collect())
+    }
 }
 
 /// A late event's line.

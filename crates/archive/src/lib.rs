@@ -6,6 +6,7 @@ mod objects;
 mod place;
 mod restore;
 mod run;
+mod search;
 mod verify;
 
 pub use error::ArchiveError;
@@ -15,6 +16,7 @@ pub use restore::{RestoreWatch, Restored, Wanted, restore};
 pub use run::{
     OBJECT_CONTENT_BYTES_MAX, OBJECT_MAILS_MAX, RunOptions, RunPlan, RunProgress, RunReport, plan, run,
 };
+pub use search::{Holding, Searched, search};
 pub use verify::{Fault, VerifyReport, verify};
 
 #[cfg(test)]

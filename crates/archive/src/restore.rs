@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashSet};
 use aftersend_store::{
     IngestError, LATE_PAGE_MAX, LateEvent, ObjectKind, RESTORED_MAILS_MAX, RestoreReport, RestoredMail, Store,
 };
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
@@ -125,19 +124,6 @@ struct Work<'a> {
     done: Restored,
 }
 
-/// An id beside a mail's row.
-#[derive(Deserialize)]
-struct Beside {
-    aws_message_id: String,
-}
-
-/// The ids in a mail's row.
-#[derive(Deserialize)]
-struct OwnIds {
-    message_id: String,
-    aws_message_id: Option<String>,
-}
-
 impl Work<'_> {
     fn leave_out(&mut self, name: &str, reason: &str) {
         self.done.damaged.push((name.to_owned(), reason.to_owned()));
@@ -170,10 +156,9 @@ impl Work<'_> {
     fn wants(&mut self, mail: &MailPart<'_>, name: &str) -> Result<bool, ArchiveError> {
         let Wanted::Ids(wanted) = self.wanted else { return Ok(true) };
         let damaged = |error: serde_json::Error| ArchiveError::damaged(name, error.to_string());
-        let own: OwnIds = serde_json::from_str(mail.mail.get()).map_err(damaged)?;
-        let beside: Vec<Beside> = serde_json::from_str(mail.ids.get()).map_err(damaged)?;
-        let ids = [Some(own.message_id), own.aws_message_id, Some(mail.uuid.to_string())];
-        let ids = ids.into_iter().flatten().chain(beside.into_iter().map(|beside| beside.aws_message_id));
+        let own = mail.own_ids().map_err(damaged)?;
+        let ids = [own.message_id, mail.uuid.to_string()];
+        let ids = ids.into_iter().chain(mail.aws_message_ids().map_err(damaged)?);
         let found: Vec<String> = ids.filter(|id| wanted.contains(id)).collect();
         let is_wanted = !found.is_empty();
         self.found.extend(found);
@@ -186,22 +171,8 @@ impl Work<'_> {
             return Ok(());
         }
         let digests: Vec<Vec<u8>> = part.iter().map(|mail| unhex(&mail.digest).unwrap_or_default()).collect();
-        let mails: Vec<RestoredMail<'_>> = part
-            .iter()
-            .zip(&digests)
-            .map(|(mail, digest)| RestoredMail {
-                object,
-                uuid: mail.uuid,
-                digest,
-                mail: mail.mail.get(),
-                events: mail.events.get(),
-                folded: mail.folded.get(),
-                recipients: mail.recipients.get(),
-                ids: mail.ids.get(),
-                removed: mail.removed.get(),
-                body: mail.body.as_deref(),
-            })
-            .collect();
+        let mails: Vec<RestoredMail<'_>> =
+            part.iter().zip(&digests).map(|(mail, digest)| mail.restored(object, digest)).collect();
         self.done.mails += again(|| self.store.restore_mails(&mails)).await?;
         Ok(())
     }

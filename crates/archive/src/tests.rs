@@ -1,5 +1,6 @@
 //! The archive against real databases and real storage.
 
+mod erasure;
 mod faults;
 mod ground;
 mod late;

@@ -96,7 +96,8 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    fn of(row: &Row, decoders: &mut Decoders) -> Result<Self, tokio_postgres::Error> {
+    /// What a row of [`Statement::ReadBodies`] holds.
+    pub(crate) fn of(row: &Row, decoders: &mut Decoders) -> Result<Self, tokio_postgres::Error> {
         let is_compressed: bool = row.try_get("body_compressed")?;
         if row.try_get("is_too_long")? {
             return Ok(Self::TooLong);
@@ -124,7 +125,7 @@ impl Body {
 
 /// Dictionaries that were unpacked for a page of bodies: each comes with the first row that needs it.
 #[derive(Default)]
-struct Decoders(HashMap<i32, Result<Decoder, codec::Damage>>);
+pub(crate) struct Decoders(HashMap<i32, Result<Decoder, codec::Damage>>);
 
 impl Decoders {
     fn of(&mut self, row: &Row) -> Result<&Result<Decoder, codec::Damage>, tokio_postgres::Error> {

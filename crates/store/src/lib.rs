@@ -47,7 +47,7 @@ pub use body::{
 };
 pub use connect::{ConnectError, Connection, DatabaseAddress, Store};
 pub use demo::{BLOCKS_MAX, Counts};
-pub use erase::{EraseError, EraseReport};
+pub use erase::{ArchiveSearch, EraseError, EraseReport, ErasedMail, NamedAs};
 pub use error::{IngestError, QueryError};
 pub use examine::{Examiner, Newest, Right, RightsFindings, ServerFindings, TableRights};
 pub use ingest::{

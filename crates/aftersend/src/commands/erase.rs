@@ -1,24 +1,58 @@
 //! `aftersend erase`.
 
 use std::{
+    collections::BTreeSet,
     io::{self, BufRead, IsTerminal},
     time::{Duration, Instant},
 };
 
+use aftersend_archive::{ArchivePlace, Holding, Searched};
 use aftersend_store::{EraseError, EraseReport, Store};
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::{Outcome, cli::EraseArgs, database::Place, output::Output};
+use super::archive;
+use crate::{Outcome, cli::EraseArgs, config::Settings, database::Place, output::Output};
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// What to do with objects that hold somebody.
+const HELD: &str = "a restore leaves out who was erased; the objects themselves stay as they are until they are deleted whole";
+
 const AGAIN: &str = "not all of it was erased; run it again, it goes on with what is left";
 
-pub(crate) async fn run(args: &EraseArgs, place: &Place, output: Output) -> anyhow::Result<Outcome> {
+/// What became of the archive.
+enum InArchive {
+    /// There is none.
+    None,
+    /// There is one, and nothing says where.
+    Unknown {
+        objects: u64,
+    },
+    Searched(Searched),
+}
+
+impl InArchive {
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Unknown { .. } => false,
+            Self::Searched(searched) => searched.unread.is_empty() && !searched.is_beside_run,
+        }
+    }
+}
+
+pub(crate) async fn run(
+    args: &EraseArgs,
+    settings: &Settings,
+    place: &Place,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     let store = place.store().await?;
+    // Opened first: who can't reach the archive hears of it before anything is erased.
+    let archive = archive::configured(settings).await?;
     if !args.dry_run && !args.yes {
         // A look first: what is erased can't be brought back.
         let would = erase(&store, args, true).await?;
@@ -27,8 +61,26 @@ pub(crate) async fn run(args: &EraseArgs, place: &Place, output: Output) -> anyh
         }
     }
     let report = erase(&store, args, args.dry_run).await.context(AGAIN)?;
-    tell(&report, args.dry_run, output)?;
-    Ok(Outcome::Done)
+    let in_archive = match &archive {
+        Some(archive) => InArchive::Searched(search(&store, archive, args).await.context(AGAIN)?),
+        None => match store.archive_counts().await?.objects {
+            0 => InArchive::None,
+            objects => InArchive::Unknown { objects },
+        },
+    };
+    tell(&report, &in_archive, args.dry_run, output)?;
+    Ok(if in_archive.is_whole() { Outcome::Done } else { Outcome::Failed })
+}
+
+async fn search(store: &Store, archive: &ArchivePlace, args: &EraseArgs) -> anyhow::Result<Searched> {
+    let bar = archive::bar("[{bar:20}] {pos} of {len} objects of the archive");
+    let watch = |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    };
+    let searched = aftersend_archive::search(store, archive, &args.recipient, args.dry_run, &watch).await?;
+    bar.finish_and_clear();
+    Ok(searched)
 }
 
 async fn erase(store: &Store, args: &EraseArgs, is_dry: bool) -> Result<EraseReport, EraseError> {
@@ -73,7 +125,7 @@ fn agreed(would: &EraseReport) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-fn tell(report: &EraseReport, dry_run: bool, output: Output) -> anyhow::Result<()> {
+fn tell(report: &EraseReport, archive: &InArchive, dry_run: bool, output: Output) -> anyhow::Result<()> {
     let EraseReport {
         mails_emptied,
         mails_cleaned,
@@ -82,31 +134,102 @@ fn tell(report: &EraseReport, dry_run: bool, output: Output) -> anyhow::Result<(
         removed,
         quarantined,
         blocks,
+        late,
+        sums,
         mails_swept,
         archive_objects,
     } = report;
     if output.is_json() {
         return output.json(&json!({
             "dry_run": dry_run, "mails_emptied": mails_emptied, "mails_cleaned": mails_cleaned, "events": events,
-            "parked": parked, "removed": removed, "quarantined": quarantined, "blocks": blocks,
-            "mails_swept": mails_swept, "archive_objects": archive_objects,
+            "parked": parked, "removed": removed, "quarantined": quarantined, "blocks": blocks, "late": late,
+            "sums": sums, "mails_swept": mails_swept, "archive": archive_json(archive, archive_objects),
         }));
     }
     let would = if dry_run { "would be " } else { "" };
     output.text(format!("{mails_emptied} mails that went to this address alone: {would}emptied"))?;
     output.text(format!("{mails_cleaned} mails of others that name it: it is {would}taken out"))?;
     output.text(format!(
-        "{events} events {would}cut down or cleaned, {parked} parked, {removed} that step 137 removed"
+        "{events} events {would}cut down or cleaned, {parked} parked, {removed} that step 137 removed, {late} late"
     ))?;
     output.text(format!("{quarantined} messages {would}taken out of the quarantine"))?;
     output.text(format!("{blocks} blocks {would}kept as a hash"))?;
-    for object in archive_objects {
-        output.text(format!("still in the archive: {object}"))?;
-    }
+    tell_of_archive(archive, archive_objects, dry_run, output)?;
     if !dry_run {
         output.progress(
             "Backups, and what VACUUM has not cleared yet, still hold it; an application's own tables do if it wrote there",
         )?;
+    }
+    Ok(())
+}
+
+fn archive_json(archive: &InArchive, known: &BTreeSet<String>) -> serde_json::Value {
+    match archive {
+        InArchive::None => json!({ "searched": false, "objects": [], "unread": [] }),
+        InArchive::Unknown { .. } => {
+            let objects: Vec<_> = known.iter().map(|name| json!({ "object": name })).collect();
+            json!({ "searched": false, "objects": objects, "unread": [] })
+        }
+        InArchive::Searched(searched) => {
+            let holding = |(name, held): (&String, &Holding)| {
+                json!({
+                    "object": name, "mails": held.mails, "alone": held.alone, "late_events": held.late_events,
+                })
+            };
+            let unread: Vec<_> = searched
+                .unread
+                .iter()
+                .map(|(name, reason)| json!({ "object": name, "what": reason }))
+                .collect();
+            json!({
+                "searched": true, "read": searched.objects,
+                "objects": searched.holding.iter().map(holding).collect::<Vec<_>>(), "unread": unread,
+                "mails_erased": searched.erased, "beside_run": searched.is_beside_run,
+            })
+        }
+    }
+}
+
+fn tell_of_archive(
+    archive: &InArchive,
+    known: &BTreeSet<String>,
+    dry_run: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    let searched = match archive {
+        InArchive::None => return Ok(()),
+        InArchive::Unknown { objects } => {
+            for object in known {
+                output.text(format!("still in the archive: {object}"))?;
+            }
+            return Ok(output.text(format!(
+                "the archive has {objects} objects, which were not looked through: set `archive.store` in the configuration, \
+                 and run this again"
+            ))?);
+        }
+        InArchive::Searched(searched) => searched,
+    };
+    for (name, held) in &searched.holding {
+        let late = if held.late_events > 0 {
+            format!(" and {} late events", held.late_events)
+        } else {
+            String::new()
+        };
+        output.text(format!("still in the archive: {name}, with {} mails{late}", held.mails))?;
+    }
+    if searched.holding.is_empty() {
+        output.text(format!("no object of the archive names it, of {} that were read", searched.objects))?;
+    } else {
+        output.text(HELD)?;
+    }
+    if !dry_run && searched.erased > 0 {
+        output.text(format!("{} archived mails will not be brought back", searched.erased))?;
+    }
+    for (name, reason) in &searched.unread {
+        output.text(format!("not read, and may name it: {name}: {reason}"))?;
+    }
+    if searched.is_beside_run {
+        output.text("an archiver was at work all the while, and may have written more: run this again when it has ended")?;
     }
     Ok(())
 }

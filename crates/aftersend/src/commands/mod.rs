@@ -59,7 +59,7 @@ pub(crate) async fn run(
         Command::Quarantine(command) => quarantine::run(command, place, output).await,
         Command::Figures(command) => figures::run(command, place, output).await,
         Command::Archive(command) => archive::run(command, settings, place, output).await,
-        Command::Erase(args) => erase::run(args, place, output).await,
+        Command::Erase(args) => erase::run(args, settings, place, output).await,
         Command::Search(args) => search::run(args, place, output).await,
         Command::Show(args) => show::run(args, place, output).await,
         // These look at what is there, and open it themselves if at all.

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{ObjectFacts, ObjectKind};
 use crate::{
-    IngestError, Store,
+    ErasedMail, IngestError, Store,
+    erase::{Without, addresses_in_mails, find_erased, forget_archived, without_erased},
     ingest::merge,
     quarter_start,
     sql::{Statement, render},
@@ -60,6 +61,10 @@ pub struct RestoreReport {
     pub present: usize,
     /// They were deleted or erased on purpose, and stay away.
     pub withheld: usize,
+    /// They went to people alone who were erased since, and stay away.
+    pub erased: usize,
+    /// Of those that are back or were merged, the mails that named people who were erased since, and do so no more.
+    pub cleaned: usize,
     /// What could not be read, by mail.
     pub unreadable: Vec<(Uuid, String)>,
     /// Columns that these mails have values in, and the tables here do not have.
@@ -72,13 +77,15 @@ impl std::ops::AddAssign for RestoreReport {
         self.merged += other.merged;
         self.present += other.present;
         self.withheld += other.withheld;
+        self.erased += other.erased;
+        self.cleaned += other.cleaned;
         self.unreadable.extend(other.unreadable);
         self.unknown_columns.extend(other.unknown_columns);
     }
 }
 
 /// What a mail's row says that decides where it goes.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Head {
     message_id: String,
     aws_message_id: Option<String>,
@@ -100,6 +107,7 @@ struct EventRow {
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 /// A mail from the archive whose line was read.
+#[derive(Clone)]
 struct Read<'a> {
     line: RestoredMail<'a>,
     head: Head,
@@ -241,24 +249,40 @@ impl Store {
         let mut client = self.writer().await?;
         let transaction = client.build_transaction().start().await?;
         let restoring = Restoring { store: self, transaction };
-        let look = restoring.look(mails).await?;
+        let without = restoring.without_erased(mails).await?;
+        report.erased = restoring.keep_away(mails, &without).await?;
+        let cleaned = cleaned(mails, &without)?;
+        let kept: Vec<Read<'_>> = cleaned.iter().map(|(_, read, _)| read.clone()).collect();
+        let look = restoring.look(&kept).await?;
         let mut back: Vec<(&Read<'_>, bool)> = Vec::new();
-        for read in mails {
-            match look.standing(read) {
-                Standing::Nothing => back.push((read, false)),
-                Standing::OwnIdTaken => back.push((read, true)),
-                Standing::Withheld => report.withheld += 1,
+        let mut changed: Vec<Uuid> = Vec::new();
+        for (read, clean, is_changed) in &cleaned {
+            let is_own_id_taken = match look.standing(clean) {
+                Standing::Nothing => false,
+                Standing::OwnIdTaken => true,
+                Standing::Withheld => {
+                    report.withheld += 1;
+                    continue;
+                }
                 Standing::As(here) => {
-                    if restoring.has_all(read, &here).await? {
+                    if restoring.has_all(clean, &here).await? {
                         report.present += 1;
                     } else {
-                        merges.push((read, here));
+                        merges.push((*read, here));
                     }
+                    continue;
                 }
-            }
+            };
+            back.push((clean, is_own_id_taken));
+            changed.extend(is_changed.then_some(clean.line.uuid));
         }
         report.restored = back.len();
+        report.cleaned = changed.len();
         report.unknown_columns = restoring.put_back(&back, &look).await?;
+        if !changed.is_empty() {
+            // They are not as the archive has them: the next run takes them there as they are.
+            restoring.execute(Statement::MarkChanged, &[&changed]).await?;
+        }
         restoring.transaction.commit().await?;
         Ok((report, merges))
     }
@@ -270,9 +294,7 @@ impl Store {
             let done = self.in_time(Box::pin(self.try_beside(read, here))).await;
             self.renew_writers_after(&done);
             match done {
-                Ok(Some(unknown_columns)) => {
-                    return Ok(RestoreReport { merged: 1, unknown_columns, ..RestoreReport::default() });
-                }
+                Ok(Some(report)) => return Ok(report),
                 Ok(None) | Err(IngestError::Repeat(_)) => {}
                 Err(IngestError::Data(reason)) => {
                     let unreadable = vec![(read.line.uuid, reason)];
@@ -286,14 +308,18 @@ impl Store {
     }
 
     /// Nothing where the mail here is not the one that it was.
-    async fn try_beside(
-        &self,
-        read: &Read<'_>,
-        here: &Here,
-    ) -> Result<Option<BTreeSet<String>>, IngestError> {
+    async fn try_beside(&self, read: &Read<'_>, here: &Here) -> Result<Option<RestoreReport>, IngestError> {
         let mut client = self.writer().await?;
         let transaction = client.build_transaction().start().await?;
         let restoring = Restoring { store: self, transaction };
+        // Somebody may have been erased since it was looked at first.
+        let without = restoring.without_erased(std::slice::from_ref(read)).await?;
+        let erased = restoring.keep_away(std::slice::from_ref(read), &without).await?;
+        let cleaned = cleaned(std::slice::from_ref(read), &without)?;
+        let Some((_, read, is_changed)) = cleaned.first() else {
+            restoring.transaction.commit().await?;
+            return Ok(Some(RestoreReport { erased, ..RestoreReport::default() }));
+        };
         let look = restoring.look(std::slice::from_ref(read)).await?;
         if !matches!(look.standing(read), Standing::As(found) if found.uuid == here.uuid) {
             return Ok(None);
@@ -316,7 +342,12 @@ impl Store {
         }
         let id = here.aws_message_id.as_deref().unwrap_or(&here.message_id);
         let merged = merge::merge_in(self, restoring.transaction, id, beside).await?;
-        Ok(merged.then_some(unknown))
+        Ok(merged.then_some(RestoreReport {
+            merged: 1,
+            cleaned: usize::from(*is_changed),
+            unknown_columns: unknown,
+            ..RestoreReport::default()
+        }))
     }
 
     /// Writes down an object that was found in the archive, unless it is known, and gives its number.
@@ -375,6 +406,26 @@ impl Restoring<'_> {
     ) -> Result<Vec<tokio_postgres::Row>, IngestError> {
         let statement = self.transaction.prepare_cached(self.store.sql(statement)).await?;
         Ok(self.transaction.query(&statement, values).await?)
+    }
+
+    /// What these mails are without people who were erased. Until the end of the transaction nobody is.
+    async fn without_erased(&self, mails: &[Read<'_>]) -> Result<Vec<Without>, IngestError> {
+        let lines = || addresses_in_mails(mails.iter().map(|read| read.line));
+        let erased = find_erased(self.store, &self.transaction, lines).await?;
+        let without = mails.iter().map(|read| without_erased(&read.line, &erased));
+        without.collect::<Result<_, _>>().map_err(|error| unfit(&error))
+    }
+
+    /// Writes down that those are erased of which nothing comes back, and says how many they are.
+    async fn keep_away(&self, mails: &[Read<'_>], without: &[Without]) -> Result<usize, IngestError> {
+        let gone = mails.iter().zip(without).filter(|(_, without)| matches!(without, Without::Nobody));
+        let gone: Vec<ErasedMail> = gone
+            .map(|(read, _)| ErasedMail { uuid: read.line.uuid, aws_message_ids: read.ids.clone() })
+            .collect();
+        if !gone.is_empty() {
+            forget_archived(self.store, &self.transaction, &gone).await?;
+        }
+        Ok(gone.len())
     }
 
     /// What is here of these mails, locked: mails first, then what stands beside their columns, then what is known of those
@@ -542,6 +593,25 @@ impl Restoring<'_> {
         let names: Vec<String> = row.try_get("names")?;
         Ok(Rows { statement, names: names.into_iter().collect() })
     }
+}
+
+/// Those mails that come back: each as it was read, as it is without people who were erased, and whether that differs.
+fn cleaned<'read, 'line: 'kept, 'without: 'kept, 'kept>(
+    mails: &'read [Read<'line>],
+    without: &'without [Without],
+) -> Result<Vec<(&'read Read<'line>, Read<'kept>, bool)>, IngestError> {
+    let mut kept = Vec::with_capacity(mails.len());
+    for (mail, without) in mails.iter().zip(without) {
+        match without {
+            Without::Same => kept.push((mail, mail.clone(), false)),
+            Without::Cleaned(cleaned) => {
+                let clean = read(&cleaned.of(&mail.line)).map_err(IngestError::Data)?;
+                kept.push((mail, clean, true));
+            }
+            Without::Nobody => {}
+        }
+    }
+    Ok(kept)
 }
 
 fn read<'a>(line: &RestoredMail<'a>) -> Result<Read<'a>, String> {

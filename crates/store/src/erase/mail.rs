@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
-use aftersend_event::normalise_address;
-
 use super::{Erasure, Person, is_pseudonym, retry};
 use crate::{
     IngestError,
@@ -181,6 +179,9 @@ impl Erasure<'_> {
         }
         let store = self.store;
         let erased = retry(async || store.in_time(Box::pin(self.erase_mail_once(mail))).await).await?;
+        if erased.is_emptied || erased.is_cleaned {
+            self.named.push(mail);
+        }
         self.report.mails_emptied += u64::from(erased.is_emptied);
         self.report.mails_cleaned += u64::from(erased.is_cleaned);
         self.report.events += erased.events;
@@ -197,7 +198,7 @@ impl Erasure<'_> {
         };
         let aws_message_id: Option<String> = row.try_get("aws_message_id")?;
         let sent_at: Timestamp = row.try_get("sent_at")?;
-        // Sums are kept by link, too: those that named the person are counted anew.
+        // Sums are kept by template and link, too: those that named the person are counted anew.
         let mut marks = Marks::default();
         let before = MailTexts::from_row(&row)?;
         let read = writer.prepare(Statement::ReadRecipientsOfPerson).await?;
@@ -205,7 +206,8 @@ impl Erasure<'_> {
         for row in writer.transaction.query(&read, &[&mail]).await? {
             recipients.push((row.try_get("address")?, row.try_get("listed")?));
         }
-        let is_whole = !row.try_get::<_, bool>("is_erased")? && self.is_persons_alone(&before, &recipients);
+        let is_whole =
+            !row.try_get::<_, bool>("is_erased")? && self.person.has_alone(&before.to, &recipients);
         let mut after = before.clone();
         if is_whole {
             after.empty(&self.person, mail);
@@ -240,6 +242,9 @@ impl Erasure<'_> {
                 events.push(after);
             }
         }
+        if after.template_name != before.template_name {
+            marks.add(sent_at);
+        }
         let renamed = self.renamed(&recipients, is_whole);
         let is_changed = is_whole || after != before || !events.is_empty() || !renamed.0.is_empty();
         let mut erased = Erased {
@@ -273,25 +278,6 @@ impl Erasure<'_> {
         }
         writer.transaction.commit().await?;
         Ok(erased)
-    }
-
-    /// Whether the mail went to nobody else. Who is erased already is nobody else.
-    fn is_persons_alone(&self, mail: &MailTexts, recipients: &[(String, bool)]) -> bool {
-        let is_to = normalise_address(&mail.to) == self.person.address;
-        let is_persons = |address: &str| address == self.person.address || address == self.person.pseudonym;
-        let mut listed = recipients.iter().filter(|(_, listed)| *listed).peekable();
-        if listed.peek().is_none() {
-            return is_to;
-        }
-        let mut has_person = is_to;
-        for (address, _) in listed {
-            if is_persons(address) {
-                has_person = true;
-            } else if !is_pseudonym(address) {
-                return false;
-            }
-        }
-        has_person
     }
 
     /// What recipients are called from now on: the person by the pseudonym and, where a mail is emptied, servers' other

@@ -6,9 +6,11 @@
 //! stands, a pseudonym does from then on. Events that come late and name somebody who was erased are stored with the
 //! pseudonym, under the fingerprint that they had.
 
+mod archived;
 mod hash;
 mod mail;
 mod names;
+mod sums;
 mod sweep;
 
 use std::{
@@ -20,6 +22,8 @@ use aftersend_event::normalise_address;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use archived::{ArchiveSearch, ErasedMail, NamedAs};
+pub(crate) use archived::{Without, addresses_in_mails, forget_archived, without_erased};
 pub(crate) use hash::{HashKey, is_pseudonym};
 pub(crate) use names::{Person, addresses_in, addresses_in_json};
 
@@ -34,6 +38,9 @@ const TRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Rounds in which figures are counted anew; what is left then, `serve` counts.
 const COUNT_ROUNDS_MAX: usize = 1_000;
+
+/// Mails whose objects are asked for at once.
+const NAMED_MAILS_MAX: usize = 1_000;
 
 /// What an erasure does, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,9 +59,14 @@ pub struct EraseReport {
     pub quarantined: u64,
     /// Blocks that are kept as a hash now.
     pub blocks: u64,
+    /// Late events of archived mails that were removed or cleaned.
+    pub late: u64,
+    /// Sums by template and link, of mails that were removed, that named the person.
+    pub sums: u64,
     /// Mails looked at for texts that name the person.
     pub mails_swept: u64,
-    /// Objects in the archive that hold emptied mails.
+    /// Objects in the archive that have mails of these as they were, as far as the database knows: of mails that are not
+    /// here it does not. [`ArchiveSearch`] finds all.
     pub archive_objects: BTreeSet<String>,
 }
 
@@ -77,6 +89,8 @@ struct Erasure<'a> {
     report: EraseReport,
     /// Mails that were looked at.
     seen: HashSet<Uuid>,
+    /// Those of them that named the person.
+    named: Vec<Uuid>,
 }
 
 impl Store {
@@ -95,13 +109,7 @@ impl Store {
         is_dry: bool,
         on_progress: &mut (dyn FnMut(&EraseReport) + Send),
     ) -> Result<EraseReport, EraseError> {
-        let address = normalise_address(address);
-        let is_address = address
-            .split_once('@')
-            .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));
-        if !is_address || address.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(EraseError::Address);
-        }
+        let address = address_of(address)?;
         let key = match self.hash_key().await? {
             Some(key) => key,
             // Nothing that is made up for a look is kept.
@@ -111,8 +119,14 @@ impl Store {
         let pseudonym = key.pseudonym(&address);
         let hash = key.hash(&address);
         let person = Person::new(address, pseudonym);
-        let mut erasure =
-            Erasure { store: self, person, is_dry, report: EraseReport::default(), seen: HashSet::new() };
+        let mut erasure = Erasure {
+            store: self,
+            person,
+            is_dry,
+            report: EraseReport::default(),
+            seen: HashSet::new(),
+            named: Vec::new(),
+        };
         erasure.note(&hash).await?;
         on_progress(&erasure.report);
         for mail in erasure.find_mails().await? {
@@ -120,13 +134,16 @@ impl Store {
             on_progress(&erasure.report);
         }
         erasure.sweep(on_progress).await?;
+        erasure.sweep_sums().await?;
+        erasure.find_objects().await?;
+        let report = erasure.report;
         if !is_dry {
             tidy(self, Duration::ZERO).await?;
         }
-        if !is_dry && erasure.report.events > 0 {
+        if !is_dry && (report.mails_emptied + report.mails_cleaned + report.sums > 0) {
             self.count_without_erased().await?;
         }
-        Ok(erasure.report)
+        Ok(report)
     }
 
     /// Counts anew what was kept by links that named somebody. Where another process keeps figures, it does that.
@@ -231,6 +248,21 @@ impl Erasure<'_> {
         Ok(())
     }
 
+    /// The objects of the archive that have mails of those that named the person, as they were.
+    async fn find_objects(&mut self) -> Result<(), IngestError> {
+        let store = self.store;
+        for part in self.named.chunks(NAMED_MAILS_MAX) {
+            let names = retry(async || {
+                let client = store.writer().await?;
+                let find = client.prepare_cached(store.sql(Statement::ObjectsOfMails)).await?;
+                let rows = client.query(&find, &[&part]).await?;
+                Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?)
+            });
+            self.report.archive_objects.extend(names.await?);
+        }
+        Ok(())
+    }
+
     /// The mails that went to the address, as far as indexes tell.
     async fn find_mails(&self) -> Result<Vec<Uuid>, IngestError> {
         let store = self.store;
@@ -243,6 +275,18 @@ impl Erasure<'_> {
         })
         .await
     }
+}
+
+/// An address as people write it, if it is one.
+fn address_of(text: &str) -> Result<String, EraseError> {
+    let address = normalise_address(text);
+    let is_address = address
+        .split_once('@')
+        .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !is_address || address.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(EraseError::Address);
+    }
+    Ok(address)
 }
 
 /// Again where others stand in the way, for a while.
@@ -280,24 +324,33 @@ impl Writer<'_> {
         &self,
         addresses: impl FnOnce() -> BTreeSet<String>,
     ) -> Result<Vec<ErasedPerson>, IngestError> {
-        let read = self.prepare(Statement::ReadHashKey).await?;
-        let row = self.transaction.query_one(&read, &[]).await?;
-        let secret: Option<Vec<u8>> = row.try_get("key")?;
-        let (Some(secret), true) = (secret, row.try_get("is_any")?) else { return Ok(Vec::new()) };
-        let key = HashKey::new(secret);
-        let addresses: Vec<(Vec<u8>, String)> =
-            addresses().into_iter().map(|address| (key.hash(&address), address)).collect();
-        let hashes: Vec<&[u8]> = addresses.iter().map(|(hash, _)| hash.as_slice()).collect();
-        let find = self.prepare(Statement::FindErased).await?;
-        let mut found = Vec::new();
-        for row in self.transaction.query(&find, &[&hashes]).await? {
-            let hash: Vec<u8> = row.try_get("address_hmac")?;
-            let Some((_, address)) = addresses.iter().find(|(other, _)| *other == hash) else { continue };
-            let person = Person::new(address.clone(), key.pseudonym(address));
-            found.push(ErasedPerson { person, hash, erased_at: row.try_get("erased_at")? });
-        }
-        Ok(found)
+        find_erased(self.store, &self.transaction, addresses).await
     }
+}
+
+/// The same for who has a transaction alone: until its end nobody is erased.
+pub(crate) async fn find_erased(
+    store: &Store,
+    transaction: &deadpool_postgres::Transaction<'_>,
+    addresses: impl FnOnce() -> BTreeSet<String>,
+) -> Result<Vec<ErasedPerson>, IngestError> {
+    let read = transaction.prepare_cached(store.sql(Statement::ReadHashKey)).await?;
+    let row = transaction.query_one(&read, &[]).await?;
+    let secret: Option<Vec<u8>> = row.try_get("key")?;
+    let (Some(secret), true) = (secret, row.try_get("is_any")?) else { return Ok(Vec::new()) };
+    let key = HashKey::new(secret);
+    let addresses: Vec<(Vec<u8>, String)> =
+        addresses().into_iter().map(|address| (key.hash(&address), address)).collect();
+    let hashes: Vec<&[u8]> = addresses.iter().map(|(hash, _)| hash.as_slice()).collect();
+    let find = transaction.prepare_cached(store.sql(Statement::FindErased)).await?;
+    let mut found = Vec::new();
+    for row in transaction.query(&find, &[&hashes]).await? {
+        let hash: Vec<u8> = row.try_get("address_hmac")?;
+        let Some((_, address)) = addresses.iter().find(|(other, _)| *other == hash) else { continue };
+        let person = Person::new(address.clone(), key.pseudonym(address));
+        found.push(ErasedPerson { person, hash, erased_at: row.try_get("erased_at")? });
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(crate) struct Person {
     /// What stands in its place from now on.
     pub(crate) pseudonym: String,
     spellings: Vec<String>,
+    /// Of these every text that names the person has one, in any case.
+    pub(crate) hints: Vec<String>,
 }
 
 impl Person {
@@ -47,7 +49,14 @@ impl Person {
         }
         spellings.sort_unstable();
         spellings.dedup();
-        Self { address, pseudonym, spellings }
+        let hints = hints(&address);
+        Self { address, pseudonym, spellings, hints }
+    }
+
+    /// Whether a text may name the person: quickly, and also of some that do not.
+    pub(crate) fn may_be_in(&self, text: &str) -> bool {
+        let lower = text.to_lowercase();
+        self.hints.iter().any(|hint| lower.contains(&hint.to_lowercase()))
     }
 
     /// Whether a text has the address in it at all, also as a part of what may be another's.
@@ -147,6 +156,21 @@ impl Person {
         let text = String::from_utf8_lossy(bytes);
         self.is_named_in(&text) || self.json_without(&text).is_some()
     }
+}
+
+/// A part of the address that no spelling changes, and the address in base64 at each of the three places where it may begin.
+fn hints(address: &str) -> Vec<String> {
+    let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+    let part = local.split('+').max_by_key(|part| part.len()).unwrap_or(local);
+    let mut hints = vec![part.to_owned()];
+    for before in 0..3 {
+        let shifted = [&vec![b' '; before], address.as_bytes()].concat();
+        let encoded = BASE64.encode(&shifted);
+        // What stands at its ends depends on its neighbours.
+        let (from, to) = (if before == 0 { 0 } else { 4 }, encoded.len().saturating_sub(4));
+        hints.extend(encoded.get(from..to).map(str::to_owned));
+    }
+    hints
 }
 
 /// All addresses that a text may name, normalised: each candidate is looked for by its hash.

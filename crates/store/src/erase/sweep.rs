@@ -1,11 +1,19 @@
 //! Everything else, for texts that name a person: some rows at a time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aftersend_event::Message;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::TryStreamExt;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{EraseReport, Erasure, Person, like, retry};
-use crate::{IngestError, ingest::transaction::Writer, sql::Statement};
+use super::{EraseReport, ErasedMail, Erasure, Person, forget_archived, like, retry};
+use crate::{
+    IngestError,
+    body::{Body, COLUMN_BYTES_MAX, Decoders},
+    ingest::transaction::Writer,
+    sql::Statement,
+};
 
 /// Mails that one question looks at.
 const PAGE_MAILS: i64 = 500;
@@ -14,20 +22,12 @@ const PAGE_MAILS: i64 = 500;
 const PAGE_ROWS: i64 = 200;
 const PAGE_MESSAGES: i64 = 16;
 
-/// Patterns that every text has which names the person: a part of the address that no spelling changes, and the address in
-/// base64 at each of the three places where it may begin.
-fn patterns(person: &Person) -> Vec<String> {
-    let local = person.address.rsplit_once('@').map_or(&*person.address, |(local, _)| local);
-    let part = local.split('+').max_by_key(|part| part.len()).unwrap_or(local);
-    let mut patterns = vec![like(part)];
-    for before in 0..3 {
-        let shifted = [&vec![b' '; before], person.address.as_bytes()].concat();
-        let encoded = STANDARD.encode(&shifted);
-        // What stands at its ends depends on its neighbours.
-        let (from, to) = (if before == 0 { 0 } else { 4 }, encoded.len().saturating_sub(4));
-        patterns.extend(encoded.get(from..to).map(like));
-    }
-    patterns
+/// Archived mails that one question looks at, of which it reads their own ids.
+const PAGE_ARCHIVED: i64 = 2_000;
+
+/// Patterns that every text has which names the person.
+pub(super) fn patterns(person: &Person) -> Vec<String> {
+    person.hints.iter().map(|hint| like(hint)).collect()
 }
 
 impl Erasure<'_> {
@@ -44,6 +44,11 @@ impl Erasure<'_> {
             for mail in page.named {
                 self.erase_mail(mail).await?;
             }
+            if let Some(last) = page.last {
+                for mail in self.find_in_bodies(after, last).await? {
+                    self.erase_mail(mail).await?;
+                }
+            }
             self.report.mails_swept += page.rows.unsigned_abs();
             on_progress(&self.report);
             match page.last {
@@ -53,6 +58,8 @@ impl Erasure<'_> {
         }
         self.sweep_removed(&patterns).await?;
         self.sweep_quarantine().await?;
+        self.sweep_late(&patterns).await?;
+        self.sweep_archived(&patterns).await?;
         on_progress(&self.report);
         Ok(())
     }
@@ -71,6 +78,109 @@ impl Erasure<'_> {
             Ok(page)
         })
         .await
+    }
+
+    /// Mails of a page whose compressed bodies name the person. One body at a time, since each may be long; what can't be read
+    /// is passed over, and shown to nobody either.
+    async fn find_in_bodies(&self, after: Uuid, last: Uuid) -> Result<Vec<Uuid>, IngestError> {
+        let store = self.store;
+        retry(async || {
+            let client = store.writer().await?;
+            let sweep = client.prepare_cached(store.sql(Statement::SweepBodies)).await?;
+            let parameters: [&(dyn ToSql + Sync); 3] = [&after, &last, &COLUMN_BYTES_MAX];
+            let rows = client.query_raw(&sweep, parameters).await?;
+            let mut rows = std::pin::pin!(rows);
+            let mut decoders = Decoders::default();
+            let mut named = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                let Body::Text(text) = Body::of(&row, &mut decoders)? else { continue };
+                if self.person.may_be_in(&text) && self.person.is_named_in(&text) {
+                    named.push(row.try_get("uuid")?);
+                }
+            }
+            Ok(named)
+        })
+        .await
+    }
+
+    /// Late events of archived mails: of those that went to the person alone nothing stays, not even that more may come.
+    async fn sweep_late(&mut self, patterns: &[String]) -> Result<(), IngestError> {
+        let mut after = (Uuid::nil(), Uuid::nil());
+        loop {
+            let (rows, done, last) = retry(async || self.sweep_page_of_late(after, patterns).await).await?;
+            self.report.late += done;
+            match last {
+                Some(last) if i64::try_from(rows).is_ok_and(|rows| rows >= PAGE_ROWS) => after = last,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn sweep_page_of_late(
+        &self,
+        after: (Uuid, Uuid),
+        patterns: &[String],
+    ) -> Result<(usize, u64, Option<(Uuid, Uuid)>), IngestError> {
+        let mut client = self.store.writer().await?;
+        let writer = Writer { store: self.store, transaction: client.build_transaction().start().await? };
+        let read = writer.prepare(Statement::ReadLateOfPerson).await?;
+        let rows = writer.transaction.query(&read, &[&after.0, &after.1, &PAGE_ROWS, &patterns]).await?;
+        let mut alone: BTreeMap<Uuid, ErasedMail> = BTreeMap::new();
+        let (mut mails, mut records, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut last, mut done) = (None, 0);
+        for row in &rows {
+            let (uuid, record): (Uuid, Uuid) = (row.try_get("email_log_uuid")?, row.try_get("record")?);
+            last = Some((uuid, record));
+            let json: String = row.try_get("json")?;
+            let Some(without) = self.person.json_without(&json) else { continue };
+            done += 1;
+            if is_to_alone(&json, &self.person) {
+                let mail = ErasedMail { uuid, aws_message_ids: BTreeSet::new() };
+                alone.entry(uuid).or_insert(mail).aws_message_ids.insert(row.try_get("aws_message_id")?);
+            } else {
+                mails.push(uuid);
+                records.push(record);
+                texts.push(without);
+            }
+        }
+        if !self.is_dry && done > 0 {
+            let write = writer.prepare(Statement::WriteLateOfPerson).await?;
+            writer.transaction.execute(&write, &[&mails, &records, &texts]).await?;
+            let alone: Vec<ErasedMail> = alone.into_values().collect();
+            forget_archived(self.store, &writer.transaction, &alone).await?;
+            writer.transaction.commit().await?;
+        }
+        Ok((rows.len(), done, last))
+    }
+
+    /// Own ids of archived mails that are made of the address.
+    async fn sweep_archived(&mut self, patterns: &[String]) -> Result<(), IngestError> {
+        let store = self.store;
+        let mut after = Uuid::nil();
+        loop {
+            let (rows, last) = retry(async || {
+                let client = store.writer().await?;
+                let read = client.prepare_cached(store.sql(Statement::ReadArchivedOfPerson)).await?;
+                let (mut rows, mut last, mut named) = (0_i64, None, Vec::new());
+                for row in client.query(&read, &[&after, &PAGE_ARCHIVED, &patterns]).await? {
+                    rows = row.try_get("rows")?;
+                    last = row.try_get("last")?;
+                    let (uuid, text): (Option<Uuid>, Option<String>) =
+                        (row.try_get("uuid")?, row.try_get("text")?);
+                    named.extend(uuid.filter(|_| text.is_some_and(|text| self.person.is_part_of(&text))));
+                }
+                if !self.is_dry && !named.is_empty() {
+                    let write = client.prepare_cached(store.sql(Statement::WriteArchivedOfPerson)).await?;
+                    client.execute(&write, &[&named]).await?;
+                }
+                Ok::<_, IngestError>((rows, last))
+            })
+            .await?;
+            match last {
+                Some(last) if rows >= PAGE_ARCHIVED => after = last,
+                _ => return Ok(()),
+            }
+        }
     }
 
     async fn sweep_parked(&mut self, patterns: &[String]) -> Result<(), IngestError> {
@@ -207,6 +317,8 @@ fn is_to_alone(json: &str, person: &Person) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
     use super::*;
 
     #[test]

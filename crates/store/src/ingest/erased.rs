@@ -42,6 +42,16 @@ pub(super) fn json_without(arrival: &Arrival<'_>, erased: &[ErasedPerson]) -> Op
     json
 }
 
+/// The same of an event that was not read yet.
+pub(super) fn without_erased(json: &str, erased: &[ErasedPerson]) -> Option<String> {
+    if erased.is_empty() {
+        return None;
+    }
+    let Ok(Message::Event(document)) = aftersend_event::read(json.as_bytes()) else { return None };
+    let event = document.event().ok()?;
+    json_without(&Arrival { event: &event, json }, erased)
+}
+
 /// Whether a message that can't be read names somebody who was erased.
 pub(super) fn names_any(body: &[u8], erased: &[ErasedPerson]) -> bool {
     erased.iter().any(|erased| erased.person.is_in_bytes(body))

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Arrival, Poison,
+    erased::{names_any, without_erased},
     mails::Unmerged,
     merge,
     occurrence::Occurrence,
@@ -17,7 +18,7 @@ use super::{
     transaction::{Intake, Said, Writer},
     unknown::Treatment,
 };
-use crate::{IngestError, LateEvent, Store, sql::Statement};
+use crate::{IngestError, LateEvent, Store, erase::addresses_in_json, sql::Statement};
 
 /// How often late events are taken again because their mail had to be merged first.
 const MERGE_TRIES_MAX: usize = 3;
@@ -150,10 +151,17 @@ pub(crate) async fn join(store: &Store, events: &[LateEvent]) -> Result<usize, I
 }
 
 async fn try_join(store: &Store, late: &[LateEvent]) -> Result<Result<usize, Vec<Unmerged>>, IngestError> {
+    let mut client = store.writer().await?;
+    let writer = Writer { store, transaction: client.build_transaction().start().await? };
+    // They may come from an object that was written before somebody was erased.
+    let addresses = || late.iter().flat_map(|event| addresses_in_json(&event.event_data)).collect();
+    let erased = writer.find_erased(addresses).await?;
+    let jsons: Vec<Option<String>> =
+        late.iter().map(|event| without_erased(&event.event_data, &erased)).collect();
     let mut poisons: Vec<Poison<'_>> = Vec::new();
     let mut documents: Vec<(&LateEvent, Document<'_>)> = Vec::with_capacity(late.len());
-    for event in late {
-        match aftersend_event::read(event.event_data.as_bytes()) {
+    for (event, json) in late.iter().zip(&jsons) {
+        match aftersend_event::read(json.as_deref().unwrap_or(&event.event_data).as_bytes()) {
             Ok(Message::Event(document)) => documents.push((event, document)),
             Ok(Message::Control(_)) => poisons.push(poison(event, "it is no event".to_owned())),
             Err(error) => poisons.push(poison(event, error.to_string())),
@@ -171,13 +179,13 @@ async fn try_join(store: &Store, late: &[LateEvent]) -> Result<Result<usize, Vec
         arrivals.iter().zip(&read).map(|(arrival, (late, ..))| Occurrence::parked(arrival, late.fingerprint));
     let said = Said::of(store, &arrivals, records);
 
-    let mut client = store.writer().await?;
-    let writer = Writer { store, transaction: client.build_transaction().start().await? };
     let taken_in = match writer.take_in(said, Treatment::Leave).await? {
         Intake::Taken(taken_in) => taken_in,
         Intake::Unmerged(unmerged) => return Ok(Err(unmerged)),
     };
-    writer.quarantine(&poisons).await?;
+    let unnamed: Vec<Poison<'_>> =
+        poisons.iter().filter(|poison| !names_any(poison.body, &erased)).cloned().collect();
+    writer.quarantine(&unnamed).await?;
     let waits = |event: &Event<'_>| {
         let id = &*event.mail.message_id;
         taken_in.unknown.contains(id) || taken_in.archived.contains_key(id)

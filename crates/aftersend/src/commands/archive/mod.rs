@@ -41,13 +41,21 @@ pub(crate) async fn run(
     }
 }
 
+/// The archive of the configuration, if it names one.
+pub(super) async fn configured(settings: &Settings) -> anyhow::Result<Option<ArchivePlace>> {
+    match settings.archive.store.as_deref() {
+        Some(url) => Ok(Some(ArchivePlace::open(url).await?)),
+        None => Ok(None),
+    }
+}
+
 async fn open(flag: &'static str, given: Option<&str>, settings: &Settings) -> anyhow::Result<ArchivePlace> {
     let url = given.or(settings.archive.store.as_deref()).ok_or(NoStore(flag))?;
     Ok(ArchivePlace::open(url).await?)
 }
 
 /// A bar on a terminal; elsewhere nothing, since the end says it all.
-fn bar(template: &str) -> ProgressBar {
+pub(super) fn bar(template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

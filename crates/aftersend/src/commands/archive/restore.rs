@@ -42,7 +42,7 @@ fn tell(restored: &Restored, output: Output) -> anyhow::Result<()> {
             mails.unreadable.iter().map(|(uuid, what)| json!({ "mail": uuid, "what": what })).collect();
         return output.json(&json!({
             "objects": restored.objects, "restored": mails.restored, "merged": mails.merged, "present": mails.present,
-            "withheld": mails.withheld, "late_events": restored.late_events, "unreadable": unreadable,
+            "withheld": mails.withheld, "erased": mails.erased, "cleaned": mails.cleaned, "late_events": restored.late_events, "unreadable": unreadable,
             "unknown_columns": mails.unknown_columns, "damaged": damaged, "not_found": restored.not_found,
         }));
     }
@@ -52,6 +52,15 @@ fn tell(restored: &Restored, output: Output) -> anyhow::Result<()> {
     ))?;
     if mails.withheld > 0 {
         output.text(format!("{} mails were deleted or erased on purpose, and stay away", mails.withheld))?;
+    }
+    if mails.erased > 0 {
+        output.text(format!(
+            "{} mails went to people alone who were erased since, and stay away",
+            mails.erased
+        ))?;
+    }
+    if mails.cleaned > 0 {
+        output.text(format!("{} mails are back without people who were erased since", mails.cleaned))?;
     }
     for column in &mails.unknown_columns {
         output

@@ -1,5 +1,6 @@
 //! The archive against real databases and real storage.
 
+mod bodies;
 mod erasure;
 mod faults;
 mod ground;

@@ -51,7 +51,7 @@ pub struct Manifest {
     pub name: String,
     /// The step of the schema that the rows are of.
     pub schema_step: String,
-    /// When it was written.
+    /// When it was begun, by the clock of the database's server.
     pub written_at: Timestamp,
     /// Mails, or mails of which it has late events.
     pub mails: u64,
@@ -280,14 +280,14 @@ impl Lines {
     }
 
     /// The compressed lines, and the manifest that says what they are.
-    pub(crate) fn finish(self, name: &str) -> std::io::Result<(Vec<u8>, Manifest)> {
+    pub(crate) fn finish(self, name: &str, written_at: Timestamp) -> std::io::Result<(Vec<u8>, Manifest)> {
         let bytes = self.encoder.finish()?;
         let manifest = Manifest {
             aftersend_archive: FORMAT,
             kind: self.kind.name().to_owned(),
             name: name.to_owned(),
             schema_step: self.schema_step,
-            written_at: Timestamp::now(),
+            written_at,
             mails: self.mails,
             events: self.events,
             bytes: bytes.len() as u64,

@@ -14,7 +14,8 @@ pub use format::{FORMAT, Manifest};
 pub use place::ArchivePlace;
 pub use restore::{RestoreWatch, Restored, Wanted, restore};
 pub use run::{
-    OBJECT_CONTENT_BYTES_MAX, OBJECT_MAILS_MAX, RunOptions, RunPlan, RunProgress, RunReport, plan, run,
+    OBJECT_CONTENT_BYTES_MAX, OBJECT_MAILS_MAX, RunOptions, RunPlan, RunProgress, RunReport, older_than,
+    plan, run,
 };
 pub use search::{Holding, Searched, search};
 pub use verify::{Fault, VerifyReport, verify};

@@ -16,8 +16,8 @@ use std::{
 };
 
 use aftersend_store::{
-    Candidate, IngestError, LINES_MAX, LateEvent, ObjectKind, ProvenMail, RemoveReport, RunSums, Store,
-    schema::Step,
+    Candidate, CandidateCursor, CandidatePage, IngestError, LINES_MAX, LateEvent, ObjectKind, ProvenMail,
+    RemoveReport, RunSums, RunWalk, Store, schema::Step,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -56,6 +56,9 @@ pub struct RunOptions {
     pub object_mails_max: u64,
     /// Bytes of the lines of one object at most.
     pub object_content_bytes_max: u64,
+    /// Whether all mails are gone through, also those that earlier runs have been at: for what an application has changed
+    /// without a word. A run does so by itself when the last one to do it was a week ago.
+    pub whole: bool,
 }
 
 impl RunOptions {
@@ -66,6 +69,7 @@ impl RunOptions {
             delete_archived: false,
             object_mails_max: OBJECT_MAILS_MAX,
             object_content_bytes_max: OBJECT_CONTENT_BYTES_MAX,
+            whole: false,
         }
     }
 }
@@ -118,13 +122,15 @@ pub async fn run(
         return Ok(RunReport { is_elsewhere: true, ..RunReport::default() });
     };
     let number = store.begin_archive_run(place.shown()).await?;
-    let mut run = Run { store, place, options, watch, number, report: RunReport::default(), sent_at: None };
+    let mut run =
+        Run { store, place, options, watch, number, report: RunReport::default(), sent_at: None, walk: None };
     let result = run.work().await;
     let mut sums = run.report.sums;
     sums.removed_mails = run.report.removed.removed as u64;
     run.report.sums = sums;
     let failure = result.as_ref().err().map(ToString::to_string);
-    let ended = store.end_archive_run(number, &sums, failure.as_deref()).await;
+    let walk = run.walk.filter(|_| result.is_ok());
+    let ended = store.end_archive_run(number, &sums, failure.as_deref(), walk).await;
     lock.release().await;
     result?;
     ended?;
@@ -139,12 +145,15 @@ struct Run<'a> {
     number: i64,
     report: RunReport,
     sent_at: Option<Timestamp>,
+    /// Which mails were gone through, once they were.
+    walk: Option<RunWalk>,
 }
 
 /// An object on its way.
 struct Begun {
     number: i64,
     name: String,
+    at: Timestamp,
 }
 
 /// Mails of an object that is being filled.
@@ -244,38 +253,68 @@ impl Run<'_> {
         }
     }
 
+    /// Goes through what earlier runs have not been at: mails that have come of age, were made late or have changed since. Now
+    /// and then through all of them.
     async fn archive_mails(&mut self) -> Result<(), ArchiveError> {
-        let mut cursor = None;
+        let before = self.options.before;
+        let walked = if self.options.whole { None } else { self.store.archive_walked().await? };
         let mut filling: Option<Filling> = None;
-        loop {
-            let page = self.store.archive_candidates(self.options.before, cursor).await?;
-            self.report.looked_at += page.looked_at as u64;
-            for group in groups(&page.due) {
-                let mails: Vec<Uuid> = group.iter().map(|candidate| candidate.uuid).collect();
-                for line in self.store.mail_lines(&mails).await? {
-                    let part = match &mut filling {
-                        Some(filling) => filling,
-                        empty => {
-                            empty.insert(Filling { lines: lines(ObjectKind::Mails)?, mails: Vec::new() })
-                        }
-                    };
-                    part.lines.push_mail(&line).map_err(|error| unwritable(&error))?;
-                    part.mails.push(ProvenMail::from(&line));
-                    if let Some(full) = filling.take_if(|filling| self.is_full(&filling.lines)) {
-                        self.finish(full).await?;
-                    }
-                }
-                self.sent_at = group.last().map(|candidate| candidate.sent_at);
+        if let Some(walked) = walked {
+            let below = walked.below.min(before);
+            let mut after = walked.made_after;
+            loop {
+                let page = self.store.archive_made(below, after).await?;
+                self.take(&page, &mut filling).await?;
+                let Some(next) = page.next else { break };
+                after = next.uuid;
             }
+            let mut after = Uuid::nil();
+            loop {
+                let page = self.store.archive_changed(below, after).await?;
+                self.take(&page, &mut filling).await?;
+                let Some(next) = page.next else { break };
+                after = next.uuid;
+            }
+        }
+        let mut cursor = walked.map(|walked| CandidateCursor { sent_at: walked.below, uuid: Uuid::nil() });
+        loop {
+            let page = self.store.archive_candidates(before, cursor).await?;
+            self.take(&page, &mut filling).await?;
             cursor = page.next;
             if cursor.is_none() {
                 break;
             }
         }
-        match filling {
-            Some(rest) => self.finish(rest).await,
-            None => Ok(()),
+        if let Some(rest) = filling {
+            self.finish(rest).await?;
         }
+        self.walk = Some(RunWalk { below: before, is_whole: walked.is_none() });
+        Ok(())
+    }
+
+    /// Reads the mails of a page that are due, and puts them into objects.
+    async fn take(
+        &mut self,
+        page: &CandidatePage,
+        filling: &mut Option<Filling>,
+    ) -> Result<(), ArchiveError> {
+        self.report.looked_at += page.looked_at as u64;
+        for group in groups(&page.due) {
+            let mails: Vec<Uuid> = group.iter().map(|candidate| candidate.uuid).collect();
+            for line in self.store.mail_lines(&mails).await? {
+                let part = match &mut *filling {
+                    Some(filling) => filling,
+                    empty => empty.insert(Filling { lines: lines(ObjectKind::Mails)?, mails: Vec::new() }),
+                };
+                part.lines.push_mail(&line).map_err(|error| unwritable(&error))?;
+                part.mails.push(ProvenMail::from(&line));
+                if let Some(full) = filling.take_if(|filling| self.is_full(&filling.lines)) {
+                    self.finish(full).await?;
+                }
+            }
+            self.sent_at = group.last().map(|candidate| candidate.sent_at);
+        }
+        Ok(())
     }
 
     fn is_full(&self, lines: &Lines) -> bool {
@@ -297,16 +336,16 @@ impl Run<'_> {
     }
 
     async fn begin(&self, kind: ObjectKind) -> Result<Begun, ArchiveError> {
-        let day = Timestamp::now().strftime("%Y-%m-%d");
-        // Later objects have greater names: that is how a restore finds the newest first.
-        let name = format!("{day}/{}-{}", Uuid::now_v7(), kind.name());
+        let clock = self.store.archive_clock().await?;
+        let at = later_than(clock.last_name.as_deref(), clock.at);
+        let name = object_name(at, kind);
         let number = self.again(|| self.store.begin_archive_object(self.number, kind, &name)).await?;
-        Ok(Begun { number, name })
+        Ok(Begun { number, name, at })
     }
 
     /// Sends an object and reads it back.
     async fn send(&self, begun: &Begun, lines: Lines) -> Result<Manifest, ArchiveError> {
-        let (bytes, manifest) = lines.finish(&begun.name).map_err(|error| unwritable(&error))?;
+        let (bytes, manifest) = lines.finish(&begun.name, begun.at).map_err(|error| unwritable(&error))?;
         let sent = send_proven(self.place, &manifest, bytes).await;
         if let Err(error) = &sent {
             // Best effort, both: the next run clears away what is left.
@@ -382,6 +421,32 @@ fn unwritable(error: &std::io::Error) -> ArchiveError {
     ArchiveError::damaged("that is being written", error.to_string())
 }
 
+/// Later objects have greater names: that is how a restore finds the newest first.
+fn object_name(at: Timestamp, kind: ObjectKind) -> String {
+    let (seconds, nanoseconds) = (at.as_second(), at.subsec_nanosecond());
+    let at_unix = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        u64::try_from(seconds).unwrap_or(0),
+        u32::try_from(nanoseconds).unwrap_or(0),
+    );
+    format!("{}/{}-{}", at.strftime("%Y-%m-%d"), Uuid::new_v7(at_unix), kind.name())
+}
+
+/// Now, or where the clock was ahead of that when the last object was named, just after it.
+fn later_than(last_name: Option<&str>, now: Timestamp) -> Timestamp {
+    let last = last_name
+        .and_then(|name| name.split_once('/'))
+        .and_then(|(_, name)| Uuid::try_parse(name.get(..36)?).ok())
+        .and_then(|uuid| uuid.get_timestamp())
+        .and_then(|at| {
+            let (seconds, nanoseconds) = at.to_unix();
+            Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
+        });
+    // Keys tell milliseconds.
+    let next = last.and_then(|last| last.checked_add(jiff::SignedDuration::from_millis(1)).ok());
+    next.map_or(now, |next| now.max(next))
+}
+
 /// Mails that are read at once.
 fn groups(due: &[Candidate]) -> Vec<&[Candidate]> {
     let mut groups = Vec::new();
@@ -398,6 +463,17 @@ fn groups(due: &[Candidate]) -> Vec<&[Candidate]> {
         groups.push(&due[from..]);
     }
     groups
+}
+
+/// When mails were sent that are older than this, by the server's clock: every machine archives the same.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn older_than(store: &Store, age: Duration) -> Result<Timestamp, ArchiveError> {
+    let now = store.archive_clock().await?.at;
+    let age = jiff::SignedDuration::try_from(age).unwrap_or(jiff::SignedDuration::MAX);
+    Ok(now.checked_sub(age).unwrap_or(Timestamp::MIN))
 }
 
 /// What a run would do.
@@ -436,4 +512,23 @@ pub(crate) fn stems(names: &[String]) -> BTreeSet<&str> {
     let stem =
         |name| [LINES_ENDING, MANIFEST_ENDING].iter().find_map(|ending| str::strip_suffix(name, *ending));
     names.iter().map(String::as_str).filter_map(stem).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_ascend_whatever_the_clock_does() {
+        let now: Timestamp = "2026-09-01T10:00:00.123456Z".parse().unwrap();
+        let ahead: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let last = object_name(ahead, ObjectKind::Mails);
+        let at = later_than(Some(&last), now);
+        assert_eq!(at, ahead + jiff::SignedDuration::from_millis(1));
+        assert!(object_name(at, ObjectKind::Late) > last);
+        assert_eq!(later_than(Some(&object_name(now, ObjectKind::Mails)), ahead), ahead);
+        for name in [None, Some(""), Some("x"), Some("2026-09-01/x-mails"), Some("a/b/c")] {
+            assert_eq!(later_than(name, now), now, "{name:?}");
+        }
+    }
 }

@@ -438,6 +438,16 @@ statements! {
     KeepLateSpellings = "archive/keep_late_spellings.sql",
     /// Mails that may be archived.
     ArchiveCandidates = "archive/candidates.sql",
+    /// Mails that were made late.
+    ArchiveMade = "archive/candidates_made.sql",
+    /// Archived mails that have changed since.
+    ArchiveChanged = "archive/candidates_changed.sql",
+    /// Says that archived mails have changed.
+    MarkArchivedDue = "archive/mark_due.sql",
+    /// How far earlier runs have gone.
+    LastArchiveWalk = "archive/last_walk.sql",
+    /// The server's time, and the last object's name.
+    ArchiveClock = "archive/clock.sql",
     /// How much there is to archive.
     ArchiveEstimate = "archive/estimate.sql",
     /// Mails with all that belongs to them.

@@ -65,6 +65,9 @@ pub(crate) struct RunArgs {
     /// Change nothing, and say how many mails would be archived
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Go through all mails, also those that earlier runs have been at: for what an application has changed in its own rows
+    #[arg(long)]
+    pub(crate) whole: bool,
 }
 
 #[derive(Debug, Args)]

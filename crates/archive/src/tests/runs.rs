@@ -100,6 +100,97 @@ async fn two_runners_do_it_once() {
     assert_same(&ground.rows().await, &rows, "after both");
 }
 
+/// Whoever comes second finds it done, or being done.
+#[tokio::test]
+async fn two_runs_at_once_archive_each_mail_once() {
+    let ground = Ground::with_traffic(37).await;
+    let rows = ground.rows().await;
+    let mails = u64::try_from(ground.count("phoenix_kit_email_logs").await).unwrap();
+    let (one, other, third) = tokio::join!(ground.archive(true), ground.archive(true), ground.archive(true));
+    let all = [one, other, third];
+    assert_eq!(all.iter().map(|run| run.sums.mails).sum::<u64>(), mails, "{all:?}");
+    assert_eq!(all.iter().map(|run| run.removed.removed as u64).sum::<u64>(), mails, "{all:?}");
+    ground.assert_verified().await;
+    ground.restore().await;
+    assert_same(&ground.rows().await, &rows, "after they came back");
+}
+
+/// Ten million mails that are in the archive and here are not gone through each night.
+#[tokio::test]
+async fn a_run_begins_where_the_last_one_ended() {
+    let ground = Ground::with_traffic(38).await;
+    let mails = ground.archive(false).await;
+    assert_eq!(mails.looked_at, mails.sums.mails);
+    // As if made long ago: keys of mails made today are looked at again.
+    ground
+        .run_sql(
+            r#"SET session_replication_role = replica;
+               CREATE FUNCTION "prefix".older(uuid) RETURNS uuid LANGUAGE sql AS $$SELECT ('00000000' || substr($1::text, 9))::uuid$$;
+               UPDATE "prefix".phoenix_kit_email_logs SET uuid = "prefix".older(uuid);
+               UPDATE "prefix".phoenix_kit_email_events SET email_log_uuid = "prefix".older(email_log_uuid);
+               UPDATE "prefix".aftersend_folded_events SET email_log_uuid = "prefix".older(email_log_uuid);
+               UPDATE "prefix".aftersend_recipients SET email_log_uuid = "prefix".older(email_log_uuid);
+               UPDATE "prefix".aftersend_archived_mails SET email_log_uuid = "prefix".older(email_log_uuid);
+               SET session_replication_role = DEFAULT"#,
+        )
+        .await;
+    let next = ground.archive(false).await;
+    assert_eq!((next.looked_at, next.sums.mails), (0, 0), "{next:?}");
+    // One that was made late, and one that has changed.
+    let late = json!({ "eventType": "Send", "mail": { "timestamp": "2026-01-01T10:00:00Z", "messageId": "late", "source": "s@x.org",
+                       "destination": ["a@x.org"] }, "send": {} });
+    let id = ground
+        .texts(r#"SELECT aws_message_id FROM "prefix".phoenix_kit_email_logs WHERE opened_at IS NOT NULL ORDER BY 1 LIMIT 1"#)
+        .await;
+    let open = json!({ "eventType": "Open", "mail": { "timestamp": "2026-09-01T10:00:00Z", "messageId": id[0], "source": "s@x.org",
+                       "destination": ["a@x.org"] }, "open": { "timestamp": "2026-12-01T10:00:00Z", "ipAddress": "192.0.2.1", "userAgent": "M" } });
+    assert_eq!(ground.ingest_values(&[late, open]).await.stored, 2);
+    let next = ground.archive(false).await;
+    assert_eq!((next.looked_at, next.sums.mails), (2, 2), "{next:?}");
+    // What an application changes without a word is found when all are gone through.
+    ground
+        .run_sql(r#"UPDATE "prefix".phoenix_kit_email_logs SET locale = 'et', updated_at = now() + interval '1 second' WHERE aws_message_id = 'late'"#)
+        .await;
+    let next = ground.archive(false).await;
+    assert_eq!(next.sums.mails, 0, "{next:?}");
+    ground
+        .run_sql(r#"UPDATE "prefix".aftersend_archive_runs SET began_at = began_at - interval '8 days'"#)
+        .await;
+    let next = ground.archive(false).await;
+    assert_eq!((next.looked_at, next.sums.mails), (mails.sums.mails + 1, 1), "{next:?}");
+}
+
+/// Neither what is old enough nor which object is the newest depends on the clock of the machine that runs.
+#[tokio::test]
+async fn objects_follow_each_other_though_the_clock_was_ahead() {
+    let ground = Ground::with_traffic(39).await;
+    let ahead = "2137-10-10/04d0b6a6-1c00-7000-8000-000000000000-mails";
+    ground
+        .run_sql(&format!(
+            r#"INSERT INTO "prefix".aftersend_archive_objects (run_number, name, kind, state, deleted_at)
+               VALUES (1, '{ahead}', 'mails', 'abandoned', now())"#
+        ))
+        .await;
+    ground.archive(false).await;
+    ground.run_sql(r#"UPDATE "prefix".phoenix_kit_email_logs SET locale = 'et', updated_at = now()"#).await;
+    let options = RunOptions { whole: true, delete_archived: true, ..RunOptions::before(later()) };
+    let rows = ground.rows().await;
+    run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
+    let objects = ground.store.archive_objects(None, 100).await.unwrap();
+    assert!(objects.iter().rev().map(|object| &object.name).is_sorted_by(|a, b| a < b), "{objects:?}");
+    // Of each mail the last is what it becomes.
+    ground.restore().await;
+    assert_same(&ground.rows().await, &rows, "after they came back");
+
+    let sent = ground.texts(r#"SELECT to_char(min(sent_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM "prefix".phoenix_kit_email_logs"#).await;
+    let first = objects.iter().filter_map(|object| object.facts.as_ref()?.first_sent_at).min();
+    assert_eq!(first, Some(sent[0].parse().unwrap()), "a manifest's range is that of its mails");
+    let clock = ground.texts("SELECT extract(epoch FROM clock_timestamp())::bigint::text").await;
+    let day = std::time::Duration::from_hours(24);
+    let old = crate::older_than(&ground.store, day).await.unwrap().as_second() + 24 * 3_600;
+    assert!((old - clock[0].parse::<i64>().unwrap()).abs() <= 60);
+}
+
 #[tokio::test]
 async fn ingest_beside_a_run_loses_nothing() {
     let ground = Ground::with_traffic(35).await;

@@ -9,6 +9,9 @@ use crate::{QueryError, Store, sql::Statement};
 /// Mails that one look for candidates goes through at most.
 pub const CANDIDATE_PAGE_MAX: usize = 1_000;
 
+/// All mails are gone through again after so long: an application may have changed some without a word.
+const WHOLE_WALK_DAYS: i32 = 7;
+
 /// Mails that are read whole at once at most.
 pub const LINES_MAX: usize = 200;
 
@@ -26,8 +29,10 @@ pub struct Candidate {
 /// A place in the order in which mails are gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CandidateCursor {
-    sent_at: Timestamp,
-    uuid: Uuid,
+    /// When the last mail was sent that was looked at.
+    pub sent_at: Timestamp,
+    /// Its key.
+    pub uuid: Uuid,
 }
 
 /// Some candidates.
@@ -39,6 +44,42 @@ pub struct CandidatePage {
     pub looked_at: usize,
     /// Where to go on; nothing where there is no more.
     pub next: Option<CandidateCursor>,
+}
+
+impl CandidatePage {
+    fn of(rows: &[Row]) -> Result<Self, tokio_postgres::Error> {
+        let mut due = Vec::new();
+        let mut last = None;
+        for row in rows {
+            let candidate = Candidate {
+                uuid: row.try_get("uuid")?,
+                sent_at: row.try_get("sent_at")?,
+                body_bytes: row.try_get::<_, i64>("body_bytes")?.unsigned_abs(),
+            };
+            last = Some(CandidateCursor { sent_at: candidate.sent_at, uuid: candidate.uuid });
+            if row.try_get("is_due")? {
+                due.push(candidate);
+            }
+        }
+        let next = last.filter(|_| rows.len() >= CANDIDATE_PAGE_MAX);
+        Ok(Self { due, looked_at: rows.len(), next })
+    }
+}
+
+/// How far earlier runs have gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArchiveWalked {
+    /// All mails that were sent before this and made before the next have been gone through.
+    pub below: Timestamp,
+    /// A key: mails with greater ones may have been made since.
+    pub made_after: Uuid,
+}
+
+/// The least key that a mail made at that time may have.
+/// <https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7>
+fn first_key(at: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
 }
 
 /// What there is to archive.
@@ -120,21 +161,52 @@ impl Store {
         let (sent_at, uuid) = (after.map(|after| after.sent_at), after.map(|after| after.uuid));
         let rows_max = i64::try_from(CANDIDATE_PAGE_MAX).unwrap_or(i64::MAX);
         let rows = client.query(&find, &[&before, &sent_at, &uuid, &rows_max]).await?;
-        let mut due = Vec::new();
-        let mut last = None;
-        for row in &rows {
-            let candidate = Candidate {
-                uuid: row.try_get("uuid")?,
-                sent_at: row.try_get("sent_at")?,
-                body_bytes: row.try_get::<_, i64>("body_bytes")?.unsigned_abs(),
-            };
-            last = Some(CandidateCursor { sent_at: candidate.sent_at, uuid: candidate.uuid });
-            if row.try_get("is_due")? {
-                due.push(candidate);
-            }
-        }
-        let next = last.filter(|_| rows.len() >= CANDIDATE_PAGE_MAX);
-        Ok(CandidatePage { due, looked_at: rows.len(), next })
+        Ok(CandidatePage::of(&rows)?)
+    }
+
+    /// The next mails that were sent before a time and made after that key, up to [`CANDIDATE_PAGE_MAX`], in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_made(&self, before: Timestamp, after: Uuid) -> Result<CandidatePage, QueryError> {
+        self.candidates_by_key(Statement::ArchiveMade, before, after).await
+    }
+
+    /// The next mails that were sent before a time, are in the archive and here, and were changed since by whoever says so:
+    /// up to [`CANDIDATE_PAGE_MAX`], in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_changed(&self, before: Timestamp, after: Uuid) -> Result<CandidatePage, QueryError> {
+        self.candidates_by_key(Statement::ArchiveChanged, before, after).await
+    }
+
+    async fn candidates_by_key(
+        &self,
+        statement: Statement,
+        before: Timestamp,
+        after: Uuid,
+    ) -> Result<CandidatePage, QueryError> {
+        let client = self.reader().await?;
+        let find = client.prepare_cached(self.sql(statement)).await?;
+        let rows_max = i64::try_from(CANDIDATE_PAGE_MAX).unwrap_or(i64::MAX);
+        let rows = client.query(&find, &[&before, &after, &rows_max]).await?;
+        Ok(CandidatePage::of(&rows)?)
+    }
+
+    /// How far earlier runs have gone through mails; nothing where all are to be gone through, as now and then they are.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_walked(&self) -> Result<Option<ArchiveWalked>, QueryError> {
+        let client = self.reader().await?;
+        let ask = client.prepare_cached(self.sql(Statement::LastArchiveWalk)).await?;
+        let Some(row) = client.query_opt(&ask, &[&WHOLE_WALK_DAYS]).await? else { return Ok(None) };
+        let made_since: Timestamp = row.try_get("made_since")?;
+        Ok(Some(ArchiveWalked { below: row.try_get("walked_below")?, made_after: first_key(made_since) }))
     }
 
     /// How much was sent before a time and is here. It reads all of these rows, as a person may ask for now and then.

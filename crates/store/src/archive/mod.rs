@@ -19,14 +19,15 @@ mod runs;
 
 pub use late::{LATE_PAGE_MAX, LateEvent};
 pub use lines::{
-    ArchiveEstimate, CANDIDATE_PAGE_MAX, Candidate, CandidateCursor, CandidatePage, LINES_MAX, MailLine,
+    ArchiveEstimate, ArchiveWalked, CANDIDATE_PAGE_MAX, Candidate, CandidateCursor, CandidatePage, LINES_MAX,
+    MailLine,
 };
 pub use lookup::{ArchivedMail, ArchivedObject, ArchivedState};
 pub use objects::{ArchiveObject, Leftover, ObjectFacts, ObjectKind, ObjectState, ProvenMail};
 pub(crate) use remove::unchanged_in_archive;
 pub use remove::{REMOVED_MAILS_MAX, Removable, RemoveReport};
 pub use restore::{RESTORED_MAILS_MAX, RestoreReport, RestoredMail};
-pub use runs::{ArchiveCounts, ArchiveRun, RunLock, RunSums};
+pub use runs::{ArchiveClock, ArchiveCounts, ArchiveRun, RunLock, RunSums, RunWalk};
 
 #[cfg(test)]
 mod tests;

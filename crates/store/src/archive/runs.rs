@@ -25,6 +25,24 @@ pub struct RunSums {
     pub removed_mails: u64,
 }
 
+/// Which mails a run has gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunWalk {
+    /// All that were sent before this, by this run or by those before it.
+    pub below: Timestamp,
+    /// Whether it was this run that went through all of them.
+    pub is_whole: bool,
+}
+
+/// The server's clock, which runs go by: those of machines differ, and jump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveClock {
+    /// What it says.
+    pub at: Timestamp,
+    /// The greatest name that an object has, as far as the database knows: later ones have greater names.
+    pub last_name: Option<String>,
+}
+
 /// A run as it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveRun {
@@ -117,6 +135,18 @@ impl Store {
         .await
     }
 
+    /// What time it is for the archive.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn archive_clock(&self) -> Result<ArchiveClock, QueryError> {
+        let client = self.reader().await?;
+        let ask = client.prepare_cached(self.sql(Statement::ArchiveClock)).await?;
+        let row = client.query_one(&ask, &[]).await?;
+        Ok(ArchiveClock { at: row.try_get("at")?, last_name: row.try_get("last_name")? })
+    }
+
     /// Writes down that a run begins, and gives it a number.
     ///
     /// # Errors
@@ -141,6 +171,7 @@ impl Store {
         run: i64,
         sums: &RunSums,
         failure: Option<&str>,
+        walk: Option<RunWalk>,
     ) -> Result<(), IngestError> {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let (objects, mails, events) = (count(sums.objects), count(sums.mails), count(sums.events));
@@ -149,7 +180,21 @@ impl Store {
             let client = self.writer().await?;
             let end = client.prepare_cached(self.sql(Statement::EndArchiveRun)).await?;
             client
-                .execute(&end, &[&run, &objects, &mails, &events, &late, &bytes, &removed, &failure])
+                .execute(
+                    &end,
+                    &[
+                        &run,
+                        &objects,
+                        &mails,
+                        &events,
+                        &late,
+                        &bytes,
+                        &removed,
+                        &failure,
+                        &walk.map(|walk| walk.below),
+                        &walk.is_some_and(|walk| walk.is_whole),
+                    ],
+                )
                 .await?;
             Ok(())
         })

@@ -1,1 +1,32 @@
+//! What a run asks again and again goes by index, however many mails there are.
 
+use crate::{
+    ingest::tests::{check_planned, filled},
+    sql::Statement,
+};
+
+#[tokio::test]
+async fn what_is_due_is_found_by_index() {
+    let fixture = filled().await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".aftersend_archived_mails (email_log_uuid, object_number, digest, mail_updated_at, events)
+               SELECT uuid, 1, '\x00', updated_at, CASE WHEN random() < 0.001 THEN -1 ELSE 3 END
+               FROM "prefix".phoenix_kit_email_logs;
+               INSERT INTO "prefix".aftersend_bodies (digest, email_log_uuid, bytes, compressed)
+               SELECT 1, uuid, 1, '\x00' FROM "prefix".phoenix_kit_email_logs;
+               ANALYZE "prefix".aftersend_archived_mails, "prefix".aftersend_bodies"#,
+        )
+        .await;
+    let (custom, time) = (&["force_custom_plan"][..], "now()".to_owned());
+    let key = "'00000000-0000-7000-8000-000000000000'::uuid".to_owned();
+    let (mails, archived) = ("phoenix_kit_email_logs_", "aftersend_archived_mails_pkey");
+    let page = [time.clone(), key.clone(), "5".to_owned()];
+    check_planned(&fixture, custom, Statement::ArchiveMade, &page, &[mails, archived]).await;
+    let due = "aftersend_archived_mails_due_idx";
+    check_planned(&fixture, custom, Statement::ArchiveChanged, &page, &[mails, due]).await;
+    let page = [time, "now() - interval '1 hour'".to_owned(), key, "5".to_owned()];
+    check_planned(&fixture, custom, Statement::ArchiveCandidates, &page, &[mails, archived]).await;
+    let some = [r"ARRAY[md5('mail7')::uuid, md5('mail8')::uuid]".to_owned()];
+    check_planned(&fixture, custom, Statement::MarkArchivedDue, &some, &[archived]).await;
+}

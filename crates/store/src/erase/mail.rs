@@ -266,6 +266,7 @@ impl Erasure<'_> {
         }
         writer.write_person_mail(mail, &after, is_whole, is_unpacked).await?;
         writer.write_person_events(mail, &events, is_whole).await?;
+        marks.touch(mail);
         writer.mark_figures(marks).await?;
         if !renamed.0.is_empty() {
             let rename = writer.prepare(Statement::RenameRecipients).await?;

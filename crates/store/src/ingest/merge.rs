@@ -99,6 +99,7 @@ impl Writer<'_> {
         let facts = BTreeMap::from([(unmerged.aws_message_id.clone(), said(created.facts, &events))]);
         logged.ids = vec![unmerged.aws_message_id.clone()];
         let mut marks = self.merge_mails(&facts, std::slice::from_ref(&logged)).await?;
+        marks.touch(logged.uuid);
         marks.add(sent_at);
         marks.add(logged.facts.described.sent_at);
         self.mark_figures(marks).await?;

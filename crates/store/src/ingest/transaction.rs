@@ -219,6 +219,7 @@ impl Writer<'_> {
             mails.iter().filter_map(|mail| changed(mail, facts)).collect();
         for (mail, facts, status) in &merged {
             columns.push(mail.uuid, facts, status.clone());
+            marks.touch(mail.uuid);
             if !facts.count_as(&mail.facts) {
                 marks.add(mail.facts.described.sent_at);
                 marks.add(facts.described.sent_at);
@@ -313,5 +314,6 @@ fn mark_touched(marks: &mut Marks, mails: &[LockedMail], touched: &[&HashSet<Uui
     let is_touched = |mail: &&LockedMail| touched.iter().any(|uuids| uuids.contains(&mail.uuid));
     for mail in mails.iter().filter(is_touched) {
         marks.add(mail.facts.described.sent_at);
+        marks.touch(mail.uuid);
     }
 }

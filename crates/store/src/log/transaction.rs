@@ -301,6 +301,7 @@ impl Work {
 
     fn mark_changes(&self, marks: &mut Marks) {
         for (before, after) in self.changed() {
+            marks.touch(after.uuid);
             let has_id = |row: &MailRow| row.aws_message_id.is_some();
             let counts_as = before.sent_at == after.sent_at
                 && before.template_name == after.template_name

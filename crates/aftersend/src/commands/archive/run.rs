@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use aftersend_archive::{RunOptions, RunReport, plan};
+use aftersend_archive::{RunOptions, RunReport, older_than, plan};
 use aftersend_store::Job;
 use anyhow::bail;
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{bar, open};
@@ -30,8 +29,8 @@ pub(super) async fn run(
              configuration, such as 180d"
         );
     };
-    let before = before(age)?;
     let store = place.store().await?;
+    let before = older_than(&store, age).await?;
     if args.dry_run {
         let plan = plan(&store, before).await?;
         if output.is_json() {
@@ -60,7 +59,7 @@ pub(super) async fn run(
         bar.tick();
     };
     let delete_archived = settings.archive.delete_archived;
-    let options = RunOptions { delete_archived, ..RunOptions::before(before) };
+    let options = RunOptions { delete_archived, whole: args.whole, ..RunOptions::before(before) };
     let began = Instant::now();
     let work = async {
         let report = aftersend_archive::run(&store, &archive, options, &watch).await?;
@@ -71,10 +70,6 @@ pub(super) async fn run(
     bar.finish_and_clear();
     tell(&report, began.elapsed(), output)?;
     Ok(Outcome::Done)
-}
-
-fn before(age: Duration) -> anyhow::Result<Timestamp> {
-    Ok(Timestamp::now().checked_sub(jiff::SignedDuration::try_from(age)?)?)
 }
 
 fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()> {

@@ -15,6 +15,10 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_archive_runs (
     late_events bigint NOT NULL DEFAULT 0,
     bytes bigint NOT NULL DEFAULT 0,
     removed_mails bigint NOT NULL DEFAULT 0,
+    -- Of a run that got to its end: all mails that were sent before this have been gone through, by this run or the ones
+    -- before it; and whether it went through all of them itself.
+    walked_below timestamptz,
+    is_whole boolean NOT NULL DEFAULT false,
     -- Why it ended early.
     failure text
 );
@@ -49,7 +53,7 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_archived_mails (
     -- Of the mail with all that belongs to it, as it went there.
     digest bytea NOT NULL,
     archived_at timestamptz NOT NULL DEFAULT now(),
-    -- By these a mail that has changed since is found without reading it whole.
+    -- By these a mail that has changed since is found without reading it whole. -1: it has, and goes there again.
     mail_updated_at timestamptz,
     events int NOT NULL,
     removed_at timestamptz,
@@ -64,6 +68,8 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_archived_mails (
 );
 CREATE INDEX IF NOT EXISTS aftersend_archived_mails_here_idx
     ON "prefix".aftersend_archived_mails (object_number) WHERE removed_at IS NULL;
+CREATE INDEX IF NOT EXISTS aftersend_archived_mails_due_idx
+    ON "prefix".aftersend_archived_mails (email_log_uuid) WHERE events = -1 AND removed_at IS NULL;
 CREATE INDEX IF NOT EXISTS aftersend_archived_mails_object_idx ON "prefix".aftersend_archived_mails (object_number);
 CREATE INDEX IF NOT EXISTS aftersend_archived_mails_message_id_idx
     ON "prefix".aftersend_archived_mails (message_id) WHERE message_id IS NOT NULL;

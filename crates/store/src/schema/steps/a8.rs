@@ -13,11 +13,12 @@ use crate::{
 
 /// What it makes, but for an index of the rows that step 137 removed: it goes with their table where that goes, and only
 /// speeds up what would be right without.
-pub(in crate::schema) const OBJECTS: [&str; 11] = [
+pub(in crate::schema) const OBJECTS: [&str; 12] = [
     "aftersend_archive_runs",
     "aftersend_archive_objects",
     "aftersend_archived_mails",
     "aftersend_archived_mails_here_idx",
+    "aftersend_archived_mails_due_idx",
     "aftersend_archived_mails_object_idx",
     "aftersend_archived_mails_message_id_idx",
     "aftersend_late_events",

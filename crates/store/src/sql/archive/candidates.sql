@@ -2,7 +2,7 @@
 -- the order of sending, and whether each has not been archived as it is now, as far as its update time and the number of its
 -- events tell. sent_at_idx, primary keys and email_log_uuid_idx.
 WITH page AS MATERIALIZED (
-    SELECT uuid, sent_at, updated_at, coalesce(octet_length(body_full), 0)::bigint AS body_bytes
+    SELECT uuid, sent_at, updated_at, octet_length(body_full) AS body_bytes
     FROM "prefix".phoenix_kit_email_logs
     WHERE sent_at < $1
       AND sent_at > '-infinity'
@@ -10,7 +10,7 @@ WITH page AS MATERIALIZED (
     ORDER BY sent_at, uuid
     LIMIT $4
 )
-SELECT page.uuid, page.sent_at, page.body_bytes,
+SELECT page.uuid, page.sent_at, coalesce(page.body_bytes, stored.bytes, 0)::bigint AS body_bytes,
        archived.email_log_uuid IS NULL
        OR archived.mail_updated_at IS DISTINCT FROM page.updated_at
        OR archived.events <> (
@@ -24,4 +24,5 @@ SELECT page.uuid, page.sent_at, page.body_bytes,
        ) AS is_due
 FROM page
 LEFT JOIN "prefix".aftersend_archived_mails AS archived ON archived.email_log_uuid = page.uuid
+LEFT JOIN "prefix".aftersend_bodies AS stored ON stored.email_log_uuid = page.uuid
 ORDER BY page.sent_at, page.uuid

@@ -1,4 +1,6 @@
--- $1 the run, $2 to $7 what it did, $8 why it ended early.
+-- $1 the run, $2 to $7 what it did, $8 why it ended early, $9 up to when mails were
+-- sent that have been gone through, $10 whether it went through all of them.
 UPDATE "prefix".aftersend_archive_runs
-SET ended_at = now(), objects = $2, mails = $3, events = $4, late_events = $5, bytes = $6, removed_mails = $7, failure = $8
+SET ended_at = now(), objects = $2, mails = $3, events = $4, late_events = $5, bytes = $6, removed_mails = $7, failure = $8,
+    walked_below = $9, is_whole = $10
 WHERE number = $1

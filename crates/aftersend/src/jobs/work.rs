@@ -6,7 +6,6 @@ use aftersend_archive::{ArchiveError, ArchivePlace, RunOptions, RunProgress, Run
 use aftersend_store::{
     CompressReport, Compressor, IngestError, Job, JobCounts, PruneRound, PrunedKind, Pruner, Retention, Store,
 };
-use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{Tally, Wanted, sentence};
@@ -45,8 +44,6 @@ pub(super) enum WorkError {
         "`archive.store` and `archive.archive_after` say where mails go and when; one of them is missing"
     )]
     NoArchive,
-    #[error("`archive.archive_after` reaches back to before all times")]
-    BeforeTime,
 }
 
 fn archive_sentence(error: &ArchiveError) -> String {
@@ -80,8 +77,7 @@ pub(super) async fn work(store: &Store, job: Job, wanted: &Wanted, tally: &Tally
 async fn run_archive(store: &Store, archive: &Archive, tally: &Tally) -> Result<(), WorkError> {
     let (Some(url), Some(after)) = (&archive.store, archive.after) else { return Err(WorkError::NoArchive) };
     let place = ArchivePlace::open(url).await?;
-    let age = SignedDuration::try_from(after).map_err(|_| WorkError::BeforeTime)?;
-    let before = Timestamp::now().checked_sub(age).map_err(|_| WorkError::BeforeTime)?;
+    let before = aftersend_archive::older_than(store, after).await?;
     let options = RunOptions { delete_archived: archive.delete_archived, ..RunOptions::before(before) };
     let report =
         aftersend_archive::run(store, &place, options, &|progress| tally.set(archiving(&progress))).await?;

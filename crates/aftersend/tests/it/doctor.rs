@@ -72,7 +72,7 @@ async fn with_a_queue_and_a_schema_as_they_should_be_nothing_is_wrong() {
     assert_eq!((found.code, found.json["wrong"].as_u64()), (0, Some(0)), "{:#}", found.json);
     found.has("reachable", "well", &["PostgreSQL"]);
     found.has("read_only", "well", &[]);
-    found.has("rights", "well", &["36 tables"]);
+    found.has("rights", "well", &["39 tables"]);
     found.has("schema", "well", &["step a10", "the newest"]);
     found.has("catalog", "well", &[]);
     found.has("quarantine", "well", &[]);
@@ -158,7 +158,7 @@ async fn a_user_who_may_not_write_is_told_which_rights_are_missing() {
     );
     assert_eq!(
         found.all("rights").len(),
-        35,
+        38,
         "a table each, but for the one that is only read: {:#}",
         found.json
     );

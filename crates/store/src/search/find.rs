@@ -40,6 +40,9 @@ impl Pace {
 /// Rows that are walked before an index is asked for all mails that fit: what is common fills a page from them.
 const COUNTED_AFTER_ROWS: i64 = 500;
 
+/// With so many that fit among those rows, they are common: a walk finds the page, and their share of all tells how many there are.
+const COMMON_MIN: i64 = 20;
+
 /// How long an index may take to name and count all mails that fit.
 const COUNTED_BUDGET: Duration = Duration::from_millis(30);
 
@@ -144,6 +147,8 @@ pub(super) struct Finder<'a> {
     slice_rows: i64,
     /// Rows walked since the way was chosen, and how many of them fit.
     walked: (i64, i64),
+    /// The same of those before it was.
+    before: (i64, i64),
     gather_failed: bool,
     /// Whether all mails that fit are to be counted, where an index knows them.
     counting: Counting,
@@ -183,6 +188,7 @@ impl<'a> Finder<'a> {
             ended: false,
             slice_rows: pace.first_slice_rows,
             walked: (0, 0),
+            before: (0, 0),
             gather_failed: false,
             counting: Counting::No,
         }
@@ -201,9 +207,9 @@ impl<'a> Finder<'a> {
         self.counting
     }
 
-    /// Rows that were walked, and how many of them fit.
+    /// All rows that were walked, and how many of them fit.
     pub(super) fn walked(&self) -> (i64, i64) {
-        self.walked
+        (self.before.0 + self.walked.0, self.before.1 + self.walked.1)
     }
 
     /// The next rows that fit, up to `rows_max`. Fewer mean that there are no more ([`ended`](Self::ended)), or that the
@@ -255,7 +261,7 @@ impl<'a> Finder<'a> {
             && match self.filter.gather {
                 Gather::Impossible => false,
                 Gather::AtOnce => true,
-                Gather::ByIndex => self.walked.0 > 0,
+                Gather::ByIndex => self.walked.0 > 0 && self.walked.1 < COMMON_MIN,
             }
     }
 
@@ -308,7 +314,7 @@ impl<'a> Finder<'a> {
         if !matches!(self.counting, Counting::Counted(_)) {
             // So few rows don't tell yet what is rare.
             self.slice_rows = self.pace.first_slice_rows;
-            self.walked = (0, 0);
+            self.before = std::mem::take(&mut self.walked);
             return Ok(Vec::new());
         }
         // A count comes also where no mail is left for the page.

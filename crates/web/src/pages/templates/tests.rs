@@ -180,6 +180,6 @@ fn a_template_says_why_its_mail_came_back_and_where_it_can_not() {
     assert!(told.contains("template%3Aorder"), "the list is of its mails alone: {told}");
     assert!(!told.contains("bounces of all templates were looked at"), "{told}");
     let cut = page(Some(TemplateBounces { reasons: Vec::new(), is_cut: true }));
-    assert!(cut.contains("Nothing came back among the newest 10,000 bounces"), "{cut}");
+    assert!(cut.contains("Nothing came back among the newest 1,000 bounces"), "{cut}");
     assert!(page(None).contains("It takes too long to find out"), "{}", page(None));
 }

@@ -1,7 +1,7 @@
 //! What a run asks again and again goes by index, however many mails there are.
 
 use crate::{
-    ingest::tests::{check_planned, filled},
+    ingest::tests::{check_planned, filled, planned},
     sql::Statement,
 };
 
@@ -29,4 +29,45 @@ async fn what_is_due_is_found_by_index() {
     check_planned(&fixture, custom, Statement::ArchiveCandidates, &page, &[mails, archived]).await;
     let some = [r"ARRAY[md5('mail7')::uuid, md5('mail8')::uuid]".to_owned()];
     check_planned(&fixture, custom, Statement::MarkArchivedDue, &some, &[archived]).await;
+}
+
+#[tokio::test]
+async fn what_is_here_of_mails_that_come_back_is_found_by_index() {
+    let fixture = filled().await;
+    let uuids = r"ARRAY[md5('mail7')::uuid, md5('mail8')::uuid]".to_owned();
+    let (ids, own) = ("ARRAY['m7', 'alias9']".to_owned(), "ARRAY['m7', 'own8']".to_owned());
+    check_planned(
+        &fixture,
+        &["force_custom_plan", "force_generic_plan"],
+        Statement::FindStandingMails,
+        &[uuids, ids, own],
+        &[
+            "phoenix_kit_email_logs_aws_message_id_",
+            "phoenix_kit_email_logs_message_id",
+            "aftersend_ids_pkey",
+        ],
+    )
+    .await;
+}
+
+/// A page of an object's mails begins where the last one ended, however many the object still has.
+#[tokio::test]
+async fn what_may_leave_is_read_in_its_order() {
+    let fixture = filled().await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".aftersend_archive_objects (run_number, name, kind, state)
+               SELECT 1, 'object' || n, 'mails', 'verified' FROM generate_series(1, 600) AS n;
+               INSERT INTO "prefix".aftersend_archived_mails (email_log_uuid, object_number, digest, mail_updated_at, events)
+               SELECT uuid, 1 + row_number() OVER (ORDER BY uuid) / 3000, '\x00', updated_at, 3
+               FROM "prefix".phoenix_kit_email_logs;
+               ANALYZE "prefix".aftersend_archived_mails, "prefix".aftersend_archive_objects"#,
+        )
+        .await;
+    let key = "'00000000-0000-7000-8000-000000000000'::uuid".to_owned();
+    let page = [key, "1".to_owned(), "20".to_owned(), "now()".to_owned(), "30".to_owned()];
+    let indexes = ["aftersend_archived_mails_here_idx", "phoenix_kit_email_logs_"];
+    check_planned(&fixture, &["force_custom_plan"], Statement::FindRemovable, &page, &indexes).await;
+    let nodes = planned(&fixture, "force_custom_plan", Statement::FindRemovable, &page).await;
+    assert!(nodes.iter().all(|(node, _)| !node.contains("Sort")), "{nodes:?}");
 }

@@ -15,5 +15,5 @@ mod set_semantics;
 mod trouble;
 
 // Figures are tried on the same data.
-pub(crate) use plans::{check_planned, filled};
+pub(crate) use plans::{check_planned, filled, planned};
 pub(crate) use set_semantics::{is_event, store_at_random};

@@ -85,31 +85,41 @@ pub(crate) async fn check_planned(
     indexes: &[&str],
 ) {
     for mode in modes {
-        let sql = format!(
-            "SET plan_cache_mode = {mode}; DEALLOCATE ALL; PREPARE question AS {}",
-            fixture.store.sql(statement)
-        );
-        fixture.client.batch_execute(&sql).await.unwrap();
-        let arguments =
-            if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
-        let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE question{arguments}");
-        let rows = fixture.client.simple_query(&explain).await.unwrap_or_else(|e| panic!("{e:?}\n{explain}"));
-        let text: String = rows
-            .iter()
-            .filter_map(|row| match row {
-                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
-                _ => None,
-            })
-            .collect();
-        let plan: Value = serde_json::from_str(&text).unwrap();
-        let mut found = Vec::new();
-        nodes(&plan[0]["Plan"], &mut found);
-        assert!(found.iter().all(|(node, _)| node != "Seq Scan"), "{statement:?}, {mode}: {text}");
+        let found = planned(fixture, mode, statement, arguments).await;
+        assert!(found.iter().all(|(node, _)| node != "Seq Scan"), "{statement:?}, {mode}: {found:?}");
         for index in indexes {
             let used = found.iter().any(|(_, name)| name.starts_with(index));
             assert!(used, "{statement:?}, {mode}: no {index} in {found:?}");
         }
     }
+}
+
+/// The nodes of a statement's plan, each with the table or index it reads.
+pub(crate) async fn planned(
+    fixture: &Fixture,
+    mode: &str,
+    statement: Statement,
+    arguments: &[String],
+) -> Vec<(String, String)> {
+    let sql = format!(
+        "SET plan_cache_mode = {mode}; DEALLOCATE ALL; PREPARE question AS {}",
+        fixture.store.sql(statement)
+    );
+    fixture.client.batch_execute(&sql).await.unwrap();
+    let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE question{arguments}");
+    let rows = fixture.client.simple_query(&explain).await.unwrap_or_else(|e| panic!("{e:?}\n{explain}"));
+    let text: String = rows
+        .iter()
+        .filter_map(|row| match row {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        })
+        .collect();
+    let plan: Value = serde_json::from_str(&text).unwrap();
+    let mut found = Vec::new();
+    nodes(&plan[0]["Plan"], &mut found);
+    found
 }
 
 #[tokio::test]

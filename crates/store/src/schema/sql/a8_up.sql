@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_archived_mails (
     late_objects bigint[]
 );
 CREATE INDEX IF NOT EXISTS aftersend_archived_mails_here_idx
-    ON "prefix".aftersend_archived_mails (object_number) WHERE removed_at IS NULL;
+    ON "prefix".aftersend_archived_mails (object_number, email_log_uuid) WHERE removed_at IS NULL;
 CREATE INDEX IF NOT EXISTS aftersend_archived_mails_due_idx
     ON "prefix".aftersend_archived_mails (email_log_uuid) WHERE events = -1 AND removed_at IS NULL;
 CREATE INDEX IF NOT EXISTS aftersend_archived_mails_object_idx ON "prefix".aftersend_archived_mails (object_number);

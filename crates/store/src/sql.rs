@@ -526,6 +526,8 @@ statements! {
     ReopenArchiveObjects = "archive/reopen_objects.sql",
     /// Which occurrences a mail has.
     HeldOccurrences = "archive/held_occurrences.sql",
+    /// Which of the columns that an application tells a mail has.
+    HeldColumns = "archive/held_columns.sql",
     /// Gives a mail what it lacks.
     FillInMail = "archive/fill_in_mail.sql",
     /// Lets tombstones lead to a mail.

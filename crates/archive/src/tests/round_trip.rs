@@ -212,3 +212,61 @@ async fn a_mail_that_was_made_again_meanwhile_is_merged() {
     };
     assert_eq!(sums(&ground.recounted_figures().await), sums(&figures));
 }
+
+/// Into a new database, after the events of the archived mails have been taken in there: what no event tells comes back, too.
+#[tokio::test]
+async fn what_only_the_application_told_comes_back_to_mails_that_events_have_made() {
+    let send = |id: &str| {
+        serde_json::json!({
+            "eventType": "Send", "send": {},
+            "mail": {
+                "timestamp": "2026-01-05T10:00:00.000Z", "messageId": id, "source": "app@example.com",
+                "destination": ["ann@example.com"],
+            },
+        })
+    };
+    let ground = Ground::new().await;
+    ground
+        .run_sql(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (message_id, aws_message_id, "to", "from", subject, template_name, headers, sent_at, body_full, user_uuid,
+                    queued_at, inserted_at, updated_at)
+               SELECT 'order-' || n, 'ses-' || n, 'ann@example.com', 'app@example.com', 'Order ' || n, 'order',
+                      '{"X-Order": "7"}', '2026-01-05T10:00:00Z', repeat('the body ', 100) || n,
+                      'a0000000-0000-4000-8000-000000000001', '2026-01-05T09:00:00Z', now(), now()
+               FROM generate_series(1, 3) AS n"#,
+        )
+        .await;
+    ground.ingest_values(&[send("ses-1"), send("ses-2"), send("ses-3")]).await;
+    // Archived with its body in its row, and elsewhere.
+    ground.archive(false).await;
+    let what = r#"SELECT concat_ws('|', message_id, aws_message_id, subject, template_name, headers, md5(body_full), body_compressed,
+                                   user_uuid, queued_at, aftersend_derived, aftersend_logged)
+                  FROM "prefix".phoenix_kit_email_logs ORDER BY aws_message_id"#;
+    let told = ground.texts(what).await;
+
+    let mut other = Ground::new().await;
+    other.place = ground.place.clone();
+    other.ingest_values(&[send("ses-1"), send("ses-2")]).await;
+    // This one's body was thrown away here on purpose.
+    other
+        .run_sql(
+            r#"UPDATE "prefix".phoenix_kit_email_logs SET body_compressed = true WHERE aws_message_id = 'ses-2'"#,
+        )
+        .await;
+    let restored = other.restore().await;
+    let mails = &restored.mails;
+    assert_eq!((mails.restored, mails.merged, mails.present), (1, 2, 0), "{restored:?}");
+    let found = other.texts(what).await;
+    assert_eq!((&found[0], &found[2]), (&told[0], &told[2]));
+    let fields: Vec<&str> = found[1].split('|').collect();
+    assert_eq!(fields[..4], ["order-2", "ses-2", "Order 2", "order"]);
+    assert!(fields.contains(&r#"{"X-Order": "7"}"#) && fields.contains(&"t"), "{fields:?}");
+    let sql = r#"SELECT coalesce(body_full, 'none') FROM "prefix".phoenix_kit_email_logs WHERE aws_message_id = 'ses-2'"#;
+    assert_eq!(other.texts(sql).await, ["none"]);
+    // Once more, and nothing is lacking any more.
+    let restored = other.restore().await;
+    assert_eq!((restored.mails.merged, restored.mails.present), (0, 3), "{restored:?}");
+    let figures = other.figures().await;
+    assert_eq!(other.recounted_figures().await, figures);
+}

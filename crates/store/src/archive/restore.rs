@@ -89,6 +89,16 @@ impl std::ops::AddAssign for RestoreReport {
 struct Head {
     message_id: String,
     aws_message_id: Option<String>,
+    /// Whether events alone have made it.
+    #[serde(default)]
+    aftersend_derived: Option<bool>,
+}
+
+impl Head {
+    /// Its own id, where an application logged it.
+    fn logged_id(&self) -> Option<&str> {
+        (self.aftersend_derived != Some(true)).then_some(self.message_id.as_str())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,6 +184,18 @@ struct Rows {
 
 /// For each table another statement, by the columns that it has today.
 const RESTORE_ROWS: &str = include_str!("../sql/archive/restore_rows.sql");
+
+/// The columns that a mail here gets from the archive where it has nothing in them, as [`Statement::FillInMail`] has them.
+const FILLED_IN: [&str; 8] = [
+    "subject",
+    "headers",
+    "body_preview",
+    "body_full",
+    "size_bytes",
+    "user_uuid",
+    "error_message",
+    "queued_at",
+];
 
 const MAILS: &str = "phoenix_kit_email_logs";
 const EVENTS: &str = "phoenix_kit_email_events";
@@ -330,7 +352,7 @@ impl Store {
         if look.removed.contains(&uuid) {
             removed::record(self, &restoring.transaction, &[beside], Way::Back).await?;
         }
-        restoring.execute(Statement::FillInMail, &[&here.uuid, &beside]).await?;
+        restoring.execute(Statement::FillInMail, &[&here.uuid, &beside, &read.head.logged_id()]).await?;
         restoring.execute(Statement::LeadTombstones, &[&uuid, &here.uuid]).await?;
         if uuid != here.uuid {
             restoring.execute(Statement::ForgetArchived, &[&uuid]).await?;
@@ -451,8 +473,32 @@ impl Restoring<'_> {
         Ok(Look { here, beside, removed })
     }
 
-    /// Whether the mail here has every occurrence that the archive has of it.
+    /// Whether the mail here has all that the archive has of it.
     async fn has_all(&self, read: &Read<'_>, here: &Here) -> Result<bool, IngestError> {
+        Ok(self.has_columns(read, here).await? && self.has_occurrences(read, here).await?)
+    }
+
+    /// Whether it has what its application alone tells: [`Statement::FillInMail`] gives it the rest.
+    async fn has_columns(&self, read: &Read<'_>, here: &Here) -> Result<bool, IngestError> {
+        let rows = self.query(Statement::HeldColumns, &[&here.uuid]).await?;
+        // It is gone, and the merge finds out.
+        let Some(row) = rows.first() else { return Ok(false) };
+        let is_derived: bool = row.try_get("is_derived")?;
+        if is_derived && read.head.logged_id().is_some() {
+            return Ok(false);
+        }
+        let held: Vec<&str> = row.try_get("held")?;
+        let archived = fields(read.line.mail)?;
+        let is_told = |name: &str| {
+            let value = archived.get(name).map(|value| value.get());
+            value.is_some_and(|value| value != "null" && !(name == "headers" && value == "{}"))
+                || (name == "body_full" && read.line.body.is_some())
+        };
+        Ok(FILLED_IN.iter().all(|name| held.contains(name) || !is_told(name)))
+    }
+
+    /// Whether it has every occurrence.
+    async fn has_occurrences(&self, read: &Read<'_>, here: &Here) -> Result<bool, IngestError> {
         let mut uuids: HashSet<Uuid> = HashSet::new();
         let mut fingerprints: HashSet<Uuid> = HashSet::new();
         for row in self.query(Statement::HeldOccurrences, &[&here.uuid]).await? {

@@ -272,6 +272,9 @@ impl Run<'_> {
             loop {
                 let page = self.store.archive_changed(below, after).await?;
                 self.take(&page, &mut filling).await?;
+                if !page.gone.is_empty() {
+                    self.again(|| self.store.forget_changes(&page.gone)).await?;
+                }
                 let Some(next) = page.next else { break };
                 after = next.uuid;
             }
@@ -301,7 +304,12 @@ impl Run<'_> {
         self.report.looked_at += page.looked_at as u64;
         for group in groups(&page.due) {
             let mails: Vec<Uuid> = group.iter().map(|candidate| candidate.uuid).collect();
-            for line in self.store.mail_lines(&mails).await? {
+            let read = self.store.mail_lines(&mails).await?;
+            // They stay here, and the others need not wait for somebody to mend them.
+            let sums = &mut self.report.sums;
+            sums.unreadable_mails += read.unreadable.len() as u64;
+            sums.first_unreadable = sums.first_unreadable.or(read.unreadable.first().copied());
+            for line in read.lines {
                 let part = match &mut *filling {
                     Some(filling) => filling,
                     empty => empty.insert(Filling { lines: lines(ObjectKind::Mails)?, mails: Vec::new() }),

@@ -33,7 +33,7 @@ mod truth;
 pub use archive::{
     ArchiveClock, ArchiveCounts, ArchiveEstimate, ArchiveObject, ArchiveRun, ArchiveWalked, ArchivedMail,
     ArchivedObject, ArchivedState, CANDIDATE_PAGE_MAX, Candidate, CandidateCursor, CandidatePage,
-    LATE_PAGE_MAX, LINES_MAX, LateEvent, Leftover, MailLine, ObjectFacts, ObjectKind, ObjectState,
+    LATE_PAGE_MAX, LINES_MAX, LateEvent, Leftover, MailLine, MailLines, ObjectFacts, ObjectKind, ObjectState,
     ProvenMail, REMOVED_MAILS_MAX, RESTORED_MAILS_MAX, Removable, RemoveReport, RestoreReport, RestoredMail,
     RunLock, RunSums, RunWalk,
 };

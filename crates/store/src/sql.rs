@@ -442,6 +442,8 @@ statements! {
     ArchiveMade = "archive/candidates_made.sql",
     /// Archived mails that have changed since.
     ArchiveChanged = "archive/candidates_changed.sql",
+    /// Says of archived mails that are gone that they have not changed.
+    ForgetArchivedChanges = "archive/forget_changes.sql",
     /// Says that archived mails have changed.
     MarkArchivedDue = "archive/mark_due.sql",
     /// How far earlier runs have gone.

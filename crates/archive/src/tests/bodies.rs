@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use aftersend_store::{BodyState, Compressor};
 use uuid::Uuid;
 
-use super::ground::{Ground, assert_same};
+use super::ground::{Ground, assert_same, later};
+use crate::{RunOptions, run};
 
 /// As long as a body may be.
 const LONG_BYTES: usize = 40 * 1024 * 1024;
@@ -126,6 +127,40 @@ async fn the_longest_and_the_shortest_body_pass_through_all_of_it() {
     require_all(&ground, &written).await;
     let report = ground.archive(true).await;
     assert_eq!((report.sums.mails, report.removed.removed), (3, 3), "{report:?}");
+    ground.restore().await;
+    require_all(&ground, &written).await;
+}
+
+#[tokio::test]
+async fn a_damaged_body_keeps_its_own_mail_alone_from_the_archive() {
+    let ground = Ground::new().await;
+    let bodies: Vec<String> =
+        (0..5).map(|n| format!("<p>Dear {n}</p>{}", "<p>what all have in common</p>".repeat(30))).collect();
+    let written = write(&ground, &bodies).await;
+    compress(&ground).await;
+    assert_eq!(ground.count("aftersend_bodies").await, 5);
+    let damaged = *written.keys().next().unwrap();
+    let damage = |by: &str| {
+        format!(
+            r#"UPDATE "prefix".aftersend_bodies SET digest = digest {by} WHERE email_log_uuid = '{damaged}'"#
+        )
+    };
+    ground.run_sql(&damage("+ 1")).await;
+    for archived in [4, 0_usize] {
+        let options = RunOptions { delete_archived: true, whole: true, ..RunOptions::before(later()) };
+        let report = run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
+        assert_eq!((report.sums.mails, report.removed.removed), (archived as u64, archived), "{report:?}");
+        let told = (report.sums.unreadable_mails, report.sums.first_unreadable);
+        assert_eq!(told, (1, Some(damaged)), "{report:?}");
+        let last = ground.store.archive_runs(1).await.unwrap().remove(0);
+        assert_eq!((last.sums, last.failure), (report.sums, None));
+    }
+    // Mended, it goes.
+    ground.run_sql(&damage("- 1")).await;
+    let options = RunOptions { delete_archived: true, whole: true, ..RunOptions::before(later()) };
+    let report = run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
+    assert_eq!((report.removed.removed, report.sums.unreadable_mails), (1, 0), "{report:?}");
+    ground.assert_verified().await;
     ground.restore().await;
     require_all(&ground, &written).await;
 }

@@ -248,3 +248,36 @@ async fn young_mails_stay() {
     let oldest = ground.texts(r#"SELECT to_char(min(sent_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM "prefix".phoenix_kit_email_logs"#).await;
     assert_eq!(oldest[0].parse::<jiff::Timestamp>().unwrap(), before);
 }
+
+/// Somebody deletes mails by hand, after they have changed: those behind them go all the same.
+#[tokio::test]
+async fn mails_that_are_gone_hide_no_changed_ones() {
+    let ground = Ground::new().await;
+    ground
+        .run_sql(
+            r#"INSERT INTO "prefix".phoenix_kit_email_logs
+                   (uuid, message_id, "to", "from", sent_at, inserted_at, updated_at)
+               SELECT ('a0000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'm' || n, 'a@x.org', 'b@x.org',
+                      '2026-01-05', now(), now()
+               FROM generate_series(1, 1010) AS n"#,
+        )
+        .await;
+    let options = RunOptions { whole: true, ..RunOptions::before(later()) };
+    let report = run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
+    assert_eq!(report.sums.mails, 1_010);
+    // A full page of mails that are gone but for its last one, and a changed one behind it.
+    ground
+        .run_sql(
+            r#"UPDATE "prefix".aftersend_archived_mails SET events = -1;
+               UPDATE "prefix".phoenix_kit_email_logs SET subject = 'changed', sent_at = '-infinity' WHERE message_id = 'm1000';
+               UPDATE "prefix".phoenix_kit_email_logs SET subject = 'changed' WHERE message_id = 'm1010';
+               DELETE FROM "prefix".phoenix_kit_email_logs WHERE message_id NOT IN ('m1000', 'm1010')"#,
+        )
+        .await;
+    let report = ground.archive(false).await;
+    assert_eq!((report.sums.mails, report.sums.objects), (1, 1), "{report:?}");
+    // They are looked at once.
+    let marked = r#"SELECT email_log_uuid::text FROM "prefix".aftersend_archived_mails WHERE events = -1"#;
+    assert_eq!(ground.texts(marked).await, ["a0000000-0000-4000-8000-000000001000"]);
+    assert_eq!(ground.count("aftersend_archived_mails").await, 1_010);
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{QueryError, Store, sql::Statement};
+use crate::{IngestError, QueryError, Store, sql::Statement};
 
 /// Mails that one look for candidates goes through at most.
 pub const CANDIDATE_PAGE_MAX: usize = 1_000;
@@ -40,6 +40,8 @@ pub struct CandidateCursor {
 pub struct CandidatePage {
     /// Those that the archive does not have as they are now, as far as is known without reading them whole.
     pub due: Vec<Candidate>,
+    /// Those that are in the archive and, though nobody here has removed them, not in the database.
+    pub gone: Vec<Uuid>,
     /// How many were looked at.
     pub looked_at: usize,
     /// Where to go on; nothing where there is no more.
@@ -48,21 +50,25 @@ pub struct CandidatePage {
 
 impl CandidatePage {
     fn of(rows: &[Row]) -> Result<Self, tokio_postgres::Error> {
-        let mut due = Vec::new();
+        let (mut due, mut gone) = (Vec::new(), Vec::new());
         let mut last = None;
         for row in rows {
-            let candidate = Candidate {
-                uuid: row.try_get("uuid")?,
-                sent_at: row.try_get("sent_at")?,
-                body_bytes: row.try_get::<_, i64>("body_bytes")?.unsigned_abs(),
+            let uuid = row.try_get("uuid")?;
+            // Nothing where it is infinite, or the mail is gone. Such pages go on by key alone.
+            let sent_at: Option<Timestamp> = row.try_get("sent_at")?;
+            last = Some(CandidateCursor { sent_at: sent_at.unwrap_or(Timestamp::MIN), uuid });
+            let Some(sent_at) = sent_at else {
+                gone.extend(row.try_get::<_, bool>("is_gone")?.then_some(uuid));
+                continue;
             };
-            last = Some(CandidateCursor { sent_at: candidate.sent_at, uuid: candidate.uuid });
+            let candidate =
+                Candidate { uuid, sent_at, body_bytes: row.try_get::<_, i64>("body_bytes")?.unsigned_abs() };
             if row.try_get("is_due")? {
                 due.push(candidate);
             }
         }
         let next = last.filter(|_| rows.len() >= CANDIDATE_PAGE_MAX);
-        Ok(Self { due, looked_at: rows.len(), next })
+        Ok(Self { due, gone, looked_at: rows.len(), next })
     }
 }
 
@@ -126,6 +132,15 @@ pub struct MailLine {
     pub digest: Vec<u8>,
 }
 
+/// Mails that were read whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailLines {
+    /// Those that could be.
+    pub lines: Vec<MailLine>,
+    /// Those whose stored bodies are not what was stored. Without them they would not be whole.
+    pub unreadable: Vec<Uuid>,
+}
+
 impl MailLine {
     fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
@@ -183,6 +198,22 @@ impl Store {
         self.candidates_by_key(Statement::ArchiveChanged, before, after).await
     }
 
+    /// Says of mails that somebody else has deleted from the database that there is no change to take to the archive. What is
+    /// known of the archive's copy stays.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or may not be written to.
+    pub async fn forget_changes(&self, gone: &[Uuid]) -> Result<(), IngestError> {
+        self.in_time(async {
+            let client = self.writer().await?;
+            let forget = client.prepare_cached(self.sql(Statement::ForgetArchivedChanges)).await?;
+            client.execute(&forget, &[&gone]).await?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn candidates_by_key(
         &self,
         statement: Statement,
@@ -228,23 +259,33 @@ impl Store {
         })
     }
 
-    /// Reads mails whole, up to [`LINES_MAX`], each as it is at one moment. Those that are gone are left out.
+    /// Reads mails whole, up to [`LINES_MAX`], each as it is at one moment. Those that are gone are left out, and those whose
+    /// stored bodies are damaged are told apart.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn mail_lines(&self, mails: &[Uuid]) -> Result<Vec<MailLine>, QueryError> {
+    pub async fn mail_lines(&self, mails: &[Uuid]) -> Result<MailLines, QueryError> {
         let client = self.reader().await?;
         let read = client.prepare_cached(self.sql(Statement::MailLines)).await?;
         let rows = client.query(&read, &[&mails]).await?;
-        let mut lines = rows.iter().map(MailLine::from_row).collect::<Result<Vec<_>, _>>()?;
         drop(client);
-        for (line, row) in lines.iter_mut().zip(&rows) {
+        let mut read = MailLines::default();
+        for row in &rows {
+            let mut line = MailLine::from_row(row)?;
             // The one place that knows that a body may be kept outside of its mail's row.
             if row.try_get("is_body_elsewhere")? {
-                line.body = self.read_body(line.uuid).await?;
+                match self.read_body(line.uuid).await {
+                    Err(QueryError::DamagedBody { mail, reason }) => {
+                        tracing::warn!(%mail, reason, "a mail can't be archived: its stored body is damaged");
+                        read.unreadable.push(mail);
+                        continue;
+                    }
+                    body => line.body = body?,
+                }
             }
+            read.lines.push(line);
         }
-        Ok(lines)
+        Ok(read)
     }
 }

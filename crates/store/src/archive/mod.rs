@@ -20,7 +20,7 @@ mod runs;
 pub use late::{LATE_PAGE_MAX, LateEvent};
 pub use lines::{
     ArchiveEstimate, ArchiveWalked, CANDIDATE_PAGE_MAX, Candidate, CandidateCursor, CandidatePage, LINES_MAX,
-    MailLine,
+    MailLine, MailLines,
 };
 pub use lookup::{ArchivedMail, ArchivedObject, ArchivedState};
 pub use objects::{ArchiveObject, Leftover, ObjectFacts, ObjectKind, ObjectState, ProvenMail};

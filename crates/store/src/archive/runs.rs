@@ -4,6 +4,7 @@ use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::ArchiveObject;
 use crate::{IngestError, QueryError, Store, sql::Statement};
@@ -23,6 +24,10 @@ pub struct RunSums {
     pub bytes: u64,
     /// Mails that it removed here.
     pub removed_mails: u64,
+    /// Mails that were due and are not in the archive: their stored bodies are damaged.
+    pub unreadable_mails: u64,
+    /// The first of these.
+    pub first_unreadable: Option<Uuid>,
 }
 
 /// Which mails a run has gone through.
@@ -75,6 +80,8 @@ impl ArchiveRun {
                 late_events: count("late_events")?,
                 bytes: count("bytes")?,
                 removed_mails: count("removed_mails")?,
+                unreadable_mails: count("unreadable_mails")?,
+                first_unreadable: row.try_get("first_unreadable")?,
             },
             failure: row.try_get("failure")?,
         })
@@ -176,6 +183,7 @@ impl Store {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let (objects, mails, events) = (count(sums.objects), count(sums.mails), count(sums.events));
         let (late, bytes, removed) = (count(sums.late_events), count(sums.bytes), count(sums.removed_mails));
+        let unreadable = count(sums.unreadable_mails);
         self.in_time(async {
             let client = self.writer().await?;
             let end = client.prepare_cached(self.sql(Statement::EndArchiveRun)).await?;
@@ -193,6 +201,8 @@ impl Store {
                         &failure,
                         &walk.map(|walk| walk.below),
                         &walk.is_some_and(|walk| walk.is_whole),
+                        &unreadable,
+                        &sums.first_unreadable,
                     ],
                 )
                 .await?;

@@ -79,6 +79,7 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
             "elsewhere": report.is_elsewhere, "objects": sums.objects, "mails": sums.mails, "events": sums.events,
             "late_events": sums.late_events, "bytes": sums.bytes, "removed": removed.removed, "changed": removed.changed,
             "skipped": removed.skipped, "refused": removed.refused, "cleared": report.cleared,
+            "unreadable": sums.unreadable_mails, "first_unreadable": sums.first_unreadable,
             "seconds": took.as_secs_f64(),
         }));
     }
@@ -96,6 +97,9 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
             removed.removed
         ))?;
     }
+    if let Some(first) = sums.first_unreadable {
+        output.text(unreadable(sums.unreadable_mails, first))?;
+    }
     for (mails, why) in [
         (removed.changed, "have changed since they were archived, and go to the next run"),
         (removed.skipped, "were held by others, and go to the next run"),
@@ -106,4 +110,12 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
         }
     }
     Ok(())
+}
+
+/// What to say of mails that could not be archived.
+pub(super) fn unreadable(mails: u64, first: uuid::Uuid) -> String {
+    format!(
+        "{mails} mails are not archived: their stored bodies are damaged, {first}'s first. Restore them from a backup, then run \
+         `aftersend archive run --whole`"
+    )
 }

@@ -3,7 +3,7 @@
 use aftersend_store::{ArchiveObject, ArchiveRun};
 use serde_json::json;
 
-use super::jobs;
+use super::{jobs, run::unreadable};
 use crate::{Outcome, database::Place, output::Output};
 
 /// Runs and objects that are shown, the last ones.
@@ -53,6 +53,9 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
             "  run {:<6} {began}  {} mails in {} objects, {} removed: {end}",
             run.number, sums.mails, sums.objects, sums.removed_mails
         ))?;
+        if let Some(first) = sums.first_unreadable {
+            output.text(format!("      {}", unreadable(sums.unreadable_mails, first)))?;
+        }
     }
     for object in &objects {
         let (name, state) = (&object.name, object.state.name());
@@ -68,7 +71,8 @@ fn run_json(run: &ArchiveRun) -> serde_json::Value {
         "number": run.number, "store": run.store, "began_at": run.began_at.to_string(),
         "ended_at": run.ended_at.map(|at| at.to_string()), "objects": run.sums.objects, "mails": run.sums.mails,
         "events": run.sums.events, "late_events": run.sums.late_events, "bytes": run.sums.bytes,
-        "removed": run.sums.removed_mails, "failure": run.failure,
+        "removed": run.sums.removed_mails, "unreadable": run.sums.unreadable_mails,
+        "first_unreadable": run.sums.first_unreadable, "failure": run.failure,
     })
 }
 

@@ -15,6 +15,9 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_archive_runs (
     late_events bigint NOT NULL DEFAULT 0,
     bytes bigint NOT NULL DEFAULT 0,
     removed_mails bigint NOT NULL DEFAULT 0,
+    -- Mails that were due and stay: their stored bodies are damaged.
+    unreadable_mails bigint NOT NULL DEFAULT 0,
+    first_unreadable uuid,
     -- Of a run that got to its end: all mails that were sent before this have been gone through, by this run or the ones
     -- before it; and whether it went through all of them itself.
     walked_below timestamptz,

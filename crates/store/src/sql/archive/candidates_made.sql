@@ -7,7 +7,8 @@ WITH page AS MATERIALIZED (
     ORDER BY uuid
     LIMIT $3
 )
-SELECT page.uuid, page.sent_at, coalesce(page.body_bytes, stored.bytes, 0)::bigint AS body_bytes,
+SELECT page.uuid, CASE WHEN isfinite(page.sent_at) THEN page.sent_at END AS sent_at, false AS is_gone,
+       coalesce(page.body_bytes, stored.bytes, 0)::bigint AS body_bytes,
        page.sent_at < $1 AND page.sent_at > '-infinity' AND archived.email_log_uuid IS NULL AS is_due
 FROM page
 LEFT JOIN "prefix".aftersend_archived_mails AS archived ON archived.email_log_uuid = page.uuid

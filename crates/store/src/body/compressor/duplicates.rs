@@ -17,17 +17,27 @@ use crate::{
 pub(super) struct Shares {
     /// The shared body of each mail at hand that has one.
     pub(super) ids: HashMap<Uuid, i32>,
-    /// Mails stored before that have the same body as one at hand, and its number.
-    pub(super) promoted: BTreeMap<Uuid, i32>,
+    /// Mails stored before that have the same body as one at hand, as long as the rows of their bodies are these.
+    pub(super) promoted: BTreeMap<Uuid, Promoted>,
     /// What the shared bodies take that were not there before.
     pub(super) new_bytes: u64,
+}
+
+/// A stored body that turned out to be a shared one.
+#[derive(Clone, Copy)]
+pub(super) struct Promoted {
+    /// Which.
+    pub(super) shared_id: i32,
+    /// Of the row that was read, which nobody locks: whoever holds its mail may store another body there meanwhile.
+    pub(super) row_version: i64,
 }
 
 /// What is stored under a digest already, and is the same body.
 #[derive(Default)]
 struct Same {
     shared_id: Option<i32>,
-    singles: Vec<Uuid>,
+    /// Mails, with the versions of their bodies' rows.
+    singles: Vec<(Uuid, i64)>,
 }
 
 /// Finds bodies that are the same as each other, or as stored ones, and stores those once that are not yet.
@@ -46,7 +56,8 @@ pub(super) async fn find_shares(moving: &Moving<'_>, moved: &[Moved<'_>]) -> Res
         }
         let same = same.entry(digest).or_default();
         same.shared_id = same.shared_id.or(row.try_get("shared_id")?);
-        same.singles.extend(row.try_get::<_, Option<Uuid>>("email_log_uuid")?);
+        let single: Option<Uuid> = row.try_get("email_log_uuid")?;
+        same.singles.extend(single.zip(row.try_get("row_version")?));
     }
 
     let mut shares = Shares::default();
@@ -82,7 +93,10 @@ pub(super) async fn find_shares(moving: &Moving<'_>, moved: &[Moved<'_>]) -> Res
 impl Shares {
     fn add(&mut self, id: i32, group: &[&Moved<'_>], found: Option<&Same>) {
         self.ids.extend(group.iter().map(|moved| (moved.body.mail, id)));
-        self.promoted.extend(found.into_iter().flat_map(|same| &same.singles).map(|mail| (*mail, id)));
+        let promoted = |(mail, row_version): &(Uuid, i64)| {
+            (*mail, Promoted { shared_id: id, row_version: *row_version })
+        };
+        self.promoted.extend(found.into_iter().flat_map(|same| &same.singles).map(promoted));
     }
 }
 

@@ -184,10 +184,12 @@ impl Moving<'_> {
         self.transaction.execute(&store, &[&mails, &digests, &bytes, &dictionaries, &shared, &data]).await?;
         if !shares.promoted.is_empty() {
             // By mail: two jobs that promote the same meet in one order.
-            let (mails, ids): (Vec<Uuid>, Vec<i32>) =
-                shares.promoted.iter().map(|(mail, id)| (*mail, *id)).unzip();
+            let mails: Vec<Uuid> = shares.promoted.keys().copied().collect();
+            let promoted = || shares.promoted.values();
+            let ids: Vec<i32> = promoted().map(|promoted| promoted.shared_id).collect();
+            let versions: Vec<i64> = promoted().map(|promoted| promoted.row_version).collect();
             let point = self.prepare(Statement::PointToShared).await?;
-            self.transaction.execute(&point, &[&mails, &ids]).await?;
+            self.transaction.execute(&point, &[&mails, &ids, &versions]).await?;
         }
         let take_out = self.prepare(Statement::TakeOutBodies).await?;
         let taken_out = self.transaction.execute(&take_out, &[&mails]).await?;

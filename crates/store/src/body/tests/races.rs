@@ -1,6 +1,6 @@
 //! Two jobs at once, an application that holds and changes mails, and ends at any moment.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use super::*;
 
@@ -49,6 +49,52 @@ async fn a_mail_that_somebody_holds_or_changes_is_left_for_another_time() {
     assert_eq!(compress(&fixture).await.compressed, 1);
     assert_eq!(fixture.store.read_body(held).await.unwrap().as_ref(), Some(&changed));
     assert_eq!(fixture.store.read_body(free).await.unwrap(), Some(body(1, 2)));
+}
+
+/// How long a job may take to get to a place.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// Sequences are seen by all, whoever commits what. Whoever is about to share a body stops until the gate is open; a lock would
+/// hold it for half a second only.
+const GATE: &str = r#"
+    CREATE SEQUENCE "prefix".entered;
+    CREATE SEQUENCE "prefix".gate;
+    CREATE FUNCTION "prefix".wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM nextval('"prefix".entered');
+        WHILE NOT (SELECT is_called FROM "prefix".gate) LOOP PERFORM pg_sleep(0.005); END LOOP;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER wait_at_gate BEFORE INSERT ON "prefix".aftersend_shared_bodies
+    FOR EACH STATEMENT EXECUTE FUNCTION "prefix".wait_at_gate();
+"#;
+
+/// One job finds that a mail's stored body is another's, too; before it says so, an application rewrites that mail, and another
+/// job stores what it says now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_stored_anew_meanwhile_is_not_taken_for_the_old_one() {
+    let fixture = Fixture::new().await;
+    let (old, new) = (body(1, 1), body(2, 2));
+    let rewritten = log(&fixture, "a@example.com", None, "2026-01-01", Some(&old)).await;
+    assert_eq!(compress(&fixture).await.compressed, 1);
+    let same = log(&fixture, "b@example.com", None, "2026-01-01", Some(&old)).await;
+    fixture.run(GATE).await;
+    let store = fixture.store.clone();
+    let first = tokio::spawn(async move { Compressor::new(&store, OLDER_THAN).round().await.unwrap() });
+    let began = Instant::now();
+    while fixture.row(r#"SELECT is_called FROM "prefix".entered"#).await["is_called"] == false {
+        assert!(began.elapsed() < WAIT_MAX, "no body is shared");
+        tokio::task::yield_now().await;
+    }
+    write(&fixture, rewritten, Some(&new), false).await;
+    let second = Compressor::new(&fixture.store, OLDER_THAN).round().await.unwrap();
+    fixture.run(r#"SELECT nextval('"prefix".gate')"#).await;
+    let first = first.await.unwrap();
+    assert_eq!((second.compressed, first.compressed, first.shared), (1, 1, 1), "{second:?} {first:?}");
+    let texts = HashMap::from([(rewritten, new), (same, old)]);
+    require_all(&fixture, &texts).await;
+    decompress(&fixture).await;
+    require_all(&fixture, &texts).await;
 }
 
 /// What is dropped at any await leaves each body in one place.

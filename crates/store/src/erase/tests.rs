@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Arrival, Batch, LogRefusal, LoggedMail, NewBlock, Poison,
+    Arrival, Batch, LogOutcome, LogRefusal, Logged, LoggedMail, NewBlock, Poison,
     testing::{Fixture, at, bounce, click, complaint, delivery, event_to, open, send},
 };
 
@@ -375,6 +375,44 @@ async fn a_later_mail_to_the_address_is_another_matter() {
     event["mail"]["timestamp"] = "2126-01-01T00:00:00Z".into();
     fixture.ingest(&[event]).await;
     assert!(fixture.store.find_story("m-later").await.unwrap().unwrap().mail.summary.to.contains(ANN));
+}
+
+/// A line that an application sends again says no more of its age than the mail does that it is about.
+#[tokio::test]
+async fn a_line_without_times_is_as_old_as_its_mail() {
+    let fixture = Fixture::new().await;
+    let lines = [
+        json!({
+            "message_id": "o-1", "aws_message_id": "m1", "to": "bob@example.com", "from": "shop@example.com",
+            "subject": "ann@example.com invited you", "headers": { "Cc": "Ann <ann@example.com>" },
+            "body": "Dear Bob, ann@example.com invited you",
+        }),
+        json!({
+            "message_id": "o-2", "aws_message_id": "m2", "to": "bob@example.com", "from": "shop@example.com",
+            "subject": "S",
+        }),
+    ];
+    let mails: Vec<LoggedMail> =
+        lines.iter().map(|line| LoggedMail::from_json(line.to_string().as_bytes()).unwrap()).collect();
+    fixture.store.log_mails(&mails).await.unwrap();
+    let report = erase(&fixture, ANN).await;
+    assert_eq!((report.mails_emptied, report.mails_cleaned), (0, 1));
+    assert!(traces(&fixture, ANN).await.is_empty());
+
+    let outcomes = fixture.store.log_mails(&mails).await.unwrap();
+    let outcome =
+        |outcome: &Result<Logged, LogRefusal>| outcome.as_ref().map(|logged| logged.outcome).unwrap();
+    assert!(outcomes.iter().all(|of| outcome(of) == LogOutcome::Unchanged), "{outcomes:?}");
+    assert!(traces(&fixture, ANN).await.is_empty());
+    // By the SES id alone as well, and where the line makes the mail hers.
+    let by_ses_id = json!({ "aws_message_id": "m2", "subject": "ann@example.com invited you" });
+    let hers = json!({ "message_id": "o-2", "to": "Ann <ann@example.com>" });
+    for (line, is_refused) in [(by_ses_id, false), (hers, true)] {
+        let mail = LoggedMail::from_json(line.to_string().as_bytes()).unwrap();
+        let outcome = fixture.store.log_mails(&[mail]).await.unwrap().remove(0);
+        assert_eq!(outcome == Err(LogRefusal::Removed), is_refused, "{outcome:?}");
+        assert!(traces(&fixture, ANN).await.is_empty(), "{line}");
+    }
 }
 
 #[tokio::test]

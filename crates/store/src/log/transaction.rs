@@ -3,7 +3,10 @@
 //! As with ingest, what is new is made before any row is locked, then all rows are locked in the order of their uuids, and
 //! what merges need is read under those locks. Whoever was quicker anywhere makes the transaction run again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use aftersend_event::normalise_address;
 use jiff::Timestamp;
@@ -69,41 +72,40 @@ fn unless_taken(error: tokio_postgres::Error) -> IngestError {
     if error.code() == Some(&SqlState::UNIQUE_VIOLATION) { changed_meanwhile() } else { error.into() }
 }
 
-/// The mails without people who were erased after they were sent, and which of them went to one of these: those are not
-/// logged. Nothing where none names any.
-fn without_erased(mails: &[LoggedMail], erased: &[ErasedPerson]) -> Option<(Vec<LoggedMail>, Vec<bool>)> {
-    if erased.is_empty() {
-        return None;
-    }
-    let mut cleaned = mails.to_vec();
-    let mut refused = vec![false; mails.len()];
-    for (mail, refused) in cleaned.iter_mut().zip(&mut refused) {
-        for ErasedPerson { person, erased_at, .. } in erased {
-            let is_older = [mail.queued_at, mail.sent_at].into_iter().flatten().any(|at| at <= *erased_at);
-            if is_older {
-                *refused |= mail.to.as_ref().is_some_and(|to| normalise_address(to) == person.address);
-                mail.clean(person);
+/// People who were erased, whom a chunk of lines names.
+struct ErasedPeople(Vec<ErasedPerson>);
+
+impl ErasedPeople {
+    /// A line that is so old without those who were erased since; nothing where it went to one of them: it is not logged.
+    fn cleaned<'a>(&self, mail: &'a LoggedMail, at: Option<Timestamp>) -> Option<Cow<'a, LoggedMail>> {
+        let mut cleaned = Cow::Borrowed(mail);
+        let mut is_refused = false;
+        for ErasedPerson { person, erased_at, .. } in &self.0 {
+            if at.is_some_and(|at| at <= *erased_at) {
+                is_refused |= mail.to.as_ref().is_some_and(|to| normalise_address(to) == person.address);
+                cleaned.to_mut().clean(person);
             }
         }
+        (!is_refused).then_some(cleaned)
     }
-    Some((cleaned, refused))
+}
+
+/// The earliest time that a line tells of its mail.
+fn said_at(mail: &LoggedMail) -> Option<Timestamp> {
+    [mail.queued_at, mail.sent_at].into_iter().flatten().min()
 }
 
 pub(super) async fn run(store: &Store, mails: &[LoggedMail]) -> Result<Ran, IngestError> {
     let mut client = store.writer().await?;
     let writer = Writer { store, transaction: client.build_transaction().start().await? };
     let erased = writer.find_erased(|| mails.iter().flat_map(LoggedMail::addresses).collect()).await?;
-    let cleaned = without_erased(mails, &erased);
-    let (mails, refused) = match &cleaned {
-        Some((mails, refused)) => (mails.as_slice(), refused.as_slice()),
-        None => (mails, &[][..]),
-    };
+    let erased = ErasedPeople(erased);
     let found = writer.find_logged(mails).await?;
-    let mut work = Work::of(&found, mails, refused, &store.tag_names);
+    let mut work = Work::of(&found, mails, &erased, &store.tag_names);
     writer.insert_logged(&mut work).await?;
     work.before = writer.lock_logged(&work, mails).await?;
     work.require_same(mails, &found)?;
-    work.merge(mails, &found, store);
+    work.merge(mails, &found, &erased, store);
     let unmerged = writer.write_logged(&work).await?;
     if !unmerged.is_empty() {
         return Ok(Ran::Unmerged(unmerged));
@@ -137,13 +139,13 @@ struct Work {
 
 impl Work {
     /// Sorts the lines into those about mails that are there and those about new ones.
-    fn of(found: &Found, mails: &[LoggedMail], refused: &[bool], names: &TagNames) -> Self {
+    fn of(found: &Found, mails: &[LoggedMail], erased: &ErasedPeople, names: &TagNames) -> Self {
         let mut work = Self::default();
-        for (place, mail) in mails.iter().enumerate() {
-            if refused.get(place) == Some(&true) {
+        for mail in mails {
+            let Some(cleaned) = erased.cleaned(mail, said_at(mail)) else {
                 work.settle(Err(LogRefusal::Removed));
                 continue;
-            }
+            };
             let own = mail.message_id.as_ref().and_then(|id| found.by_own_id.get(id)).copied();
             let way = mail.ses_id().and_then(|id| found.by_ses_id.get(id)).copied();
             let is_named = mail.aws_message_id.is_some();
@@ -156,7 +158,7 @@ impl Work {
                 way => way.and_then(Way::mail),
             };
             if own.is_none() && ses.is_none() {
-                work.make(mail, names);
+                work.make(&cleaned, names);
             } else {
                 work.rows.push((own, ses));
                 work.outcomes.push(None);
@@ -202,12 +204,19 @@ impl Work {
     }
 
     /// Takes in what the lines say, in their order.
-    fn merge(&mut self, mails: &[LoggedMail], found: &Found, store: &Store) {
+    fn merge(&mut self, mails: &[LoggedMail], found: &Found, erased: &ErasedPeople, store: &Store) {
         self.after = self.before.clone();
         let mut outcomes = std::mem::take(&mut self.outcomes);
         for ((mail, outcome), (own, ses)) in mails.iter().zip(&mut outcomes).zip(self.rows.clone()) {
             if outcome.is_none() {
-                *outcome = Some(self.merge_line(mail, own, ses, found, store));
+                // A line that tells no time is as old as the mail that it is about.
+                let rows = [own, ses].into_iter().flatten();
+                let sent_at = || rows.filter_map(|uuid| self.before[&uuid].sent_at).min();
+                let cleaned = erased.cleaned(mail, said_at(mail).or_else(sent_at));
+                *outcome = Some(match cleaned {
+                    Some(mail) => self.merge_line(&mail, own, ses, found, store),
+                    None => Err(LogRefusal::Removed),
+                });
             }
         }
         self.outcomes = outcomes;

@@ -110,6 +110,7 @@ statements! {
     RemoveEmptiedMail = "remove_emptied_mail.sql",
     /// Which rows have own ids that an application logs.
     FindLogged = "log/find.sql",
+    FindArchivedIds = "log/find_archived_ids.sql",
     /// Locks mails that an application logs.
     LockLogged = "log/lock.sql",
     /// Makes rows of mails that an application logs.

@@ -194,6 +194,11 @@ pub enum LogRefusal {
     /// It was deleted or erased on purpose.
     #[error("this mail was removed on purpose, and stays away")]
     Removed,
+    /// It is in the archive, and not here. To add to it would make a second mail of it.
+    #[error(
+        "this mail is in the archive; bring it back with `aftersend archive restore` before it is logged again"
+    )]
+    Archived,
     /// PostgreSQL can't hold it.
     #[error("PostgreSQL can't hold it: {0}")]
     Unfit(String),

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use aftersend_event::normalise_address;
@@ -46,13 +46,15 @@ enum Way {
     Beside { mail: Uuid, is_created: bool },
     /// To one that was removed on purpose.
     Removed,
+    /// To one that is in the archive, and not here.
+    Archived,
 }
 
 impl Way {
     fn mail(self) -> Option<Uuid> {
         match self {
             Self::Column(mail) | Self::Beside { mail, .. } => Some(mail),
-            Self::Removed => None,
+            Self::Removed | Self::Archived => None,
         }
     }
 }
@@ -61,6 +63,8 @@ impl Way {
 struct Found {
     by_own_id: HashMap<String, Uuid>,
     by_ses_id: HashMap<String, Way>,
+    /// Own ids, looked for in vain, of mails that are in the archive.
+    archived: HashSet<String>,
 }
 
 fn changed_meanwhile() -> IngestError {
@@ -154,10 +158,17 @@ impl Work {
                     work.settle(Err(LogRefusal::Removed));
                     continue;
                 }
+                Some(Way::Archived) if is_named || own.is_none() => {
+                    work.settle(Err(LogRefusal::Archived));
+                    continue;
+                }
                 // An own id that is another mail's SES id counts only where that mail is nobody's yet.
                 way => way.and_then(Way::mail),
             };
-            if own.is_none() && ses.is_none() {
+            let is_archived = mail.message_id.as_ref().is_some_and(|id| found.archived.contains(id));
+            if own.is_none() && is_archived {
+                work.settle(Err(LogRefusal::Archived));
+            } else if own.is_none() && ses.is_none() {
                 work.make(&cleaned, names);
             } else {
                 work.rows.push((own, ses));
@@ -328,7 +339,8 @@ impl Writer<'_> {
         let ses: BTreeSet<&str> = mails.iter().filter_map(LoggedMail::ses_id).collect();
         let ses: Vec<&str> = ses.into_iter().collect();
         let find = self.prepare(Statement::FindLogged).await?;
-        let mut found = Found { by_own_id: HashMap::new(), by_ses_id: HashMap::new() };
+        let mut found =
+            Found { by_own_id: HashMap::new(), by_ses_id: HashMap::new(), archived: HashSet::new() };
         for row in self.transaction.query(&find, &[&own]).await? {
             found.by_own_id.insert(row.try_get("message_id")?, row.try_get("uuid")?);
         }
@@ -339,6 +351,7 @@ impl Writer<'_> {
             let way = match (row.try_get::<_, &str>("state")?, mail.filter(|_| is_there)) {
                 ("column", Some(mail)) => Way::Column(mail),
                 ("deleted" | "erased", _) => Way::Removed,
+                ("archived", None) => Way::Archived,
                 (state @ ("alias" | "created"), Some(mail)) => {
                     Way::Beside { mail, is_created: state == "created" }
                 }
@@ -348,6 +361,14 @@ impl Writer<'_> {
             match (found.by_ses_id.get(&id), way) {
                 (Some(Way::Column(_)), _) => {}
                 _ => drop(found.by_ses_id.insert(id, way)),
+            }
+        }
+        // After the look for what is here: what leaves in between is found by one of the two, or not there to be locked.
+        let missing: Vec<&str> = own.into_iter().filter(|id| !found.by_own_id.contains_key(*id)).collect();
+        if !missing.is_empty() {
+            let find = self.prepare(Statement::FindArchivedIds).await?;
+            for row in self.transaction.query(&find, &[&missing]).await? {
+                found.archived.insert(row.try_get("message_id")?);
             }
         }
         Ok(found)

@@ -234,6 +234,42 @@ async fn what_cannot_be_logged_is_refused_by_itself() {
     assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_logs"#).await, 2);
 }
 
+/// Else it would be there twice: here, and in the archive with its events.
+#[tokio::test]
+async fn a_mail_that_is_in_the_archive_is_not_made_again() {
+    let fixture = Fixture::new().await;
+    outcome(&fixture, &order(json!({ "message_id": "here", "aws_message_id": "s-here" }))).await;
+    fixture
+        .run(
+            r#"INSERT INTO "prefix".aftersend_archived_mails
+                   (email_log_uuid, object_number, digest, events, removed_at, message_id)
+               VALUES ('018f0000-0000-7000-8000-000000000001', 1, '\x00', 1, now(), 'o-1'),
+                      ('018f0000-0000-7000-8000-000000000002', 1, '\x00', 1, NULL, 'back');
+               INSERT INTO "prefix".aftersend_ids
+               VALUES ('s-1', '018f0000-0000-7000-8000-000000000001', 'archived')"#,
+        )
+        .await;
+    for line in [
+        order(json!({ "aws_message_id": "s-1" })),
+        order(json!({})),
+        order(json!({ "message_id": "another", "aws_message_id": "s-1" })),
+        json!({ "aws_message_id": "s-1", "to": "a@example.com", "from": "b@example.com" }),
+        json!({ "message_id": "s-1", "subject": "S" }),
+        json!({ "message_id": "o-1", "subject": "S" }),
+        // It is known by another id here: two mails must not become one unseen.
+        json!({ "message_id": "here", "aws_message_id": "s-1" }),
+    ] {
+        assert_eq!(log(&fixture, std::slice::from_ref(&line)).await, [Err(LogRefusal::Archived)], "{line}");
+    }
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_logs"#).await, 1);
+    // What is not in the archive alone is logged as ever.
+    assert_eq!(outcome(&fixture, &order(json!({ "message_id": "back" }))).await, LogOutcome::Created);
+    assert_eq!(
+        outcome(&fixture, &json!({ "message_id": "here", "subject": "T" })).await,
+        LogOutcome::Updated
+    );
+}
+
 /// A mail that was logged by its SES id alone gets its own id when somebody says it.
 #[tokio::test]
 async fn an_own_id_may_come_later() {

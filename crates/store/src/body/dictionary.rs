@@ -1,8 +1,8 @@
 //! Dictionaries for the bodies of a template: what many of its bodies have in common.
 //!
 //! A dictionary outlives the mails that it was made of, and nobody looks into it to erase a person. So it holds nothing of one
-//! person's: only what stands in bodies to several recipients goes in, and where training needs what a personal part looks
-//! like, it is given made-up ones.
+//! person's: only what stands in bodies to several recipients goes in, but for addresses, and where training needs what a
+//! personal part looks like, it is given made-up ones.
 
 use std::{
     collections::HashMap,
@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::codec::{Encoder, Press, pack};
+use crate::erase::address_places;
 
 /// Bodies that a dictionary is made of at most.
 const SAMPLES_MAX: usize = 64;
@@ -209,7 +210,8 @@ fn class(byte: u8) -> usize {
     }
 }
 
-/// Which bytes of each body stand in a window that several bodies have.
+/// Which bytes of each body stand in a window that several bodies have, and in no address: one of them may be in bodies to
+/// many, and its owner be erased all the same.
 fn shared_bytes(bodies: &[Vec<u8>]) -> Vec<Vec<bool>> {
     /// In how many bodies, and the last of them.
     struct Seen {
@@ -234,7 +236,62 @@ fn shared_bytes(bodies: &[Vec<u8>]) -> Vec<Vec<bool>> {
                 marked_until = start + WINDOW_BYTES;
             }
         }
+        // A body may be cut within a character.
+        let text = body.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        for place in address_places(text) {
+            shared[place].fill(false);
+        }
         shared
     };
     bodies.iter().map(shared).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an erasure would find in a dictionary, in each of its spellings.
+    #[test]
+    fn a_dictionary_names_no_address() {
+        let spellings = [
+            "ann@example.com",
+            "ANN@Example.com",
+            "ann%40example.com",
+            "ann=40example.com",
+            "ann&#64;example.com",
+            "ann&#x40;example.com",
+            "ann&commat;example.com",
+            "ann\\u0040example.com",
+            "ann%2Binvites%40example.com",
+            "änn@exämple.com",
+        ];
+        for address in spellings {
+            let text = format!(
+                "<style>@media print {{ p {{ color: black }} }}</style><p>Somebody whom you know ({address}) invited you.</p>"
+            );
+            let bodies: Vec<Vec<u8>> =
+                (0..3).map(|number| format!("<p>Dear {number}</p>{text}").into_bytes()).collect();
+            let samples = Samples::new(bodies);
+            for made_up in samples.made_up() {
+                let made_up = String::from_utf8_lossy(&made_up).into_owned();
+                assert!(!made_up.contains(address), "{made_up}");
+                assert!(made_up.contains("Somebody whom you know ("), "{made_up}");
+                assert!(made_up.contains(") invited you.</p>"), "{made_up}");
+                assert!(made_up.contains("<style>@media print { p"), "{made_up}");
+            }
+        }
+    }
+
+    /// An address in base64 is shared by nobody's template, and found by an erasure all the same.
+    #[test]
+    fn a_dictionary_names_no_address_in_base64() {
+        let encoded = "QW5uIGlzIGFubkBleGFtcGxlLmNvbQ==";
+        let text =
+            format!("<p>Whom you know <a href=\"https://example.com/i/{encoded}\">invited</a> you.</p>");
+        let samples = Samples::new(vec![text.into_bytes(); 3]);
+        for made_up in samples.made_up() {
+            let made_up = String::from_utf8_lossy(&made_up).into_owned();
+            assert!(!made_up.contains("FubkBleGFtcGxlLmNv"), "{made_up}");
+        }
+    }
 }

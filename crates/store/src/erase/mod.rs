@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use archived::{ArchiveSearch, ErasedMail, NamedAs};
 pub(crate) use archived::{Without, addresses_in_mails, forget_archived, without_erased};
 pub(crate) use hash::{HashKey, is_pseudonym};
-pub(crate) use names::{Person, addresses_in, addresses_in_json};
+pub(crate) use names::{Person, address_places, addresses_in, addresses_in_json};
 
 use crate::{
     Block, FigureKeeper, IngestError, QueryError, Store, body::tidy, ingest::transaction::Writer,

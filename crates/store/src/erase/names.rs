@@ -1,6 +1,6 @@
 //! Where a text names a person, in whatever spelling, and the text without that.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use aftersend_event::normalise_address;
 use base64::{
@@ -210,6 +210,51 @@ fn addresses_in_plain(text: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Where a text names anybody, in any spelling and in base64: at least so much of each address that what is left of it leads to
+/// nobody.
+pub(crate) fn address_places(text: &str) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    for (at, sign) in at_signs(text) {
+        let end = at + sign;
+        let local: usize =
+            text[..at].chars().rev().take_while(|c| is_coded_local_char(*c)).map(char::len_utf8).sum();
+        let host: usize = text[end..].chars().take_while(|c| is_host_char(*c)).map(char::len_utf8).sum();
+        let is_local = local > 0 || text[..at].chars().next_back().is_some_and(is_any_local_char);
+        if is_local && host > 0 {
+            places.push(at - local..end + host);
+        }
+    }
+    for (start, end) in base64_runs(text) {
+        // What stands before it, as a URL's path does, may look like base64 as well.
+        let names =
+            |shift| text.get(start + shift..end).and_then(decoded).is_some_and(|inner| names_a_host(&inner));
+        if (0..4).any(names) {
+            places.push(start..end);
+        }
+    }
+    places
+}
+
+/// Where signs stand that mean an `@`, and how long each is.
+fn at_signs(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let sign_at = |place: usize| {
+        let rest = &text.as_bytes()[place..];
+        AT_SIGNS.iter().map(|sign| sign.len()).zip(AT_SIGNS).find_map(|(length, sign)| {
+            rest.get(..length)?.eq_ignore_ascii_case(sign.as_bytes()).then_some((place, length))
+        })
+    };
+    text.char_indices().filter(|(_, c)| "@%=&\\".contains(*c)).filter_map(move |(place, _)| sign_at(place))
+}
+
+/// Whether bytes that may be text have an address with a whole host's name: others come about by chance.
+fn names_a_host(text: &str) -> bool {
+    text.match_indices('@').any(|(at, _)| {
+        let host: String = text[at + 1..].chars().take_while(|c| is_host_char(*c)).collect();
+        let is_host = host.trim_end_matches(['.', '-']).trim_start_matches('.').contains('.');
+        text[..at].chars().next_back().is_some_and(is_any_local_char) && is_host
+    })
+}
+
 /// All addresses that JSON, or what is none, may name.
 pub(crate) fn addresses_in_json(json: &str) -> BTreeSet<String> {
     fn of_value(value: &Value, found: &mut BTreeSet<String>) {
@@ -270,6 +315,11 @@ impl Lower {
 
 fn is_local_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '-')
+}
+
+/// A `+` in a URL, in quoted-printable.
+fn is_coded_local_char(c: char) -> bool {
+    is_local_char(c) || matches!(c, '%' | '=')
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3>

@@ -499,13 +499,24 @@ pub struct RunPlan {
     pub last_sent_at: Option<Timestamp>,
 }
 
-/// Says what a run would do, without doing any of it.
+/// Says what a run would do, without doing any of it. It goes through all mails that are old enough, some in each statement;
+/// `on_page` hears how many it has looked at, and when the last of these was sent.
 ///
 /// # Errors
 ///
 /// When the database does not answer.
-pub async fn plan(store: &Store, before: Timestamp) -> Result<RunPlan, ArchiveError> {
-    let estimate = store.archive_estimate(before).await?;
+pub async fn plan(
+    store: &Store,
+    before: Timestamp,
+    on_page: &(dyn Fn(u64, Option<Timestamp>) + Sync),
+) -> Result<RunPlan, ArchiveError> {
+    let (mut estimate, mut next) = store.archive_estimate(before, None).await?;
+    while next.is_some() {
+        on_page(estimate.mails, estimate.last_sent_at);
+        let (page, after) = store.archive_estimate(before, next).await?;
+        estimate += page;
+        next = after;
+    }
     Ok(RunPlan {
         mails: estimate.mails - estimate.archived.min(estimate.mails),
         body_bytes: estimate.body_bytes,

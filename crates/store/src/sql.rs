@@ -313,6 +313,7 @@ statements! {
     ForgetBodies = "bodies/forget.sql",
     /// How many bodies are stored.
     CountStoredBodies = "bodies/count_stored.sql",
+    EstimateStoredBodies = "bodies/estimate_stored.sql",
     /// Mails whose uuids begin alike.
     FindMailsBeginning = "find_mails_beginning.sql",
     /// A mail by its own id or the one SES gave it.

@@ -454,6 +454,17 @@ impl Store {
         }
     }
 
+    /// How many bodies are stored compressed, as the table's statistics have it: at once, and not to the last one.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn estimate_stored_bodies(&self) -> Result<u64, QueryError> {
+        let client = self.reader().await?;
+        let estimate = client.prepare_cached(self.sql(Statement::EstimateStoredBodies)).await?;
+        Ok(client.query_one(&estimate, &[]).await?.try_get::<_, i64>("bodies")?.unsigned_abs())
+    }
+
     /// What is stored of compressed bodies. Looks at each, and takes seconds for millions.
     ///
     /// # Errors

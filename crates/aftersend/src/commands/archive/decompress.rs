@@ -21,7 +21,7 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
     let store = place.store().await?;
     let began = Instant::now();
     let mut decompressor = Decompressor::new(&store);
-    let mut shown = Shown::new(store.stored_bodies().await?.bodies);
+    let mut shown = Shown::new(store.estimate_stored_bodies().await?);
     let mut sum = DecompressReport::default();
     for _ in 0..PASSES_MAX {
         (sum.damaged, sum.put_off, sum.is_through) = (0, 0, false);

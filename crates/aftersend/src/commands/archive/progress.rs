@@ -18,7 +18,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Of so many.
+    /// Of so many; what is only estimated may turn out to be more.
     pub(super) fn new(total: u64) -> Self {
         let bar = io::stderr().is_terminal().then(|| ProgressBar::new(total));
         if let (Some(bar), Ok(style)) =
@@ -36,7 +36,7 @@ impl Shown {
             bar.set_message(says.to_owned());
         } else if self.line_at.elapsed() >= LINE_EVERY {
             self.line_at = Instant::now();
-            eprintln!("{done} of {}: {says}", self.total);
+            eprintln!("{done} of {}: {says}", self.total.max(done));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use aftersend_archive::{RunOptions, RunReport, older_than, plan};
 use aftersend_store::Job;
 use anyhow::bail;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{bar, open};
@@ -32,7 +33,14 @@ pub(super) async fn run(
     let store = place.store().await?;
     let before = older_than(&store, age).await?;
     if args.dry_run {
-        let plan = plan(&store, before).await?;
+        let bar = bar("{spinner} {msg}");
+        let watch = |mails: u64, sent_at: Option<Timestamp>| {
+            let sent_at = sent_at.map_or(String::new(), |at| format!(", up to {}", at.strftime("%Y-%m-%d")));
+            bar.set_message(format!("{mails} mails looked at{sent_at}"));
+            bar.tick();
+        };
+        let plan = plan(&store, before, &watch).await?;
+        bar.finish_and_clear();
         if output.is_json() {
             output.json(&json!({
                 "dry_run": true, "before": before.to_string(), "mails": plan.mails, "archived": plan.archived,

@@ -66,6 +66,8 @@ async fn bodies_of_a_template_are_compressed_with_its_dictionary_and_put_back() 
     assert_eq!(fixture.count(touched).await, 0);
     assert!(matches!(fixture.store.body_state(young).await.unwrap(), BodyState::Kept { .. }));
     let stored = fixture.store.stored_bodies().await.unwrap();
+    fixture.run(r#"ANALYZE "prefix".aftersend_bodies"#).await;
+    assert_eq!(fixture.store.estimate_stored_bodies().await.unwrap(), stored.bodies);
     let StoredBodies { bodies, shared, dictionaries, body_bytes, .. } = stored;
     assert_eq!((bodies, shared, dictionaries, body_bytes), (60, 0, 1, report.body_bytes));
     // There is nothing to do any more.

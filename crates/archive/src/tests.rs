@@ -5,6 +5,7 @@ mod erasure;
 mod faults;
 mod ground;
 mod late;
+mod retention;
 mod round_trip;
 mod runs;
 mod s3;

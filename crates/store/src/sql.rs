@@ -446,6 +446,8 @@ statements! {
     ArchiveChanged = "archive/candidates_changed.sql",
     /// Says of archived mails that are gone that they have not changed.
     ForgetArchivedChanges = "archive/forget_changes.sql",
+    /// What archived mails are here from now on, of which the archive has all.
+    NoteDigests = "archive/note_digests.sql",
     /// Says that archived mails have changed.
     MarkArchivedDue = "archive/mark_due.sql",
     /// How far earlier runs have gone.

@@ -16,6 +16,7 @@ mod objects;
 mod remove;
 mod restore;
 mod runs;
+mod same;
 
 pub use late::{LATE_PAGE_MAX, LateEvent};
 pub use lines::{
@@ -24,10 +25,10 @@ pub use lines::{
 };
 pub use lookup::{ArchivedMail, ArchivedObject, ArchivedState};
 pub use objects::{ArchiveObject, Leftover, ObjectFacts, ObjectKind, ObjectState, ProvenMail};
-pub(crate) use remove::unchanged_in_archive;
 pub use remove::{REMOVED_MAILS_MAX, Removable, RemoveReport};
 pub use restore::{RESTORED_MAILS_MAX, RestoreReport, RestoredMail};
 pub use runs::{ArchiveClock, ArchiveCounts, ArchiveRun, RunLock, RunSums, RunWalk};
+pub(crate) use same::SameAsArchived;
 
 #[cfg(test)]
 mod tests;

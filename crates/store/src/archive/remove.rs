@@ -161,16 +161,6 @@ impl Store {
     }
 }
 
-/// Which of these mails, locked, are in a proven object of the archive as they are now.
-pub(crate) async fn unchanged_in_archive(
-    store: &Store,
-    transaction: &Transaction<'_>,
-    mails: &[Uuid],
-) -> Result<Vec<Uuid>, IngestError> {
-    let archived = digests(store, transaction, Statement::ArchivedDigests, mails).await?;
-    unchanged(store, transaction, &archived, mails).await
-}
-
 async fn unchanged(
     store: &Store,
     transaction: &Transaction<'_>,
@@ -191,7 +181,7 @@ fn is_refusal(code: Option<&SqlState>) -> bool {
     })
 }
 
-async fn digests(
+pub(super) async fn digests(
     store: &Store,
     transaction: &Transaction<'_>,
     statement: Statement,

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 
 use super::{Body, COLUMN_BYTES_MAX, bodies_of, compressor::tidy};
-use crate::{IngestError, Store, sql::Statement};
+use crate::{IngestError, Store, archive::SameAsArchived, sql::Statement};
 
 /// Bodies that a round puts back at most, in one transaction.
 const ROUND_BODIES_MAX: i64 = 100;
@@ -151,6 +151,7 @@ async fn put_back(store: &Store, mails: &[Uuid]) -> Result<DecompressReport, Ing
     }
     let (uuids, texts): (Vec<Uuid>, Vec<&str>) =
         back.iter().map(|(mail, text)| (*mail, text.as_str())).unzip();
+    let archived = SameAsArchived::find(store, &transaction, &uuids).await?;
     let put = transaction.prepare_cached(store.sql(Statement::PutBodiesBack)).await?;
     transaction.execute(&put, &[&uuids, &texts]).await?;
     // As compressing does: what goes is compared with what stays in its place.
@@ -165,6 +166,7 @@ async fn put_back(store: &Store, mails: &[Uuid]) -> Result<DecompressReport, Ing
         let reason = "a body that was put back is not what it was; nothing was changed";
         return Err(IngestError::Blocked(reason.to_owned()));
     }
+    archived.note(store, &transaction, &uuids).await?;
     report.put_back = back.len() as u64;
     report.body_bytes = back.iter().map(|(_, text)| text.len() as u64).sum();
     done.extend(uuids);

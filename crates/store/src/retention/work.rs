@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     IngestError,
-    archive::unchanged_in_archive,
+    archive::SameAsArchived,
     body::tidy,
     ingest::transaction::Writer,
     sql::Statement,
@@ -44,19 +44,9 @@ struct CutEvent<'a> {
 }
 
 impl Pruner {
-    /// Which of these mails, locked, may lose something: all of them, unless only what is in the archive as it is now may.
-    async fn may_be_deleted(
-        &self,
-        writer: &Writer<'_>,
-        mails: &[Uuid],
-    ) -> Result<HashSet<Uuid>, IngestError> {
-        if self.retention.only_archived {
-            return Ok(unchanged_in_archive(writer.store, &writer.transaction, mails)
-                .await?
-                .into_iter()
-                .collect());
-        }
-        Ok(mails.iter().copied().collect())
+    /// Whether a mail may lose something: each may, unless only what is in the archive as it is now may.
+    fn may_lose(&self, mail: Uuid, archived: &SameAsArchived) -> bool {
+        !self.retention.only_archived || archived.contains(mail)
     }
 
     pub(super) async fn look(
@@ -107,9 +97,9 @@ impl Pruner {
             mails.push((cursor.uuid, row_bytes));
         }
         let uuids: Vec<Uuid> = mails.iter().map(|(uuid, _)| *uuid).collect();
-        let allowed = self.may_be_deleted(&writer, &uuids).await?;
-        let gone: Vec<Uuid> = uuids.iter().copied().filter(|uuid| allowed.contains(uuid)).collect();
-        if !self.is_dry && !gone.is_empty() {
+        let archived = SameAsArchived::find(&store, &writer.transaction, &uuids).await?;
+        let gone: Vec<Uuid> = uuids.iter().copied().filter(|uuid| self.may_lose(*uuid, &archived)).collect();
+        if !self.is_dry {
             if kind == PrunedKind::Mails {
                 // Nothing is marked: the sums of the quarters that these mails were sent in stay as they are, and a later
                 // recount adds what these mails came to.
@@ -118,12 +108,13 @@ impl Pruner {
             }
             let delete = writer.prepare(delete).await?;
             writer.transaction.execute(&delete, &[&gone]).await?;
+            archived.note(&store, &writer.transaction, &gone).await?;
             writer.transaction.commit().await?;
         }
         self.cursor = Some(cursor);
         let is_last = mails.len() == rows.len() && is_below_limit(rows.len());
         let gone_bytes: i64 =
-            mails.iter().filter(|(uuid, _)| allowed.contains(uuid)).map(|(_, bytes)| bytes).sum();
+            mails.iter().filter(|(uuid, _)| self.may_lose(*uuid, &archived)).map(|(_, bytes)| bytes).sum();
         Ok(PruneRound {
             rows: gone.len() as u64,
             bytes: gone_bytes.unsigned_abs(),
@@ -154,11 +145,12 @@ impl Pruner {
         let lock = writer.prepare(Statement::LockMailsOfEvents).await?;
         let locked = writer.transaction.query(&lock, &[&mails]).await?;
         let locked: Vec<Uuid> = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        let allowed = self.may_be_deleted(&writer, &locked).await?;
-        let gone: Vec<Uuid> = locked.iter().copied().filter(|mail| allowed.contains(mail)).collect();
-        if !self.is_dry && !gone.is_empty() {
+        let archived = SameAsArchived::find(&store, &writer.transaction, &locked).await?;
+        let gone: Vec<Uuid> = locked.iter().copied().filter(|mail| self.may_lose(*mail, &archived)).collect();
+        if !self.is_dry {
             let delete = writer.prepare(Statement::DeleteStoredBodies).await?;
             writer.transaction.execute(&delete, &[&gone]).await?;
+            archived.note(&store, &writer.transaction, &gone).await?;
             writer.transaction.commit().await?;
         }
         let is_last = is_below_limit(rows.len());
@@ -201,6 +193,7 @@ impl Pruner {
                 let write = writer.prepare(Statement::WriteCutEvents).await?;
                 let is_forgotten = kind == PrunedKind::AddressesOfEvents;
                 writer.transaction.execute(&write, &[&keys, &jsons, &fingerprints, &is_forgotten]).await?;
+                cut.archived.note(&store, &writer.transaction, &cut.mails()).await?;
             }
             self.earliest_put_off = self.earliest_put_off.into_iter().chain(cut.put_off).min();
             // All before the last that was looked at is done, but for what was put off.
@@ -232,12 +225,13 @@ impl Pruner {
         let rows = writer.transaction.query(&take, &parameters).await?;
         let events: Vec<OldEvent> = rows.iter().map(old_folded).collect::<Result<_, _>>()?;
         let cut = self.cut(&writer, kind, &events).await?;
-        if !self.is_dry && !cut.changed.is_empty() {
+        if !self.is_dry {
             let mails: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.mail).collect();
             let keys: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.key).collect();
             let jsons: Vec<&str> = cut.changed.iter().map(|cut| cut.json.as_str()).collect();
             let write = writer.prepare(Statement::WriteCutFolded).await?;
             writer.transaction.execute(&write, &[&mails, &keys, &jsons, &!is_raw]).await?;
+            cut.archived.note(&store, &writer.transaction, &cut.mails()).await?;
             writer.transaction.commit().await?;
         }
         self.cursor =
@@ -264,12 +258,12 @@ impl Pruner {
         let lock = writer.prepare(Statement::LockMailsOfEvents).await?;
         let rows = writer.transaction.query(&lock, &[&mails]).await?;
         let locked: Vec<Uuid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        let allowed = self.may_be_deleted(writer, &locked).await?;
+        let archived = SameAsArchived::find(writer.store, &writer.transaction, &locked).await?;
         let locked: HashSet<Uuid> = locked.into_iter().collect();
-        let mut cut = Cut::default();
+        let mut cut = Cut { archived, ..Cut::default() };
         for event in events {
             let Some(changed) = cut_event(kind, event) else { continue };
-            if allowed.contains(&event.mail) {
+            if locked.contains(&event.mail) && self.may_lose(event.mail, &cut.archived) {
                 cut.changed.push(changed);
             } else {
                 let is_held = !locked.contains(&event.mail);
@@ -285,6 +279,8 @@ impl Pruner {
 #[derive(Default)]
 struct Cut<'a> {
     changed: Vec<CutEvent<'a>>,
+    /// Of their mails, those that are in the archive as they were.
+    archived: SameAsArchived,
     kept_back: u64,
     put_off_rows: u64,
     /// The earliest of those that were not changed and are to be.
@@ -292,6 +288,10 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
+    fn mails(&self) -> Vec<Uuid> {
+        self.changed.iter().map(|cut| cut.event.mail).collect()
+    }
+
     fn bytes(&self) -> u64 {
         let saved = |cut: &CutEvent<'_>| cut.event.json.len().saturating_sub(cut.json.len()) as u64;
         self.changed.iter().map(saved).sum()

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     IngestError, Store,
+    archive::SameAsArchived,
     body::{
         Body, COLUMN_BYTES_MAX, bodies_of,
         elsewhere::{self, Elsewhere},
@@ -100,9 +101,12 @@ async fn move_some(store: &Store, prepared: &[Prepared]) -> Result<CompressRepor
     if moved.is_empty() {
         return Ok(report);
     }
+    let mails: Vec<Uuid> = moved.iter().map(|moved| moved.body.mail).collect();
+    let archived = SameAsArchived::find(store, &moving.transaction, &mails).await?;
     let shares = find_shares(&moving, &moved).await?;
     moving.store(&moved, &shares).await?;
     moving.require_stored(&moved).await?;
+    archived.note(store, &moving.transaction, &mails).await?;
     for Moved { body, was_elsewhere, .. } in &moved {
         report.compressed += 1;
         report.recompressed += u64::from(*was_elsewhere);

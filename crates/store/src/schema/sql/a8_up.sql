@@ -55,6 +55,9 @@ CREATE TABLE IF NOT EXISTS "prefix".aftersend_archived_mails (
     object_number bigint NOT NULL,
     -- Of the mail with all that belongs to it, as it went there.
     digest bytea NOT NULL,
+    -- Of a mail that is here and was in the archive as it was until this program compressed its body or deleted a part of
+    -- it: what it is now. The archive still has all of it.
+    here_digest bytea,
     archived_at timestamptz NOT NULL DEFAULT now(),
     -- By these a mail that has changed since is found without reading it whole. -1: it has, and goes there again.
     mail_updated_at timestamptz,

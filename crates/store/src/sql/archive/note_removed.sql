@@ -1,6 +1,6 @@
 -- $1 mails that are about to go: what ingest has to know of them. The hash is of an event's JSON as PostgreSQL spells it.
 UPDATE "prefix".aftersend_archived_mails AS archived
-SET removed_at = now(), restored_at = NULL,
+SET removed_at = now(), restored_at = NULL, here_digest = NULL,
     message_id = CASE WHEN mail.message_id IS DISTINCT FROM mail.aws_message_id THEN mail.message_id::text END,
     fingerprints = occurrence.fingerprints, record_hashes = occurrence.record_hashes
 FROM "prefix".phoenix_kit_email_logs AS mail

@@ -14,6 +14,6 @@ FROM unnest($2::uuid[], $3::bytea[], $4::timestamptz[], $5::int[]) AS mail (uuid
 LEFT JOIN "prefix".phoenix_kit_email_logs AS here ON here.uuid = mail.uuid
 ORDER BY mail.uuid
 ON CONFLICT (email_log_uuid) DO UPDATE
-SET object_number = excluded.object_number, digest = excluded.digest, mail_updated_at = excluded.mail_updated_at,
-    events = excluded.events, archived_at = excluded.archived_at
+SET object_number = excluded.object_number, digest = excluded.digest, here_digest = NULL,
+    mail_updated_at = excluded.mail_updated_at, events = excluded.events, archived_at = excluded.archived_at
 WHERE held.removed_at IS NULL

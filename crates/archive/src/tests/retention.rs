@@ -137,3 +137,24 @@ async fn a_body_that_took_the_place_of_another_is_archived() {
     let with = r#"SELECT left(body_full, 9) FROM "prefix".phoenix_kit_email_logs WHERE body_full LIKE '%-%'"#;
     assert_eq!(ground.texts(with).await, ["c4ca4238a"]);
 }
+
+/// A compressed body belongs to the mail as the rest does, though its row does not show it.
+#[tokio::test]
+async fn another_stored_body_is_another_mail() {
+    let ground = old(46).await;
+    compress(&ground).await;
+    ground.archive(false).await;
+    ground
+        .run_sql(
+            r#"UPDATE "prefix".aftersend_bodies AS body
+               SET digest = other.digest, bytes = other.bytes, dictionary_id = other.dictionary_id,
+                   shared_id = other.shared_id, compressed = other.compressed
+               FROM (SELECT * FROM "prefix".aftersend_bodies ORDER BY email_log_uuid DESC LIMIT 1) AS other
+               WHERE body.email_log_uuid = (SELECT min(email_log_uuid::text)::uuid FROM "prefix".aftersend_bodies)"#,
+        )
+        .await;
+    let report = ground.archive(true).await;
+    assert_eq!((report.removed.changed, ground.count("phoenix_kit_email_logs").await), (1, 1), "{report:?}");
+    let report = ground.archive(true).await;
+    assert_eq!((report.sums.mails, report.removed.removed), (1, 1), "{report:?}");
+}

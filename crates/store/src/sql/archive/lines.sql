@@ -1,6 +1,6 @@
 -- $1 mails: each with all that belongs to it, and a digest of that. One statement, so that all of it is of one moment. Rows as
 -- JSON, so that columns that this program does not know are in it, too; the digest leaves out columns that hold nothing, so
--- that it stays the same when a table gets another one. By primary keys and email_log_uuid_idx.
+-- that it stays the same when a table gets another one, and has of a compressed body its own digest. By primary keys and email_log_uuid_idx.
 SELECT mail.uuid, mail.sent_at, mail.updated_at, mail.aws_message_id,
        row_to_json(mail)::text AS mail,
        coalesce(event.lines, '[]') AS events,
@@ -12,12 +12,14 @@ SELECT mail.uuid, mail.sent_at, mail.updated_at, mail.aws_message_id,
        mail.body_compressed AND mail.body_full IS NULL AS is_body_elsewhere,
        sha256(convert_to(
            concat_ws(
-               E'\n', told.words, 'events', event.words, 'folded', folded.words, 'recipients', recipient.words, 'ids',
+               E'\n', told.words, 'body ' || stored.digest, 'events', event.words, 'folded', folded.words, 'recipients', recipient.words, 'ids',
                id.words, 'removed', removed.words
            ),
            'UTF8'
        )) AS digest
 FROM "prefix".phoenix_kit_email_logs AS mail
+LEFT JOIN "prefix".aftersend_bodies AS stored
+    ON stored.email_log_uuid = mail.uuid AND mail.body_full IS NULL AND mail.body_compressed
 CROSS JOIN LATERAL (
     SELECT jsonb_object_agg(name, value)::text AS words
     FROM jsonb_each(to_jsonb(mail)) AS held (name, value)

@@ -196,6 +196,15 @@ fn is_unfit(error: &PostgresError) -> bool {
 }
 
 /// Whether a function in PL/pgSQL raised the error of its own accord.
+/// Whether a table of an application's refers to a row that is to go, or a trigger of its raised an error.
+pub(crate) fn is_refusal(error: &PostgresError) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        let is_referred_to =
+            [SqlState::FOREIGN_KEY_VIOLATION, SqlState::RESTRICT_VIOLATION].contains(error.code());
+        is_referred_to || is_raised(error)
+    })
+}
+
 fn is_raised(error: &DbError) -> bool {
     error.routine() == Some("exec_stmt_raise") || error.code().code().starts_with("P0")
 }

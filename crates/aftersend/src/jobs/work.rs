@@ -190,6 +190,7 @@ pub(crate) fn archived(report: &RunReport) -> JobCounts {
         archived_bytes: sums.bytes,
         deleted_mails: sums.removed_mails,
         put_off: (removed.changed + removed.skipped) as u64,
+        refused: removed.refused as u64,
         ..JobCounts::default()
     }
 }
@@ -200,6 +201,7 @@ pub(crate) fn pruned(round: &PruneRound) -> JobCounts {
         deleted_bytes: round.bytes,
         kept_back: round.kept_back,
         put_off: round.put_off,
+        refused: round.refused,
         ..JobCounts::default()
     };
     match round.kind {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::{
     IngestError, QueryError, Store,
+    error::is_refusal,
     sql::Statement,
     statistics::removed::{self, Way},
 };
@@ -136,15 +136,20 @@ impl Store {
         transaction.execute(&rows_of(Statement::RemoveRowsOf137).await?, &[&same]).await?;
         let remove = rows_of(Statement::RemoveMails).await?;
         let gone = match transaction.execute(&remove, &[&same]).await {
-            Err(error) if is_refusal(error.code()) => return Ok(None),
+            // Rolled back at once: the halves pass over what is locked.
+            Err(error) if is_refusal(&error) => return Ok(transaction.rollback().await.map(|()| None)?),
             gone => gone?,
         };
         // A trigger may have kept a row without a word; then nothing of it may be gone either.
         if [noted, gone].iter().any(|rows| usize::try_from(*rows) != Ok(same.len())) {
+            transaction.rollback().await?;
             return Ok(None);
         }
-        transaction.commit().await?;
-        Ok(Some(report))
+        match transaction.commit().await {
+            // A constraint that is looked at in the end only.
+            Err(error) if is_refusal(&error) => Ok(None),
+            committed => committed.map(|()| Some(report)).map_err(IngestError::from),
+        }
     }
 
     /// Objects of which no mail is here any more are closed.
@@ -170,15 +175,6 @@ async fn unchanged(
     let here = digests(store, transaction, Statement::MailDigests, mails).await?;
     let is_same = |mail: &&Uuid| archived.contains_key(*mail) && archived.get(*mail) == here.get(*mail);
     Ok(mails.iter().filter(is_same).copied().collect())
-}
-
-/// A row of another table refers to it, or a trigger raised an error.
-fn is_refusal(code: Option<&SqlState>) -> bool {
-    code.is_some_and(|code| {
-        *code == SqlState::FOREIGN_KEY_VIOLATION
-            || *code == SqlState::RESTRICT_VIOLATION
-            || code.code().starts_with("P0")
-    })
 }
 
 pub(super) async fn digests(

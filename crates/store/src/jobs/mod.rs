@@ -116,6 +116,8 @@ pub struct JobCounts {
     pub kept_back: u64,
     /// Mails and events that somebody held or changed, left for the next run.
     pub put_off: u64,
+    /// Mails and events that an application keeps: a table of its own refers to them, or a trigger says no.
+    pub refused: u64,
 }
 
 impl AddAssign for JobCounts {
@@ -135,6 +137,7 @@ impl AddAssign for JobCounts {
             (&mut self.deleted_bytes, other.deleted_bytes),
             (&mut self.kept_back, other.kept_back),
             (&mut self.put_off, other.put_off),
+            (&mut self.refused, other.refused),
         ] {
             *sum = sum.saturating_add(count);
         }

@@ -144,6 +144,8 @@ pub struct PruneRound {
     pub kept_back: u64,
     /// Rows that somebody held, left for another run.
     pub put_off: u64,
+    /// Rows that an application keeps: a table of its own refers to their mail, or a trigger says no.
+    pub refused: u64,
     /// Whether everything has been looked for.
     pub is_through: bool,
 }
@@ -170,13 +172,32 @@ pub struct Pruner {
     cursor: Option<Cursor>,
     /// The earliest event that was put off.
     earliest_put_off: Option<Timestamp>,
+    /// Rows of the next look at most: fewer where one of them was refused, so that the others go without it.
+    rows_max: i64,
+}
+
+/// What came of a look.
+#[derive(Debug)]
+enum Looked {
+    /// It is committed.
+    Done(PruneRound),
+    /// Nothing is: an application refused one of so many rows, behind the last of which is this.
+    Refused { rows: usize, behind: Cursor },
 }
 
 impl Pruner {
     /// A pruner that begins with the oldest.
     pub fn new(store: &Store, retention: Retention) -> Self {
         let store = store.clone();
-        Self { store, retention, is_dry: false, place: 0, cursor: None, earliest_put_off: None }
+        Self {
+            store,
+            retention,
+            is_dry: false,
+            place: 0,
+            cursor: None,
+            earliest_put_off: None,
+            rows_max: ROUND_ROWS_MAX,
+        }
     }
 
     /// Changes nothing, and tells what it would.
@@ -185,7 +206,8 @@ impl Pruner {
         Self { is_dry: true, ..self }
     }
 
-    /// One round: one transaction of some rows.
+    /// One round: one transaction of some rows. Where an application refuses one of them, some more, until it is known which:
+    /// it stays, and the next run asks again.
     ///
     /// Cancel-safe. A database that does not answer is given up after a minute or so.
     ///
@@ -202,6 +224,7 @@ impl Pruner {
                     bytes: 0,
                     kept_back: 0,
                     put_off: 0,
+                    refused: 0,
                     is_through: true,
                 });
             };
@@ -210,9 +233,29 @@ impl Pruner {
                 continue;
             };
             let store = self.store.clone();
-            let round = store.in_time(Box::pin(self.look(kind, after))).await;
-            store.renew_writers_after(&round);
-            return round;
+            let looked = store.in_time(Box::pin(self.look(kind, after))).await;
+            store.renew_writers_after(&looked);
+            match looked? {
+                Looked::Done(round) => {
+                    self.rows_max = ROUND_ROWS_MAX.min(self.rows_max * 2);
+                    return Ok(round);
+                }
+                Looked::Refused { rows, .. } if rows > 1 => {
+                    self.rows_max = i64::try_from(rows / 2).unwrap_or(ROUND_ROWS_MAX);
+                }
+                Looked::Refused { behind, .. } => {
+                    self.cursor = Some(behind);
+                    return Ok(PruneRound {
+                        kind: Some(kind),
+                        rows: 0,
+                        bytes: 0,
+                        kept_back: 0,
+                        put_off: 0,
+                        refused: 1,
+                        is_through: false,
+                    });
+                }
+            }
         }
     }
 
@@ -220,6 +263,7 @@ impl Pruner {
         self.place += 1;
         self.cursor = None;
         self.earliest_put_off = None;
+        self.rows_max = ROUND_ROWS_MAX;
     }
 }
 

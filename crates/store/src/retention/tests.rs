@@ -321,3 +321,93 @@ async fn figures_of_deleted_mails_stay() {
     assert_eq!(prune(&mut Pruner::new(&fixture.store, retention)).await, [(PrunedKind::Mails, 2, 0)]);
     assert_eq!(counted().await, (2, 2));
 }
+
+/// A table or a trigger of an application's keeps a mail; the others go without it, and what is written down is of them alone.
+#[tokio::test]
+async fn what_an_application_keeps_stays_alone() {
+    let fixture = Fixture::new().await;
+    let events: Vec<Value> = (0..30).map(|n| send(&format!("m{n:02}"))).collect();
+    fixture.ingest(&events).await;
+    fixture
+        .run(
+            r#"UPDATE "prefix".phoenix_kit_email_logs SET sent_at = now() - interval '50 days', body_full = 'x';
+               CREATE TABLE "prefix".app_letters (mail uuid REFERENCES "prefix".phoenix_kit_email_logs);
+               CREATE TABLE "prefix".app_notes (mail uuid REFERENCES "prefix".phoenix_kit_email_logs DEFERRABLE INITIALLY DEFERRED);
+               INSERT INTO "prefix".app_letters SELECT uuid FROM "prefix".phoenix_kit_email_logs WHERE aws_message_id = 'm03';
+               INSERT INTO "prefix".app_notes SELECT uuid FROM "prefix".phoenix_kit_email_logs WHERE aws_message_id = 'm11';
+               CREATE FUNCTION "prefix".app_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF OLD.aws_message_id = 'm07' THEN RAISE EXCEPTION USING ERRCODE = '23514', MESSAGE = 'no'; END IF;
+                   IF OLD.aws_message_id IN ('m19', 'm20') THEN RETURN NULL; END IF;
+                   IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                   RETURN NEW;
+               END $$;
+               CREATE TRIGGER app_keep BEFORE DELETE OR UPDATE ON "prefix".phoenix_kit_email_logs
+               FOR EACH ROW EXECUTE FUNCTION "prefix".app_keep()"#,
+        )
+        .await;
+    let refused = async |retention| {
+        let mut pruner = Pruner::new(&fixture.store, retention);
+        let (mut rows, mut refused) = (0, 0);
+        loop {
+            let round = pruner.round().await.unwrap();
+            rows += round.rows;
+            refused += round.refused;
+            if round.is_through {
+                return (rows, refused);
+            }
+        }
+    };
+    let bodies = Retention::new(None, Some(days(40)), None, None, false).unwrap();
+    assert_eq!(refused(bodies).await, (27, 3));
+    let mails = Retention::new(Some(days(40)), None, None, None, false).unwrap();
+    // Twice: what stayed once adds nothing to the figures.
+    for gone in [25, 0] {
+        assert_eq!(refused(mails).await, (gone, 5));
+        assert_eq!(ids(&fixture).await, ["m03", "m07", "m11", "m19", "m20"]);
+        assert_eq!(fixture.count(r#""prefix".aftersend_ids WHERE state = 'deleted'"#).await, 25);
+        let kept = r#"SELECT sum(mails)::int AS mails, sum(sent)::int AS sent FROM "prefix".aftersend_removed_figures"#;
+        assert_eq!(fixture.row(kept).await, json!({ "mails": 25, "sent": 25 }));
+    }
+    // What the application keeps no longer goes.
+    fixture
+        .run(r#"DROP TRIGGER app_keep ON "prefix".phoenix_kit_email_logs; DROP TABLE "prefix".app_letters"#)
+        .await;
+    assert_eq!(refused(mails).await, (4, 1));
+    assert_eq!(ids(&fixture).await, ["m11"]);
+}
+
+/// A trigger of the events' table keeps one event's JSON; the others' goes.
+#[tokio::test]
+async fn an_event_that_a_trigger_keeps_does_not_hold_up_the_others() {
+    let fixture = Fixture::new().await;
+    fixture
+        .ingest(&[
+            send("m1"),
+            delivery("m1", "01:00"),
+            open("m1", "02:00", None),
+            click("m1", "03:00", "https://example.com/"),
+        ])
+        .await;
+    fixture
+        .run(
+            r#"CREATE FUNCTION "prefix".app_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF OLD.event_type = 'delivery' THEN RETURN NULL; END IF;
+                   RETURN NEW;
+               END $$;
+               CREATE TRIGGER app_keep BEFORE UPDATE ON "prefix".phoenix_kit_email_events
+               FOR EACH ROW EXECUTE FUNCTION "prefix".app_keep()"#,
+        )
+        .await;
+    let retention = Retention::new(None, None, Some(days(1)), None, false).unwrap();
+    let mut pruner = Pruner::new(&fixture.store, retention);
+    let mut refused = 0;
+    loop {
+        let round = pruner.round().await.unwrap();
+        refused += round.refused;
+        if round.is_through {
+            break;
+        }
+    }
+    let whole = r#""prefix".phoenix_kit_email_events WHERE NOT event_data ? 'aftersend'"#;
+    assert_eq!((refused, fixture.count(whole).await), (1, 1));
+}

@@ -10,13 +10,14 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    BEGINNING, Cursor, EVENT_LATE_MAX, PruneRound, PrunedKind, Pruner, ROUND_BYTES_MAX, ROUND_ROWS_MAX,
+    BEGINNING, Cursor, EVENT_LATE_MAX, Looked, PruneRound, PrunedKind, Pruner, ROUND_BYTES_MAX,
     remainder::{fingerprint_of, remainder, without_addresses},
 };
 use crate::{
     IngestError,
     archive::SameAsArchived,
     body::tidy,
+    error::is_refusal,
     ingest::transaction::Writer,
     sql::Statement,
     statistics::removed::{self, Way},
@@ -49,11 +50,7 @@ impl Pruner {
         !self.retention.only_archived || archived.contains(mail)
     }
 
-    pub(super) async fn look(
-        &mut self,
-        kind: PrunedKind,
-        after: Duration,
-    ) -> Result<PruneRound, IngestError> {
+    pub(super) async fn look(&mut self, kind: PrunedKind, after: Duration) -> Result<Looked, IngestError> {
         match kind {
             PrunedKind::Mails | PrunedKind::Bodies => self.prune_mails(kind, after).await,
             PrunedKind::StoredBodies => self.prune_stored_bodies(after).await,
@@ -62,17 +59,21 @@ impl Pruner {
         }
     }
 
+    fn is_below_limit(&self, rows: usize) -> bool {
+        i64::try_from(rows).is_ok_and(|rows| rows < self.rows_max)
+    }
+
     fn done(&mut self, kind: PrunedKind, is_last: bool) -> PruneRound {
         if is_last {
             self.next_kind();
         }
         let is_left = |kind: &PrunedKind| self.retention.after(*kind).is_some();
         let is_through = !PrunedKind::ALL[self.place..].iter().any(is_left);
-        PruneRound { kind: Some(kind), rows: 0, bytes: 0, kept_back: 0, put_off: 0, is_through }
+        PruneRound { kind: Some(kind), rows: 0, bytes: 0, kept_back: 0, put_off: 0, refused: 0, is_through }
     }
 
     /// Whole mails, or their bodies.
-    async fn prune_mails(&mut self, kind: PrunedKind, after: Duration) -> Result<PruneRound, IngestError> {
+    async fn prune_mails(&mut self, kind: PrunedKind, after: Duration) -> Result<Looked, IngestError> {
         let from = self.cursor.unwrap_or(BEGINNING);
         let store = self.store.clone();
         let mut client = store.writer().await?;
@@ -84,7 +85,7 @@ impl Pruner {
         let take = writer.prepare(take).await?;
         let rows = writer
             .transaction
-            .query(&take, &[&after.as_secs_f64(), &from.at, &from.uuid, &ROUND_ROWS_MAX])
+            .query(&take, &[&after.as_secs_f64(), &from.at, &from.uuid, &self.rows_max])
             .await?;
         let (mut mails, mut bytes, mut cursor) = (Vec::with_capacity(rows.len()), 0_i64, from);
         for row in &rows {
@@ -107,24 +108,30 @@ impl Pruner {
                 writer.bury(&gone, "deleted").await?;
             }
             let delete = writer.prepare(delete).await?;
-            writer.transaction.execute(&delete, &[&gone]).await?;
+            let refused = Looked::Refused { rows: mails.len(), behind: cursor };
+            if !is_done(writer.transaction.execute(&delete, &[&gone]).await, gone.len())? {
+                writer.roll_back().await?;
+                return Ok(refused);
+            }
             archived.note(&store, &writer.transaction, &gone).await?;
-            writer.transaction.commit().await?;
+            if !writer.commit().await? {
+                return Ok(refused);
+            }
         }
         self.cursor = Some(cursor);
-        let is_last = mails.len() == rows.len() && is_below_limit(rows.len());
+        let is_last = mails.len() == rows.len() && self.is_below_limit(rows.len());
         let gone_bytes: i64 =
             mails.iter().filter(|(uuid, _)| self.may_lose(*uuid, &archived)).map(|(_, bytes)| bytes).sum();
-        Ok(PruneRound {
+        Ok(Looked::Done(PruneRound {
             rows: gone.len() as u64,
             bytes: gone_bytes.unsigned_abs(),
             kept_back: (uuids.len() - gone.len()) as u64,
             ..self.done(kind, is_last)
-        })
+        }))
     }
 
     /// Compressed bodies. All of them are gone through, some at a time.
-    async fn prune_stored_bodies(&mut self, after: Duration) -> Result<PruneRound, IngestError> {
+    async fn prune_stored_bodies(&mut self, after: Duration) -> Result<Looked, IngestError> {
         let kind = PrunedKind::StoredBodies;
         let from = self.cursor.unwrap_or(BEGINNING);
         let store = self.store.clone();
@@ -132,7 +139,7 @@ impl Pruner {
         let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
         let look = writer.prepare(Statement::LookAtStoredBodies).await?;
         let rows =
-            writer.transaction.query(&look, &[&after.as_secs_f64(), &from.uuid, &ROUND_ROWS_MAX]).await?;
+            writer.transaction.query(&look, &[&after.as_secs_f64(), &from.uuid, &self.rows_max]).await?;
         let mut due: BTreeMap<Uuid, i64> = BTreeMap::new();
         let mut cursor = from;
         for row in &rows {
@@ -149,27 +156,33 @@ impl Pruner {
         let gone: Vec<Uuid> = locked.iter().copied().filter(|mail| self.may_lose(*mail, &archived)).collect();
         if !self.is_dry {
             let delete = writer.prepare(Statement::DeleteStoredBodies).await?;
-            writer.transaction.execute(&delete, &[&gone]).await?;
+            let refused = Looked::Refused { rows: rows.len(), behind: cursor };
+            if !is_done(writer.transaction.execute(&delete, &[&gone]).await, gone.len())? {
+                writer.roll_back().await?;
+                return Ok(refused);
+            }
             archived.note(&store, &writer.transaction, &gone).await?;
-            writer.transaction.commit().await?;
+            if !writer.commit().await? {
+                return Ok(refused);
+            }
         }
-        let is_last = is_below_limit(rows.len());
+        let is_last = self.is_below_limit(rows.len());
         if is_last && !self.is_dry {
             // What several mails had goes with the last of them.
             tidy(&store, Duration::ZERO).await?;
         }
         self.cursor = Some(cursor);
-        Ok(PruneRound {
+        Ok(Looked::Done(PruneRound {
             rows: gone.len() as u64,
             bytes: gone.iter().filter_map(|mail| due.get(mail)).sum::<i64>().unsigned_abs(),
             kept_back: (locked.len() - gone.len()) as u64,
             put_off: (mails.len() - locked.len()) as u64,
             ..self.done(kind, is_last)
-        })
+        }))
     }
 
     /// The JSON of events, or where they came from.
-    async fn cut_events(&mut self, kind: PrunedKind, after: Duration) -> Result<PruneRound, IngestError> {
+    async fn cut_events(&mut self, kind: PrunedKind, after: Duration) -> Result<Looked, IngestError> {
         let store = self.store.clone();
         let mut client = store.writer().await?;
         let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
@@ -180,40 +193,41 @@ impl Pruner {
         let take = writer.prepare(Statement::TakeOldEvents).await?;
         let rows = writer
             .transaction
-            .query(&take, &[&after.as_secs_f64(), &from.at, &from.uuid, &ROUND_ROWS_MAX])
+            .query(&take, &[&after.as_secs_f64(), &from.at, &from.uuid, &self.rows_max])
             .await?;
         let events: Vec<OldEvent> = rows.iter().map(old_event).collect::<Result<_, _>>()?;
         let cut = self.cut(&writer, kind, &events).await?;
-        let is_last = is_below_limit(rows.len());
+        let is_last = self.is_below_limit(rows.len());
+        let cursor = events.last().map(|event| Cursor { at: event.at, uuid: event.key, ..from });
         if !self.is_dry {
-            let keys: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.key).collect();
-            let jsons: Vec<&str> = cut.changed.iter().map(|cut| cut.json.as_str()).collect();
-            let fingerprints: Vec<Option<Uuid>> = cut.changed.iter().map(|cut| cut.fingerprint).collect();
-            if !keys.is_empty() {
-                let write = writer.prepare(Statement::WriteCutEvents).await?;
-                let is_forgotten = kind == PrunedKind::AddressesOfEvents;
-                writer.transaction.execute(&write, &[&keys, &jsons, &fingerprints, &is_forgotten]).await?;
-                cut.archived.note(&store, &writer.transaction, &cut.mails()).await?;
+            // What is refused counts as done: else each run would begin there again, for ever.
+            let refused = Looked::Refused { rows: rows.len(), behind: cursor.unwrap_or(from) };
+            if !write_cut_events(&writer, kind, &cut).await? {
+                writer.roll_back().await?;
+                return Ok(refused);
             }
-            self.earliest_put_off = self.earliest_put_off.into_iter().chain(cut.put_off).min();
+            let earliest = self.earliest_put_off.into_iter().chain(cut.put_off).min();
             // All before the last that was looked at is done, but for what was put off.
-            if let Some(done) = self.earliest_put_off.or(events.last().map(|event| event.at)) {
+            if let Some(done) = earliest.or(events.last().map(|event| event.at)) {
                 let note = writer.prepare(Statement::WriteDone).await?;
                 writer.transaction.execute(&note, &[&kind.name(), &done]).await?;
             }
-            writer.transaction.commit().await?;
+            if !writer.commit().await? {
+                return Ok(refused);
+            }
+            self.earliest_put_off = earliest;
         }
-        self.cursor = events.last().map(|event| Cursor { at: event.at, uuid: event.key, ..from });
-        Ok(PruneRound {
+        self.cursor = cursor;
+        Ok(Looked::Done(PruneRound {
             rows: cut.changed.len() as u64,
             bytes: cut.bytes(),
             kept_back: cut.kept_back,
             put_off: cut.put_off_rows,
             ..self.done(kind, is_last)
-        })
+        }))
     }
 
-    async fn cut_folded(&mut self, kind: PrunedKind, after: Duration) -> Result<PruneRound, IngestError> {
+    async fn cut_folded(&mut self, kind: PrunedKind, after: Duration) -> Result<Looked, IngestError> {
         let from = self.cursor.unwrap_or(BEGINNING);
         let store = self.store.clone();
         let mut client = store.writer().await?;
@@ -221,28 +235,35 @@ impl Pruner {
         let take = writer.prepare(Statement::TakeOldFolded).await?;
         let is_raw = kind == PrunedKind::RawFolded;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-            [&after.as_secs_f64(), &from.uuid, &from.fingerprint, &ROUND_ROWS_MAX, &is_raw];
+            [&after.as_secs_f64(), &from.uuid, &from.fingerprint, &self.rows_max, &is_raw];
         let rows = writer.transaction.query(&take, &parameters).await?;
         let events: Vec<OldEvent> = rows.iter().map(old_folded).collect::<Result<_, _>>()?;
         let cut = self.cut(&writer, kind, &events).await?;
+        let cursor =
+            events.last().map(|event| Cursor { uuid: event.mail, fingerprint: event.key, ..BEGINNING });
         if !self.is_dry {
-            let mails: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.mail).collect();
+            let refused = Looked::Refused { rows: rows.len(), behind: cursor.unwrap_or(from) };
             let keys: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.key).collect();
             let jsons: Vec<&str> = cut.changed.iter().map(|cut| cut.json.as_str()).collect();
             let write = writer.prepare(Statement::WriteCutFolded).await?;
-            writer.transaction.execute(&write, &[&mails, &keys, &jsons, &!is_raw]).await?;
+            let written = writer.transaction.execute(&write, &[&cut.mails(), &keys, &jsons, &!is_raw]).await;
+            if !is_done(written, keys.len())? {
+                writer.roll_back().await?;
+                return Ok(refused);
+            }
             cut.archived.note(&store, &writer.transaction, &cut.mails()).await?;
-            writer.transaction.commit().await?;
+            if !writer.commit().await? {
+                return Ok(refused);
+            }
         }
-        self.cursor =
-            events.last().map(|event| Cursor { uuid: event.mail, fingerprint: event.key, ..BEGINNING });
-        Ok(PruneRound {
+        self.cursor = cursor;
+        Ok(Looked::Done(PruneRound {
             rows: cut.changed.len() as u64,
             bytes: cut.bytes(),
             kept_back: cut.kept_back,
             put_off: cut.put_off_rows,
-            ..self.done(kind, is_below_limit(rows.len()))
-        })
+            ..self.done(kind, self.is_below_limit(rows.len()))
+        }))
     }
 
     /// Locks the events' mails, and says what becomes of the events whose mails nobody holds.
@@ -273,6 +294,21 @@ impl Pruner {
         }
         Ok(cut)
     }
+}
+
+/// Says whether it is done, or refused.
+async fn write_cut_events(writer: &Writer<'_>, kind: PrunedKind, cut: &Cut<'_>) -> Result<bool, IngestError> {
+    let keys: Vec<Uuid> = cut.changed.iter().map(|cut| cut.event.key).collect();
+    let jsons: Vec<&str> = cut.changed.iter().map(|cut| cut.json.as_str()).collect();
+    let fingerprints: Vec<Option<Uuid>> = cut.changed.iter().map(|cut| cut.fingerprint).collect();
+    let write = writer.prepare(Statement::WriteCutEvents).await?;
+    let is_forgotten = kind == PrunedKind::AddressesOfEvents;
+    let written = writer.transaction.execute(&write, &[&keys, &jsons, &fingerprints, &is_forgotten]).await;
+    if !is_done(written, keys.len())? {
+        return Ok(false);
+    }
+    cut.archived.note(writer.store, &writer.transaction, &cut.mails()).await?;
+    Ok(true)
 }
 
 /// What becomes of a round's events.
@@ -345,11 +381,26 @@ fn old_folded(row: &Row) -> Result<OldEvent, tokio_postgres::Error> {
     })
 }
 
-fn is_below_limit(rows: usize) -> bool {
-    i64::try_from(rows).is_ok_and(|rows| rows < ROUND_ROWS_MAX)
+/// Whether a statement has done this to so many rows; not where an application refused it. A trigger may also have kept a row
+/// without a word: then nothing of the others may be gone either.
+fn is_done(changed: Result<u64, tokio_postgres::Error>, rows: usize) -> Result<bool, IngestError> {
+    match changed {
+        Err(error) if is_refusal(&error) => Ok(false),
+        changed => Ok(usize::try_from(changed?) == Ok(rows)),
+    }
 }
 
 impl Writer<'_> {
+    /// Says whether it is committed; not where a constraint that is looked at in the end only refused it.
+    async fn commit(self) -> Result<bool, IngestError> {
+        is_done(self.transaction.commit().await.map(|()| 0), 0)
+    }
+
+    /// Waits until the rows are free again: the next look passes over what is locked.
+    async fn roll_back(self) -> Result<(), IngestError> {
+        Ok(self.transaction.rollback().await?)
+    }
+
     /// Leaves tombstones of the SES ids of mails that are about to go.
     pub(crate) async fn bury(&self, mails: &[Uuid], state: &str) -> Result<(), IngestError> {
         let bury = self.prepare(Statement::Bury).await?;

@@ -89,6 +89,7 @@ fn did(counts: &JobCounts) -> String {
         (counts.deleted_addresses, "events without addresses".to_owned()),
         (counts.kept_back, "kept until they are archived".to_owned()),
         (counts.put_off, "left for the next run".to_owned()),
+        (counts.refused, "kept by a table or a trigger of an application".to_owned()),
     ];
     let parts: Vec<String> = parts
         .into_iter()

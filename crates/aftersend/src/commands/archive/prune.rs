@@ -43,12 +43,13 @@ async fn prune(store: &Store, retention: Retention, dry_run: bool, tally: &mut T
     let (told, mut counts) = (jobs::Tally::default(), JobCounts::default());
     let mut tell = |round: &PruneRound| {
         let Some(kind) = round.kind else { return };
-        let sum =
-            tally.entry(kind).or_insert(PruneRound { rows: 0, bytes: 0, kept_back: 0, put_off: 0, ..*round });
+        let nothing = PruneRound { rows: 0, bytes: 0, kept_back: 0, put_off: 0, refused: 0, ..*round };
+        let sum = tally.entry(kind).or_insert(nothing);
         sum.rows += round.rows;
         sum.bytes += round.bytes;
         sum.kept_back += round.kept_back;
         sum.put_off += round.put_off;
+        sum.refused += round.refused;
         counts += jobs::pruned(round);
         told.set(counts);
         bar.set_message(format!("{}: {} rows", words(kind), sum.rows));
@@ -79,6 +80,7 @@ fn tell(tally: &Tally, dry_run: bool, output: Output) -> anyhow::Result<()> {
             .map(|(kind, sum)| {
                 let parts = json!({
                     "rows": sum.rows, "bytes": sum.bytes, "kept_back": sum.kept_back, "put_off": sum.put_off,
+                    "refused": sum.refused,
                 });
                 (kind.name().to_owned(), parts)
             })
@@ -93,6 +95,9 @@ fn tell(tally: &Tally, dry_run: bool, output: Output) -> anyhow::Result<()> {
         }
         if sum.put_off > 0 {
             write!(line, ", {} left for the next run", sum.put_off)?;
+        }
+        if sum.refused > 0 {
+            write!(line, ", {} kept by a table or a trigger of an application", sum.refused)?;
         }
         output.text(line)?;
     }

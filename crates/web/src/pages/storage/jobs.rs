@@ -208,6 +208,8 @@ fn did(job: Job, counts: &JobCounts) -> Option<String> {
     }
     let put_off = (counts.put_off > 0).then(|| grouped(counts.put_off));
     parts.extend(put_off.map(|count| format!("{count} left for the next run, since somebody held them")));
+    let refused = (counts.refused > 0).then(|| grouped(counts.refused));
+    parts.extend(refused.map(|count| format!("{count} kept by a table or a trigger of an application")));
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 

@@ -115,6 +115,7 @@ impl Pruner {
             }
             archived.note(&store, &writer.transaction, &gone).await?;
             if !writer.commit().await? {
+                until_ended(&client).await?;
                 return Ok(refused);
             }
         }
@@ -163,6 +164,7 @@ impl Pruner {
             }
             archived.note(&store, &writer.transaction, &gone).await?;
             if !writer.commit().await? {
+                until_ended(&client).await?;
                 return Ok(refused);
             }
         }
@@ -213,6 +215,7 @@ impl Pruner {
                 writer.transaction.execute(&note, &[&kind.name(), &done]).await?;
             }
             if !writer.commit().await? {
+                until_ended(&client).await?;
                 return Ok(refused);
             }
             self.earliest_put_off = earliest;
@@ -253,6 +256,7 @@ impl Pruner {
             }
             cut.archived.note(&store, &writer.transaction, &cut.mails()).await?;
             if !writer.commit().await? {
+                until_ended(&client).await?;
                 return Ok(refused);
             }
         }
@@ -388,6 +392,11 @@ fn is_done(changed: Result<u64, tokio_postgres::Error>, rows: usize) -> Result<b
         Err(error) if is_refusal(&error) => Ok(false),
         changed => Ok(usize::try_from(changed?) == Ok(rows)),
     }
+}
+
+/// PostgreSQL tells of an error before it frees the rows, and the next look passes over what is locked. It answers this after.
+async fn until_ended(client: &tokio_postgres::Client) -> Result<(), IngestError> {
+    Ok(client.batch_execute("").await?)
 }
 
 impl Writer<'_> {

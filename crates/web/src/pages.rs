@@ -38,8 +38,8 @@ pub(crate) use recipient::{PAGE_MAILS as RECIPIENT_PAGE_MAILS, RecipientPage, re
 pub(crate) use schema::SchemaPage;
 pub(crate) use storage::{StoragePage, Stored};
 pub(crate) use templates::{
-    OneTemplatePage, PAGE_TEMPLATES, ROWS_SHOWN as TEMPLATE_ROWS_SHOWN, TemplateLists, TemplatesPage,
-    order as template_order,
+    BouncesLook, OneTemplatePage, PAGE_TEMPLATES, ROWS_SHOWN as TEMPLATE_ROWS_SHOWN, TemplateLists,
+    TemplatesPage, order as template_order,
 };
 pub(crate) use zone::ZonePage;
 

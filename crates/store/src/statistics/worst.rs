@@ -18,7 +18,7 @@ pub const WORST_ROWS_MAX: usize = 200;
 
 /// Bounces that are looked at for the reasons of one template's, at most: each is looked up with its mail. At ten million
 /// mails ten thousand took 145 ms, and a second where they were not in memory.
-pub const TEMPLATE_BOUNCES_MAX: i64 = 1_000;
+pub const TEMPLATE_BOUNCES_MAX: i64 = 10_000;
 
 /// How long after a period its mails may bounce and still be counted among the reasons of a template's bounces: SES gives a
 /// mail up within a day, and a server that bounces one later than this hardly ever does.

@@ -210,11 +210,21 @@ pub(crate) struct OneTemplatePage {
     chart: ShownChart,
     links: Vec<LinkRow>,
     domains: Vec<WorstRow>,
-    /// Why its mails came back; nothing where that takes too long.
-    reasons: Option<Vec<ReasonRow>>,
-    /// Whether more bounces may have come than are looked at.
-    bounces_may_lack: bool,
+    /// Why its mails came back, where somebody asked.
+    reasons: Reasons,
     bounces_max: String,
+}
+
+/// Why a template's mails came back, as the page has it.
+enum Reasons {
+    /// The page that tells.
+    Link(String),
+    Rows {
+        rows: Vec<ReasonRow>,
+        /// Whether more bounces may have come than are looked at.
+        may_lack: bool,
+    },
+    TooLong,
 }
 
 /// What the lists of one template's page are made from.
@@ -222,8 +232,16 @@ pub(crate) struct OneTemplatePage {
 pub(crate) struct TemplateLists {
     pub(crate) links: Vec<LinkFigures>,
     pub(crate) domains: Vec<DomainFigures>,
-    /// Nothing where that takes too long.
-    pub(crate) bounces: Option<TemplateBounces>,
+    pub(crate) bounces: BouncesLook,
+}
+
+/// What came of looking for the bounces of a template's mails, each of which is looked up with its mail: only when somebody asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum BouncesLook {
+    #[default]
+    NotAsked,
+    Told(TemplateBounces),
+    TooLong,
 }
 
 struct LinkRow {
@@ -243,7 +261,22 @@ impl OneTemplatePage {
         clock: &Clock,
     ) -> Self {
         let TemplateLists { links, domains, bounces } = lists;
-        let bounces = bounces.as_ref();
+        let reasons = match bounces {
+            BouncesLook::NotAsked => {
+                let path = choice.path(TEMPLATE_PATH);
+                let separator = if path.contains('?') { '&' } else { '?' };
+                Reasons::Link(format!("{path}{separator}name={}&why=yes", text::url_encoded(name)))
+            }
+            BouncesLook::Told(bounces) => Reasons::Rows {
+                rows: bounces
+                    .reasons
+                    .iter()
+                    .map(|reason| ReasonRow::of_template(reason, choice, name))
+                    .collect(),
+                may_lack: bounces.is_cut,
+            },
+            BouncesLook::TooLong => Reasons::TooLong,
+        };
         Self {
             frame: Frame::below("/templates", clock),
             chart_assets: ChartAssets::new(),
@@ -265,10 +298,7 @@ impl OneTemplatePage {
                 })
                 .collect(),
             domains: domains.iter().map(|domain| of_domain(domain, choice, Some(name))).collect(),
-            reasons: bounces.map(|bounces| {
-                bounces.reasons.iter().map(|reason| ReasonRow::of_template(reason, choice, name)).collect()
-            }),
-            bounces_may_lack: bounces.is_some_and(|bounces| bounces.is_cut),
+            reasons,
             bounces_max: grouped(TEMPLATE_BOUNCES_MAX.unsigned_abs()),
         }
     }

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use crate::{
     clock::Clock,
     pages::{
-        BadRequest, OneTemplatePage, PAGE_TEMPLATES, Problem, TEMPLATE_ROWS_SHOWN, TemplateLists,
-        TemplatesPage, answer, template_order,
+        BadRequest, BouncesLook, OneTemplatePage, PAGE_TEMPLATES, Problem, TEMPLATE_ROWS_SHOWN,
+        TemplateLists, TemplatesPage, answer, template_order,
     },
     period::{PeriodChoice, PeriodParams},
     text,
@@ -85,9 +85,10 @@ pub(super) struct OneParams {
     period: Option<String>,
     from: Option<String>,
     to: Option<String>,
+    why: Option<String>,
 }
 
-/// `GET /template?name=…&period=…`
+/// `GET /template?name=…&period=…&why=yes`
 pub(super) async fn template(
     State(store): State<Store>,
     clock: Clock,
@@ -96,13 +97,14 @@ pub(super) async fn template(
     let Query(params) = params.map_err(|_| Problem::bad_request(&BadRequest::Query))?;
     let name = params.name.filter(|name| name.len() <= NAME_BYTES_MAX && !name.contains('\0'));
     let name = name.ok_or_else(Problem::no_such_page)?;
+    let with_bounces = params.why.as_deref() == Some("yes");
     let period = PeriodParams { period: params.period, from: params.from, to: params.to };
     let choice = PeriodChoice::parse(&period, &clock).map_err(Problem::no_period)?;
-    let page = match one_counted(&store, &name, &choice, &clock).await {
+    let page = match one_counted(&store, &name, with_bounces, &choice, &clock).await {
         Err(FiguresError::TimeZone(_)) => {
             let clock = clock.without_zone();
             let choice = PeriodChoice::parse(&period, &clock).map_err(Problem::no_period)?;
-            one_counted(&store, &name, &choice, &clock).await
+            one_counted(&store, &name, with_bounces, &choice, &clock).await
         }
         page => page,
     };
@@ -112,6 +114,7 @@ pub(super) async fn template(
 async fn one_counted(
     store: &Store,
     name: &str,
+    with_bounces: bool,
     choice: &PeriodChoice,
     clock: &Clock,
 ) -> Result<Response, FiguresError> {
@@ -120,11 +123,15 @@ async fn one_counted(
     let template = store.find_template(name, choice.period).await?;
     let links = store.links(name, choice.period, TEMPLATE_ROWS_SHOWN).await?;
     let domains = store.template_domains(name, choice.period, TEMPLATE_ROWS_SHOWN).await?;
-    let bounces = match store.template_bounce_reasons(name, choice.period, TEMPLATE_ROWS_SHOWN).await {
-        Ok(bounces) => Some(bounces),
-        // The rest of the page is of use without.
-        Err(FiguresError::Query(QueryError::TimedOut)) => None,
-        Err(error) => return Err(error),
+    let bounces = if with_bounces {
+        match store.template_bounce_reasons(name, choice.period, TEMPLATE_ROWS_SHOWN).await {
+            Ok(bounces) => BouncesLook::Told(bounces),
+            // The rest of the page is of use without.
+            Err(FiguresError::Query(QueryError::TimedOut)) => BouncesLook::TooLong,
+            Err(error) => return Err(error),
+        }
+    } else {
+        BouncesLook::NotAsked
     };
     let lists = TemplateLists { links, domains, bounces };
     let page = OneTemplatePage::new(&template, name, &overview, &lists, choice, clock);

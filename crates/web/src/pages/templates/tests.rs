@@ -20,7 +20,7 @@ fn domain() -> DomainFigures {
 }
 
 fn lists(links: &[LinkFigures], domains: &[DomainFigures]) -> TemplateLists {
-    TemplateLists { links: links.to_vec(), domains: domains.to_vec(), bounces: None }
+    TemplateLists { links: links.to_vec(), domains: domains.to_vec(), bounces: BouncesLook::NotAsked }
 }
 
 #[test]
@@ -175,11 +175,13 @@ fn a_template_says_why_its_mail_came_back_and_where_it_can_not() {
         code: Some("5.1.1".to_owned()),
         bounces: 1_234,
     };
-    let told = page(Some(TemplateBounces { reasons: vec![reason], is_cut: false }));
+    let told = page(BouncesLook::Told(TemplateBounces { reasons: vec![reason], is_cut: false }));
     assert!(told.contains("The mailbox does not exist") && told.contains("1,234"), "{told}");
     assert!(told.contains("template%3Aorder"), "the list is of its mails alone: {told}");
     assert!(!told.contains("bounces of all templates were looked at"), "{told}");
-    let cut = page(Some(TemplateBounces { reasons: Vec::new(), is_cut: true }));
-    assert!(cut.contains("Nothing came back among the newest 1,000 bounces"), "{cut}");
-    assert!(page(None).contains("It takes too long to find out"), "{}", page(None));
+    let cut = page(BouncesLook::Told(TemplateBounces { reasons: Vec::new(), is_cut: true }));
+    assert!(cut.contains("Nothing came back among the newest 10,000 bounces"), "{cut}");
+    assert!(page(BouncesLook::TooLong).contains("It takes too long to find out"));
+    let unasked = page(BouncesLook::NotAsked);
+    assert!(unasked.contains("name=order&#38;why=yes\">Look through the bounces"), "{unasked}");
 }

@@ -82,9 +82,12 @@ async fn a_block_leads_to_the_mail_that_it_comes_from() {
     assert_eq!(site.get("/blocklist/cause").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(site.get("/blocklist/cause?address=%20").await.status, StatusCode::NOT_FOUND);
 
-    // The template's page says why, too.
-    let page = site.get("/template?name=order&from=2026-03-10&to=2026-03-10").await.body;
-    assert!(page.contains("Why mail came back") && page.contains("Nothing came back"), "{page}");
+    // The template's page says why, too, when asked.
+    let path = "/template?name=order&from=2026-03-10&to=2026-03-10";
+    let page = site.get(path).await.body;
+    assert!(page.contains("Look through the bounces") && page.contains("&#38;why=yes"), "{page}");
+    let asked = site.get(&format!("{path}&why=yes")).await.body;
+    assert!(asked.contains("Why mail came back") && asked.contains("Nothing came back"), "{asked}");
 }
 
 #[tokio::test]

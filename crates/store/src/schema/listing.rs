@@ -149,21 +149,21 @@ fn from_a4_on(prefix: &Prefix) -> Vec<StepStatements> {
         &[include_str!("sql/a4_lock_parked.sql"), include_str!("sql/a4_down.sql")],
     ));
     ways.extend([
-        listed(prefix, "a5 up", true, &[a5::template()]),
-        listed(prefix, "a5 down", true, &[a5::DOWN, &forget_own(prefix, Step::A5)]),
-        listed(prefix, "a6 up", true, &[a6::template()]),
-        listed(prefix, "a6 down", true, &[a6::DOWN, &forget_own(prefix, Step::A6)]),
-        listed(prefix, "a8 up", true, &[a8::template()]),
-        listed(prefix, "a8 down", true, &[a8::DOWN, &forget_own(prefix, Step::A8)]),
-        listed(prefix, "a10 up", true, &[a10::template()]),
-        listed(prefix, "a10 down", true, &[a10::DOWN, &forget_own(prefix, Step::A10)]),
+        listed(prefix, "a5 up", true, &[a5::STEP.up]),
+        listed(prefix, "a5 down", true, &[a5::STEP.down, &forget_own(prefix, Step::A5)]),
+        listed(prefix, "a6 up", true, &[a6::STEP.up]),
+        listed(prefix, "a6 down", true, &[a6::STEP.down, &forget_own(prefix, Step::A6)]),
+        listed(prefix, "a8 up", true, &[a8::STEP.up]),
+        listed(prefix, "a8 down", true, &[a8::STEP.down, &forget_own(prefix, Step::A8)]),
+        listed(prefix, "a10 up", true, &[a10::STEP.up]),
+        listed(prefix, "a10 down", true, &[a10::STEP.down, &forget_own(prefix, Step::A10)]),
     ]);
     ways
 }
 
 fn a7_ways(prefix: &Prefix) -> [StepStatements; 2] {
     let down = [include_str!("sql/a7_lock_bodies.sql"), include_str!("sql/a7_down.sql")];
-    [listed(prefix, "a7 up", true, &[a7::UP]), listed(prefix, "a7 down", true, &down)]
+    [listed(prefix, "a7 up", true, &[a7::STEP.up]), listed(prefix, "a7 down", true, &down)]
 }
 
 fn a3_ways(prefix: &Prefix) -> [StepStatements; 3] {

@@ -458,15 +458,16 @@ impl<'m> Run<'m> {
             }
             (Step::A5 | Step::A6 | Step::A7 | Step::A8 | Step::A10, _) => {
                 session.phase("making tables of our own", None, "tables");
-                let notes = match step {
-                    Step::A5 => a5::up(&mut session).await?,
-                    Step::A6 => a6::up(&mut session).await?,
-                    Step::A7 => a7::up(&mut session).await?,
-                    Step::A8 => a8::up(&mut session).await?,
-                    _ => a10::up(&mut session).await?,
+                let tables = match step {
+                    Step::A5 => &a5::STEP,
+                    Step::A6 => &a6::STEP,
+                    Step::A7 => &a7::STEP,
+                    Step::A8 => &a8::STEP,
+                    _ => &a10::STEP,
                 };
+                tables.up(&mut session).await?;
                 session.guarded(&[], &record_own(&prefix, step, &in_seconds(began.elapsed()))).await?;
-                notes
+                Vec::new()
             }
         };
         session.phase(PHASE_DONE, Some(0), "");
@@ -502,7 +503,7 @@ impl<'m> Run<'m> {
                 vec!["what logged mails and erased people need was dropped".to_owned()]
             }
             Step::A6 => {
-                a6::down(&mut session, &forget_own(&prefix, step)).await?;
+                a6::STEP.down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the sums of lists dropped; they are told again by the mails and events".to_owned()]
             }
             Step::A8 => {
@@ -512,11 +513,11 @@ impl<'m> Run<'m> {
                 vec!["the tables of what is archived dropped; the objects of the archive stay".to_owned()]
             }
             Step::A10 => {
-                a10::down(&mut session, &forget_own(&prefix, step)).await?;
+                a10::STEP.down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the tables of jobs dropped, with what their last runs did".to_owned()]
             }
             Step::A5 => {
-                a5::down(&mut session, &forget_own(&prefix, step)).await?;
+                a5::STEP.down(&mut session, &forget_own(&prefix, step)).await?;
                 vec!["the sums of figures dropped; they are told again by the mails and events".to_owned()]
             }
             Step::A4 => {
@@ -594,12 +595,12 @@ pub(super) fn record_own(prefix: &Prefix, step: Step, seconds: &str) -> String {
     match step {
         Step::A2 => a2::templates().iter().for_each(|template| hash.update(template)),
         Step::A3 => hash.update(a3::UP),
-        Step::A5 => hash.update(a5::template()),
-        Step::A6 => hash.update(a6::template()),
-        Step::A7 => hash.update(a7::UP),
+        Step::A5 => hash.update(a5::STEP.up),
+        Step::A6 => hash.update(a6::STEP.up),
+        Step::A7 => hash.update(a7::STEP.up),
         Step::A9 => a9::PARTS.iter().for_each(|part| hash.update(part.statements)),
-        Step::A8 => hash.update(a8::template()),
-        Step::A10 => hash.update(a10::template()),
+        Step::A8 => hash.update(a8::STEP.up),
+        Step::A10 => hash.update(a10::STEP.up),
         Step::A4 => {
             for part in &a4::PARTS {
                 hash.update(part.statements);

@@ -165,12 +165,12 @@ impl SchemaStatus {
                         Step::A2 => Vec::new(),
                         Step::A3 => vec![a3::TABLE],
                         Step::A4 => a4::objects().collect(),
-                        Step::A5 => a5::OBJECTS.to_vec(),
-                        Step::A6 => a6::OBJECTS.to_vec(),
-                        Step::A7 => a7::OBJECTS.to_vec(),
+                        Step::A5 => a5::STEP.objects.to_vec(),
+                        Step::A6 => a6::STEP.objects.to_vec(),
+                        Step::A7 => a7::STEP.objects.to_vec(),
                         Step::A9 => a9::objects().collect(),
-                        Step::A8 => a8::OBJECTS.to_vec(),
-                        Step::A10 => a10::OBJECTS.to_vec(),
+                        Step::A8 => a8::STEP.objects.to_vec(),
+                        Step::A10 => a10::STEP.objects.to_vec(),
                     };
                     let absent = objects.iter().filter(|name| !present.iter().any(|p| p == *name));
                     lacks.extend(absent.map(ToString::to_string));

@@ -10,5 +10,6 @@ pub(super) mod a6;
 pub(super) mod a7;
 pub(super) mod a8;
 pub(super) mod a9;
+pub(super) mod tables;
 pub(super) mod v136;
 pub(super) mod v137;

@@ -2,51 +2,37 @@
 
 use tokio_postgres::{GenericClient, Transaction};
 
+use super::tables::Tables;
 use crate::{
     Prefix,
     schema::{
         MigrateError, Step,
         contract::LOGS,
-        online::{Failure, Session, Work},
+        online::{Failure, Work},
     },
     sql::render,
 };
 
-/// What it makes.
-pub(in crate::schema) const OBJECTS: [&str; 9] = [
-    BODIES,
-    "aftersend_bodies_dictionary_idx",
-    "aftersend_bodies_digest_idx",
-    "aftersend_bodies_shared_idx",
-    "aftersend_body_dictionaries",
-    "aftersend_body_dictionaries_idx",
-    "aftersend_kept_bodies",
-    "aftersend_shared_bodies",
-    "aftersend_shared_bodies_dictionary_idx",
-];
+/// No body is touched.
+pub(in crate::schema) static STEP: Tables = Tables {
+    objects: &[
+        BODIES,
+        "aftersend_bodies_dictionary_idx",
+        "aftersend_bodies_digest_idx",
+        "aftersend_bodies_shared_idx",
+        "aftersend_body_dictionaries",
+        "aftersend_body_dictionaries_idx",
+        "aftersend_kept_bodies",
+        "aftersend_shared_bodies",
+        "aftersend_shared_bodies_dictionary_idx",
+    ],
+    up: include_str!("../sql/a7_up.sql"),
+    down: include_str!("../sql/a7_down.sql"),
+    locks: &[LOGS],
+};
 
 /// The table of the bodies.
 pub(in crate::schema) const BODIES: &str = "aftersend_bodies";
-
-/// Makes the tables.
-pub(in crate::schema) const UP: &str = include_str!("../sql/a7_up.sql");
-
-/// The statements that make what is not there; nothing where all of it is.
-pub(in crate::schema) fn up_sql(prefix: &Prefix, there: &[String]) -> Option<String> {
-    let is_whole = OBJECTS.iter().all(|object| there.iter().any(|there| there == object));
-    (!is_whole).then(|| render(UP, prefix))
-}
-
-/// Takes it up, in a moment: no body is touched.
-pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<Vec<String>, MigrateError> {
-    let rows = session.ask(include_str!("../sql/read_own_objects.sql"), &[&session.prefix.raw()]).await?;
-    let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    if let Some(statements) = up_sql(session.prefix, &there) {
-        // A foreign key locks the table that it names.
-        session.guarded(&[LOGS], &statements).await?;
-    }
-    Ok(Vec::new())
-}
 
 /// Takes it down.
 pub(in crate::schema) struct Down<'a> {
@@ -65,7 +51,7 @@ impl Work for Down<'_> {
             transaction.batch_execute(&lock).await?;
             refuse_to_lose_bodies(transaction, self.prefix).await?;
         }
-        Ok(transaction.batch_execute(&render(include_str!("../sql/a7_down.sql"), self.prefix)).await?)
+        Ok(transaction.batch_execute(&render(STEP.down, self.prefix)).await?)
     }
 }
 

@@ -2,31 +2,37 @@
 
 use tokio_postgres::{GenericClient, Transaction};
 
+use super::tables::Tables;
 use crate::{
     Prefix,
     schema::{
         MigrateError, Step,
-        online::{Failure, Session, Work},
+        online::{Failure, Work},
     },
     sql::render,
 };
 
 /// What it makes, but for an index of the rows that step 137 removed: it goes with their table where that goes, and only
-/// speeds up what would be right without.
-pub(in crate::schema) const OBJECTS: [&str; 12] = [
-    "aftersend_archive_runs",
-    "aftersend_archive_objects",
-    "aftersend_archived_mails",
-    "aftersend_archived_mails_here_idx",
-    "aftersend_archived_mails_due_idx",
-    "aftersend_archived_mails_object_idx",
-    "aftersend_archived_mails_message_id_idx",
-    "aftersend_late_events",
-    "aftersend_removed_figures",
-    "aftersend_removed_domains",
-    "aftersend_removed_bounces",
-    "aftersend_removed_links",
-];
+/// speeds up what would be right without. Of what is there, only these rows get an index.
+pub(in crate::schema) static STEP: Tables = Tables {
+    objects: &[
+        "aftersend_archive_runs",
+        "aftersend_archive_objects",
+        "aftersend_archived_mails",
+        "aftersend_archived_mails_here_idx",
+        "aftersend_archived_mails_due_idx",
+        "aftersend_archived_mails_object_idx",
+        "aftersend_archived_mails_message_id_idx",
+        "aftersend_late_events",
+        "aftersend_removed_figures",
+        "aftersend_removed_domains",
+        "aftersend_removed_bounces",
+        "aftersend_removed_links",
+    ],
+    up: include_str!("../sql/a8_up.sql"),
+    down: include_str!("../sql/a8_down.sql"),
+    locks: &[],
+};
 
 /// The tables that must not change while their rows are counted and then dropped.
 pub(in crate::schema) const TABLES: [&str; 8] = [
@@ -39,33 +45,6 @@ pub(in crate::schema) const TABLES: [&str; 8] = [
     "aftersend_removed_bounces",
     "aftersend_removed_links",
 ];
-
-/// Makes the tables.
-const UP: &str = include_str!("../sql/a8_up.sql");
-
-/// Drops them.
-pub(in crate::schema) const DOWN: &str = include_str!("../sql/a8_down.sql");
-
-/// The statements that make what is not there; nothing where all of it is.
-pub(in crate::schema) fn up_sql(prefix: &Prefix, there: &[String]) -> Option<String> {
-    let is_whole = OBJECTS.iter().all(|object| there.iter().any(|there| there == object));
-    (!is_whole).then(|| render(UP, prefix))
-}
-
-/// What the ledger's checksum and the listing are made of.
-pub(in crate::schema) const fn template() -> &'static str {
-    UP
-}
-
-/// Takes it up, in a moment: of what is there, only the rows that step 137 removed get an index.
-pub(in crate::schema) async fn up(session: &mut Session<'_>) -> Result<Vec<String>, MigrateError> {
-    let rows = session.ask(include_str!("../sql/read_own_objects.sql"), &[&session.prefix.raw()]).await?;
-    let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    if let Some(statements) = up_sql(session.prefix, &there) {
-        session.guarded(&[], &statements).await?;
-    }
-    Ok(Vec::new())
-}
 
 /// Takes it down.
 pub(in crate::schema) struct Down<'a> {
@@ -87,7 +66,7 @@ impl Work for Down<'_> {
             }
             refuse_to_lose_archived(transaction, self.prefix).await?;
         }
-        Ok(transaction.batch_execute(&render(DOWN, self.prefix)).await?)
+        Ok(transaction.batch_execute(&render(STEP.down, self.prefix)).await?)
     }
 }
 

@@ -170,10 +170,10 @@ async fn a_store_at_work_keeps_its_prepared_statements() {
     fixture.store = fixture.store.with_unknown_mails(UnknownMails::Create);
     // What this store needs of later steps.
     fixture.run(a3::UP).await;
-    fixture.run(a5::template()).await;
-    fixture.run(a6::template()).await;
-    fixture.run(a8::template()).await;
-    fixture.run(a10::template()).await;
+    fixture.run(a5::STEP.up).await;
+    fixture.run(a6::STEP.up).await;
+    fixture.run(a8::STEP.up).await;
+    fixture.run(a10::STEP.up).await;
     for part in &a9::PARTS {
         fixture.run(part.statements).await;
     }

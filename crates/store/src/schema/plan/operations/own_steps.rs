@@ -8,7 +8,7 @@ use crate::{
         online::{duplicates::Kinds, fold, guard, mails, recipients},
         plan::{Amount, Manner, Operation, PlannedLock},
         runner::record_own,
-        steps::{a1, a3, a4, a5, a6, a7, a8, a9, a10},
+        steps::{a1, a3, a4, a5, a6, a7, a8, a9, a10, tables::Tables},
     },
     sql::render,
 };
@@ -132,48 +132,48 @@ impl Planner<'_> {
     }
 
     pub(super) fn a5(&self) -> Vec<Operation> {
-        self.sums(Step::A5, a5::up_sql(self.prefix, self.own_objects), "Make the tables of sums of figures")
+        self.tables(
+            Step::A5,
+            &a5::STEP,
+            "Make the tables of sums of figures; the mails are counted later, while `serve` runs",
+        )
     }
 
     pub(super) fn a6(&self) -> Vec<Operation> {
-        let what = "Make the tables of sums of figures by domains, reasons of bounces and links";
-        self.sums(Step::A6, a6::up_sql(self.prefix, self.own_objects), what)
-    }
-
-    /// Tables of sums of figures, which the step makes where there is something to make.
-    fn sums(&self, step: Step, make: Option<String>, what: &str) -> Vec<Operation> {
-        let make = make.map(|make| Operation {
-            statements: vec![guard(self.prefix, &self.limits, &[]), make],
-            rows: Some(Amount::counted(0)),
-            ..empty(format!("{what}; the mails are counted later, while `serve` runs"), Manner::Guarded)
-        });
-        let record = Operation {
-            statements: vec![
-                guard(self.prefix, &self.limits, &[]),
-                record_own(self.prefix, step, SECONDS_LATER),
-            ],
-            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
-        };
-        make.into_iter().chain([record]).collect()
+        let what = "Make the tables of sums of figures by domains, reasons of bounces and links; the mails are counted later, \
+                    while `serve` runs";
+        self.tables(Step::A6, &a6::STEP, what)
     }
 
     pub(super) fn a7(&self) -> Vec<Operation> {
+        self.tables(Step::A7, &a7::STEP, "Make the tables of compressed bodies; no body is touched")
+    }
+
+    pub(super) fn a8(&self) -> Vec<Operation> {
+        self.tables(Step::A8, &a8::STEP, "Make the tables of what is archived")
+    }
+
+    pub(super) fn a10(&self) -> Vec<Operation> {
+        self.tables(Step::A10, &a10::STEP, "Make the tables of jobs and of their runs")
+    }
+
+    /// Tables of our own, which a step makes where some of them are not there.
+    fn tables(&self, step: Step, tables: &Tables, what: &str) -> Vec<Operation> {
         let mut operations = Vec::new();
-        if let Some(make) = a7::up_sql(self.prefix, self.own_objects) {
+        if let Some(make) = tables.up_sql(self.prefix, self.own_objects) {
+            let held = format!("writers, {}", self.moment());
+            let lock = |table: &&'static str| lock(table, "SHARE ROW EXCLUSIVE", held.clone());
             operations.push(Operation {
-                statements: vec![guard(self.prefix, &self.limits, &[LOGS]), make],
-                locks: vec![lock(LOGS, "SHARE ROW EXCLUSIVE", format!("writers, {}", self.moment()))],
+                statements: vec![guard(self.prefix, &self.limits, tables.locks), make],
+                locks: tables.locks.iter().map(lock).collect(),
                 rows: Some(Amount::counted(0)),
-                ..empty(
-                    "Make the tables of compressed bodies; no body is touched".to_owned(),
-                    Manner::Guarded,
-                )
+                ..empty(what.to_owned(), Manner::Guarded)
             });
         }
         operations.push(Operation {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
-                record_own(self.prefix, Step::A7, SECONDS_LATER),
+                record_own(self.prefix, step, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });
@@ -187,44 +187,6 @@ impl Planner<'_> {
             statements: vec![
                 guard(self.prefix, &self.limits, &[]),
                 record_own(self.prefix, Step::A9, SECONDS_LATER),
-            ],
-            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
-        });
-        operations
-    }
-
-    pub(super) fn a8(&self) -> Vec<Operation> {
-        let mut operations = Vec::new();
-        if let Some(make) = a8::up_sql(self.prefix, self.own_objects) {
-            operations.push(Operation {
-                statements: vec![guard(self.prefix, &self.limits, &[]), make],
-                rows: Some(Amount::counted(0)),
-                ..empty("Make the tables of what is archived".to_owned(), Manner::Guarded)
-            });
-        }
-        operations.push(Operation {
-            statements: vec![
-                guard(self.prefix, &self.limits, &[]),
-                record_own(self.prefix, Step::A8, SECONDS_LATER),
-            ],
-            ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
-        });
-        operations
-    }
-
-    pub(super) fn a10(&self) -> Vec<Operation> {
-        let mut operations = Vec::new();
-        if let Some(make) = a10::up_sql(self.prefix, self.own_objects) {
-            operations.push(Operation {
-                statements: vec![guard(self.prefix, &self.limits, &[]), make],
-                rows: Some(Amount::counted(0)),
-                ..empty("Make the tables of jobs and of their runs".to_owned(), Manner::Guarded)
-            });
-        }
-        operations.push(Operation {
-            statements: vec![
-                guard(self.prefix, &self.limits, &[]),
-                record_own(self.prefix, Step::A10, SECONDS_LATER),
             ],
             ..empty("Write down in aftersend_steps that the schema has the step".to_owned(), Manner::Guarded)
         });

@@ -113,19 +113,19 @@ impl Store {
     /// When the database does not answer.
     pub async fn find_story(&self, id: &str) -> Result<Option<Story>, QueryError> {
         let Some(mail) = self.find_mail(id.trim()).await? else { return Ok(None) };
+        let uuid = mail.summary.uuid;
+        let ((occurrences, truncated), recipients) =
+            tokio::try_join!(self.timeline(uuid), self.recipients(uuid))?;
+        Ok(Some(Story { mail, occurrences, truncated, recipients }))
+    }
+
+    /// What happened to a mail, and whether there is more of it than is read.
+    async fn timeline(&self, mail: Uuid) -> Result<(Vec<Occurrence>, bool), QueryError> {
         let client = self.reader().await?;
         let timeline = client.prepare_cached(self.sql(Statement::Timeline)).await?;
-        let rows_max = rows_max(STORY_OCCURRENCES_MAX);
-        let rows = client.query(&timeline, &[&mail.summary.uuid, &rows_max]).await?;
-        let truncated = rows.len() > STORY_OCCURRENCES_MAX;
-        let occurrences = rows
-            .iter()
-            .take(STORY_OCCURRENCES_MAX)
-            .map(Occurrence::from_row)
-            .collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
-        drop(client);
-        let recipients = self.recipients(mail.summary.uuid).await?;
-        Ok(Some(Story { mail, occurrences, truncated, recipients }))
+        let rows = client.query(&timeline, &[&mail, &rows_max(STORY_OCCURRENCES_MAX)]).await?;
+        let occurrences = rows.iter().take(STORY_OCCURRENCES_MAX).map(Occurrence::from_row);
+        Ok((occurrences.collect::<Result<_, _>>()?, rows.len() > STORY_OCCURRENCES_MAX))
     }
 
     /// Mails whose uuids begin with these digits, hyphens or not: `mails_max` at most, by uuid. None where there are fewer than

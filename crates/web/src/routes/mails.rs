@@ -156,10 +156,14 @@ pub(super) async fn mail(
     if found.mail.summary.uuid != uuid {
         return Ok(to_mail(&found));
     }
-    // Its own story is what somebody came for; what is beside it may be missing.
-    let related = store.related_mails(&found.mail.summary, RELATED_SHOWN).await.unwrap_or_default();
-    let blocked = blocked(&store, &found).await;
-    let body = store.body_state(uuid).await.unwrap_or(BodyState::None);
+    // Its own story is what somebody came for; what is beside it may be missing. All of it is asked at once: an old mail's
+    // is in places of the disk that nobody has read for long.
+    let (related, blocked, body) = tokio::join!(
+        store.related_mails(&found.mail.summary, RELATED_SHOWN),
+        blocked(&store, &found),
+        store.body_state(uuid)
+    );
+    let (related, body) = (related.unwrap_or_default(), body.unwrap_or(BodyState::None));
     Ok(answer(
         StatusCode::OK,
         &MailPage::new(&found, body, choice, &related, &blocked, back(&headers), &clock),

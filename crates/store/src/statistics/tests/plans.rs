@@ -48,14 +48,15 @@ async fn every_figure_goes_by_index() {
     check_planned(&fixture, CUSTOM, Statement::LastVisits, &templates, &by_template).await;
 
     let (from, to) = ("now() - interval '30 days'", "now()");
-    let related = arguments(&["md5('mail7')::uuid", from, to, "5", "1000", "now() - interval '1 day'"]);
+    let (first, last) = ("'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'");
+    let day_ago = "now() - interval '1 day'";
+    let related = arguments(&["md5('mail7')::uuid", from, to, "5", "200", day_ago, first, last]);
     let indexes = ["aftersend_recipients_pkey", "aftersend_recipients_address_idx"];
     check_planned(&fixture, CUSTOM, Statement::RelatedByRecipient, &related, &indexes).await;
     for (statement, value) in
         [(Statement::RelatedByTemplate, "'template11'"), (Statement::RelatedByCampaign, "'campaign11'")]
     {
-        let day_ago = "now() - interval '1 day'";
-        let related = arguments(&["md5('mail7')::uuid", from, to, "5", value, day_ago, "4000", "1000"]);
+        let related = arguments(&["md5('mail7')::uuid", from, to, "5", value, day_ago, "1500", "250"]);
         check_planned(&fixture, CUSTOM, statement, &related, &["phoenix_kit_email_logs_"]).await;
     }
     let bounces = arguments(&["now() - interval '110 s'", "now()", "'template11'", "now()", "100", "25"]);

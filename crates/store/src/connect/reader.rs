@@ -71,28 +71,34 @@ impl Reader {
 
     /// Asks in a read-only transaction, for which these settings hold. The statement is not prepared by name.
     ///
-    /// Cancel-safe: it is rolled back before the connection is used again.
+    /// All of it is sent at once and takes one way there and back: a page asks so several times, and the ways took longer than
+    /// the answers. What fails leaves the transaction failed, and the `COMMIT` behind it rolls back.
+    /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING>
+    ///
+    /// Cancel-safe: its end is on its way already, or nothing is. Takes the connection for itself, since two at once would be in one
+    /// transaction.
     pub(crate) async fn query_with(
         &mut self,
         settings: &str,
         sql: &str,
         values: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, QueryError> {
-        let client = self.client.as_mut().expect("it is there until this is dropped");
+        let begin = format!("START TRANSACTION READ ONLY; {settings}");
+        let client = self.client();
+        // In this order, since each is sent when it is first polled.
         let asked = async {
-            let transaction = client.build_transaction().read_only(true).start().await?;
-            transaction.batch_execute(settings).await?;
-            let rows = transaction.query_typed(sql, values).await?;
-            transaction.commit().await?;
-            Ok::<_, tokio_postgres::Error>(rows)
+            tokio::join!(
+                biased;
+                client.batch_execute(&begin),
+                client.query_typed(sql, values),
+                client.batch_execute("COMMIT")
+            )
         };
-        self.unanswered.fetch_add(1, Ordering::Relaxed);
-        let rows = tokio::time::timeout(self.answer_timeout, asked).await;
-        self.unanswered.fetch_sub(1, Ordering::Relaxed);
-        match rows {
-            Ok(rows) => Ok(rows?),
-            Err(_) => Err(self.fell_silent()),
-        }
+        let (begun, rows, ended) = self.in_time(asked).await?;
+        begun?;
+        let rows = rows?;
+        ended?;
+        Ok(rows)
     }
 
     /// The connection itself, for what asks in its own way, all of it [`in_time`](Self::in_time).

@@ -27,6 +27,16 @@ pub enum ArchiveError {
         /// What AWS's own search found.
         reason: String,
     },
+    /// AWS's own settings have a value that is none.
+    #[error("{name} of the archive's bucket can't be used: {reason}. It is given by {given_by}")]
+    Setting {
+        /// Which of them.
+        name: &'static str,
+        /// What gives it.
+        given_by: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The storage refused, failed or fell silent.
     #[error("{action} {name} in the archive failed: {reason}. {advice}")]
     Storage {

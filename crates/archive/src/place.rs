@@ -119,16 +119,25 @@ impl ArchivePlace {
             .provide_credentials()
             .await
             .map_err(|error| ArchiveError::Credentials { place: url.to_owned(), reason: sentence(&error) })?;
+        let region = aws.region().map_or(REGION_DEFAULT, |region| region.as_ref());
+        if !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(ArchiveError::Setting {
+                name: "the region",
+                given_by: "AWS_REGION or the profile's `region`",
+                reason: "it has letters, digits and hyphens alone, such as eu-central-1".to_owned(),
+            });
+        }
         let options = ClientOptions::new()
             .with_timeout(TRANSFER_TIMEOUT)
             .with_connect_timeout(CONNECT_TIMEOUT)
             .with_allow_http(true);
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
-            .with_region(aws.region().map_or(REGION_DEFAULT, |region| region.as_ref()))
+            .with_region(region)
             .with_credentials(Arc::new(Credentials { provider: credentials }))
             .with_client_options(options);
         if let Some(endpoint) = endpoint_url(&aws) {
+            require_endpoint(&endpoint)?;
             builder = builder.with_endpoint(endpoint);
         }
         let storage = builder.build().map_err(|error| unfit(error.to_string()))?;
@@ -213,6 +222,29 @@ fn endpoint_url(aws: &aws_config::SdkConfig) -> Option<String> {
     of_s3.or_else(|| aws.endpoint_url().map(str::to_owned))
 }
 
+/// Refuses what is no address: the storage would panic on it. It isn't repeated, since some write a password into it.
+fn require_endpoint(endpoint: &str) -> Result<(), ArchiveError> {
+    let reason = match Url::parse(endpoint) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            "it begins with http:// or https://".to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "credentials don't belong there".to_owned()
+        }
+        // What is parsed leniently, such as a line's end, is sent as it stands.
+        Ok(_) if !endpoint.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            "a space, a line's end or another letter that an address has not stands in it".to_owned()
+        }
+        Ok(_) => return Ok(()),
+        Err(error) => error.to_string(),
+    };
+    Err(ArchiveError::Setting {
+        name: "the endpoint",
+        given_by: "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile's `endpoint_url`",
+        reason,
+    })
+}
+
 /// An error of the SDK's with its causes: the outermost says nothing.
 fn sentence(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
@@ -241,6 +273,13 @@ impl CredentialProvider for Credentials {
             .provide_credentials()
             .await
             .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
+        // They are sent in headers, and the storage would panic on what no header may hold.
+        let said = [Some(given.access_key_id()), Some(given.secret_access_key()), given.session_token()];
+        if !said.iter().flatten().all(|word| word.bytes().all(|byte| byte.is_ascii_graphic())) {
+            let source =
+                "a space, a line's end or another letter that none has stands in the credentials".into();
+            return Err(object_store::Error::Generic { store: "S3", source });
+        }
         Ok(Arc::new(AwsCredential {
             key_id: given.access_key_id().to_owned(),
             secret_key: given.secret_access_key().to_owned(),

@@ -1,14 +1,15 @@
 //! Jobs by schedule, for as long as `serve` runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use aftersend_ingest::Shutdown;
 use aftersend_store::{
     BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, QueryError, StartedJob, Starting, Store,
 };
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::{Tally, Wanted, hold::hold, sentence, work::work};
+use super::{Tally, Wanted, hold::hold, sentence, work::WorkError, work::work};
 use crate::watch::Watch;
 
 /// How often it is asked what is due. The server's clock is looked at each time, so that none need be trusted to run on.
@@ -19,6 +20,10 @@ const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// For how long what is being written down may take once this program is to end.
 const LAST_WORD: Duration = Duration::from_secs(3);
+
+/// What a run says that panicked. The panic's own words may hold what belongs in no table.
+const PANICKED: &str = "a fault of this program itself has ended it; the log of `aftersend serve` has more, and a report of it is \
+                        welcome";
 
 /// Says the same trouble once, until it is over or another.
 #[derive(Default)]
@@ -189,16 +194,13 @@ impl Scheduler<'_> {
         let working = work(&self.store, job, &self.wanted, &tally);
         let outcome = tokio::select! {
             biased;
-            () = self.shutdown.requested() => JobOutcome::Stopped,
+            () = self.shutdown.requested() => Some(JobOutcome::Stopped),
             // The futures of the SDK are large.
-            held = hold(&mut started, &tally, Box::pin(working)) => match held {
-                Some(Ok(())) => JobOutcome::Done,
-                Some(Err(error)) => JobOutcome::Failed(error.to_string()),
-                None => {
-                    tracing::warn!(job = job.as_str(), "another process has taken the job over, and goes on with it");
-                    return false;
-                }
-            },
+            held = hold(&mut started, &tally, Box::pin(outcome_of(working))) => held,
+        };
+        let Some(outcome) = outcome else {
+            tracing::warn!(job = job.as_str(), "another process has taken the job over, and goes on with it");
+            return false;
         };
         if let JobOutcome::Failed(reason) = &outcome {
             tracing::warn!(
@@ -238,5 +240,29 @@ impl Scheduler<'_> {
                 () = tokio::time::sleep(TROUBLE_PAUSE) => {}
             }
         }
+    }
+}
+
+/// Works, and says how that ended. A fault in what one job uses must neither end the others nor go unnoticed.
+async fn outcome_of(working: impl Future<Output = Result<(), WorkError>>) -> JobOutcome {
+    // What it worked on is dropped with it.
+    match AssertUnwindSafe(working).catch_unwind().await {
+        Ok(Ok(())) => JobOutcome::Done,
+        Ok(Err(error)) => JobOutcome::Failed(error.to_string()),
+        Err(_) => JobOutcome::Failed(PANICKED.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_panics_has_failed_and_ends_nothing_else() {
+        let panicking = async { panic!("with an address in it") };
+        assert_eq!(outcome_of(panicking).await, JobOutcome::Failed(PANICKED.to_owned()));
+        assert_eq!(outcome_of(async { Ok(()) }).await, JobOutcome::Done);
+        let failed = outcome_of(async { Err(WorkError::ArchiverElsewhere) }).await;
+        assert_eq!(failed, JobOutcome::Failed("another archiver is at work on this database".to_owned()));
     }
 }

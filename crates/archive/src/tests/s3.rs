@@ -107,3 +107,39 @@ async fn in_an_environment_without_credentials() {
     let sentence = error.to_string();
     assert!(sentence.contains("AWS_PROFILE") && sentence.contains(PLACE), "{sentence}");
 }
+
+/// What some write into these variables, and what the storage would panic on.
+#[test]
+fn settings_that_are_none_are_told_before_anything_is_asked() {
+    let (endpoint, region, key) = ("http://127.0.0.1:9", "eu-central-1", "test");
+    for (endpoint, region, key, words) in [
+        ("127.0.0.1:9", region, key, "AWS_ENDPOINT_URL_S3"),
+        ("localhost:9", region, key, "it begins with http:// or https://"),
+        ("http://127.0.0.1:(none)", region, key, "invalid port number"),
+        ("http://127.0.0.1:9\n", region, key, "a line's end"),
+        ("http://me:hidden@127.0.0.1:9", region, key, "credentials don't belong there"),
+        (endpoint, "eu central", key, "AWS_REGION"),
+        (endpoint, region, "test\n", "a line's end"),
+    ] {
+        let environment = [
+            ("AWS_ENDPOINT_URL_S3", endpoint),
+            ("AWS_REGION", region),
+            ("AWS_ACCESS_KEY_ID", key),
+            ("AWS_SECRET_ACCESS_KEY", "hidden"),
+            ("EXPECTED_WORDS", words),
+        ];
+        again("tests::s3::in_an_environment_of_settings_that_are_none", &environment);
+    }
+}
+
+/// Run by [`settings_that_are_none_are_told_before_anything_is_asked`].
+#[tokio::test]
+#[ignore = "needs an environment with wrong settings"]
+async fn in_an_environment_of_settings_that_are_none() {
+    let error = match ArchivePlace::open(PLACE).await {
+        Ok(place) => place.list().await.unwrap_err(),
+        Err(error) => error,
+    };
+    let (said, words) = (error.to_string(), std::env::var("EXPECTED_WORDS").unwrap());
+    assert!(said.contains(&words) && !said.contains("hidden"), "{said}");
+}

@@ -106,7 +106,8 @@ pub struct RunProgress {
 
 /// Archives what is old enough. One at a time over all processes; a second one says so and does nothing.
 ///
-/// Cancel-safe: what is proven is in the archive, what was begun is cleared away by the next run.
+/// Cancel-safe: what is proven is in the archive, what was begun is cleared away by the next run. Dropped, it can't write down
+/// how it ended: the job that it runs under does, as it ends.
 ///
 /// # Errors
 ///
@@ -125,9 +126,7 @@ pub async fn run(
     let mut run =
         Run { store, place, options, watch, number, report: RunReport::default(), sent_at: None, walk: None };
     let result = run.work().await;
-    let mut sums = run.report.sums;
-    sums.removed_mails = run.report.removed.removed as u64;
-    run.report.sums = sums;
+    let sums = run.report.sums;
     let failure = result.as_ref().err().map(ToString::to_string);
     let walk = run.walk.filter(|_| result.is_ok());
     let ended = store.end_archive_run(number, &sums, failure.as_deref(), walk).await;
@@ -181,6 +180,14 @@ impl Run<'_> {
             bytes: self.report.sums.bytes,
             sent_at: self.sent_at,
         });
+    }
+
+    /// Writes down how far it is. Best effort: the end says it again, and whoever is stopped or killed before that is told of
+    /// as far as it was written down.
+    async fn note(&self) {
+        if let Err(error) = self.store.note_archive_run(self.number, &self.report.sums).await {
+            tracing::debug!(%error, "how far the archiver is could not be written down");
+        }
     }
 
     /// Does something with the database again while another transaction is in the way.
@@ -250,6 +257,7 @@ impl Run<'_> {
             let is_proven = self.again(|| self.store.prove_late_object(begun.number, &facts, &taken)).await?;
             self.count(&begun, &manifest, is_proven)?;
             self.report.sums.late_events += manifest.events;
+            self.note().await;
         }
     }
 
@@ -309,6 +317,9 @@ impl Run<'_> {
             let sums = &mut self.report.sums;
             sums.unreadable_mails += read.unreadable.len() as u64;
             sums.first_unreadable = sums.first_unreadable.or(read.unreadable.first().copied());
+            if !read.unreadable.is_empty() {
+                self.note().await;
+            }
             for line in read.lines {
                 let part = match &mut *filling {
                     Some(filling) => filling,
@@ -339,6 +350,7 @@ impl Run<'_> {
         let is_proven = self.again(|| self.store.prove_mails_object(begun.number, &facts, &mails)).await?;
         self.count(&begun, &manifest, is_proven)?;
         self.report.sums.mails += manifest.mails;
+        self.note().await;
         self.tell();
         Ok(())
     }
@@ -391,6 +403,8 @@ impl Run<'_> {
             let began = Instant::now();
             let removed = self.again(|| self.store.remove_archived(&page)).await?;
             self.report.removed += removed;
+            self.report.sums.removed_mails = self.report.removed.removed as u64;
+            self.note().await;
             self.tell();
             tokio::time::sleep((began.elapsed() / 2).min(PAUSE_MAX)).await;
         }

@@ -464,6 +464,10 @@ statements! {
     BeginArchiveRun = "archive/begin_run.sql",
     /// Writes down what a run did.
     EndArchiveRun = "archive/end_run.sql",
+    /// Writes down what a run has done so far.
+    NoteArchiveRun = "archive/note_run.sql",
+    /// Writes down how runs ended that could not say so.
+    CloseArchiveRuns = "archive/close_runs.sql",
     /// Writes down an object before it is written.
     BeginArchiveObject = "archive/begin_object.sql",
     /// Writes down that an object is proven.

@@ -265,6 +265,65 @@ async fn told_to_end_in_the_middle_it_ends_and_goes_on_the_next_time() {
     assert!(server.stop().await < END_MAX);
 }
 
+/// The last run of the archiver, as it is told.
+async fn archive_run(ground: &Ground, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    until(what, async || {
+        let run = ground.with(&["archive", "status", "--json"]).json()["runs"][0].take();
+        is(&run).then_some(run)
+    })
+    .await
+}
+
+/// Stopped, killed or at work: which of them, and how far it came.
+#[tokio::test]
+async fn an_archivers_run_is_told_as_it_is() {
+    let ground = Ground::new().await;
+    // Whoever wants to begin an object waits, for half a minute before the run fails of it; all may be read meanwhile.
+    let hold = r#"BEGIN; LOCK TABLE "prefix".aftersend_archive_objects IN EXCLUSIVE MODE"#;
+    let begin = || {
+        let mut command = ground.setup.program();
+        command.args(["archive", "run", "--config"]).arg(ground.config()).stdout(Stdio::null());
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    };
+    ground.run(hold).await;
+    let child = begin();
+    archive_run(&ground, "it is at work", |run| run["state"] == "at_work").await;
+    assert!(ground.with(&["archive", "status"]).ok().contains("0 removed: at work"));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let said = ended(child.wait_with_output().unwrap()).fails(1);
+    assert!(said.contains("stopped: what was done stays done"), "{said}");
+    let run = archive_run(&ground, "it was stopped", |run| run["state"] != "at_work").await;
+    assert_eq!((&run["state"], &run["failure"], &run["mails"]), (&json!("stopped"), &Value::Null, &json!(0)));
+    assert!(run["ended_at"].is_string(), "{run}");
+    let said = ground.with(&["archive", "status"]).ok();
+    assert!(said.contains("0 removed: stopped at 2") && said.contains("stopped half way after"), "{said}");
+
+    let mut child = begin();
+    archive_run(&ground, "it is at work", |run| run["state"] == "at_work").await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = archive_run(&ground, "it was killed", |run| run["state"] != "at_work").await;
+    assert_eq!((&run["state"], &run["ended_at"]), (&json!("lost"), &Value::Null));
+    let said = ground.with(&["archive", "status"]).ok();
+    assert!(said.contains("0 removed: ended by force: its process was killed"), "{said}");
+
+    // By schedule, it is told to end with the process.
+    ground.make_due("archive").await;
+    let server = ground.serve();
+    archive_run(&ground, "it is at work", |run| run["state"] == "at_work").await;
+    assert!(server.stop().await < END_MAX);
+    let run = archive_run(&ground, "it was stopped", |run| run["state"] != "at_work").await;
+    assert_eq!(run["state"], "stopped", "{run}");
+    ground.run("COMMIT").await;
+    let server = ground.serve();
+    let run = archive_run(&ground, "it is done", |run| run["state"] == "done").await;
+    assert_eq!(run["mails"], 11, "{run}");
+    assert!(server.stop().await < END_MAX);
+    let states = ground.with(&["archive", "status", "--json"]).json();
+    let states: Vec<&Value> = states["runs"].as_array().unwrap().iter().map(|run| &run["state"]).collect();
+    assert_eq!(states, ["done", "stopped", "lost", "stopped"]);
+}
+
 #[tokio::test]
 async fn a_failure_is_told_with_what_to_do_and_ends_nothing() {
     let ground = Ground::new().await;

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use aftersend_store::ArchiveRunState;
 use futures_util::stream::BoxStream;
 use object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
@@ -190,7 +191,8 @@ async fn whatever_the_storage_does_no_mail_is_lost() {
             assert!(error.to_string().contains("Make room there"), "{error}");
         }
         let runs = ground.store.archive_runs(1).await.unwrap();
-        assert_eq!(runs[0].failure.as_deref(), Some(error.to_string().as_str()), "{trouble:?}");
+        assert_eq!(runs[0].state, ArchiveRunState::Failed(error.to_string()), "{trouble:?}");
+        assert!(runs[0].ended_at.is_some(), "{trouble:?}");
         assert_eq!(
             ground.count("phoenix_kit_email_logs").await,
             i64::try_from(rows.iter().filter(|row| row.starts_with("phoenix_kit_email_logs")).count())

@@ -1,6 +1,6 @@
 //! Runs beside others, and beside what changes.
 
-use aftersend_store::Removable;
+use aftersend_store::{ArchiveRunState, BegunJob, Job, JobCounts, JobOutcome, Removable, Starting};
 use serde_json::json;
 
 use super::ground::{Ground, assert_same, later};
@@ -280,4 +280,68 @@ async fn mails_that_are_gone_hide_no_changed_ones() {
     let marked = r#"SELECT email_log_uuid::text FROM "prefix".aftersend_archived_mails WHERE events = -1"#;
     assert_eq!(ground.texts(marked).await, ["a0000000-0000-4000-8000-000000001000"]);
     assert_eq!(ground.count("aftersend_archived_mails").await, 1_010);
+}
+
+/// Broken off after its first object: how it ended, its job says.
+#[tokio::test]
+async fn how_a_run_that_is_broken_off_ended_is_written_down_with_how_far_it_came() {
+    let ground = Ground::with_traffic(40).await;
+    let last = async || ground.store.archive_runs(1).await.unwrap().remove(0);
+    let break_off = async || {
+        let is_begun = tokio::sync::Notify::new();
+        let options = RunOptions { object_mails_max: 3, ..RunOptions::before(later()) };
+        let watch = |_| is_begun.notify_one();
+        tokio::select! {
+            biased;
+            () = is_begun.notified() => {}
+            ended = run(&ground.store, &ground.place, options, &watch) => panic!("{ended:?}"),
+        }
+    };
+    let begin = async || match ground.store.begin_job(Job::Archive, Starting::ByHand).await.unwrap() {
+        BegunJob::Ours(started) => started,
+        other => panic!("{other:?}"),
+    };
+    let mut mails = 0;
+    for (outcome, state) in [
+        (JobOutcome::Stopped, ArchiveRunState::Stopped),
+        (
+            JobOutcome::Failed("it lost its way".to_owned()),
+            ArchiveRunState::Failed("it lost its way".to_owned()),
+        ),
+    ] {
+        let mut job = begin().await;
+        break_off().await;
+        let told = last().await;
+        assert_eq!((told.state, told.ended_at), (ArchiveRunState::AtWork, None));
+        mails += told.sums.mails;
+        assert!(told.sums.mails >= 3 && told.sums.objects == 1 && told.sums.bytes > 0, "{:?}", told.sums);
+        job.end(&outcome, &JobCounts::default()).await.unwrap();
+        let after = last().await;
+        assert_eq!((&after.state, after.sums), (&state, told.sums));
+        assert!(after.ended_at.is_some_and(|at| at >= after.began_at), "{after:?}");
+        // The lock's session ends when the server notices.
+        loop {
+            if let Some(lock) = ground.store.lock_archive().await.unwrap() {
+                lock.release().await;
+                break;
+            }
+        }
+    }
+    let archived = r#"SELECT count(*)::text FROM "prefix".aftersend_archived_mails"#;
+    assert_eq!(ground.texts(archived).await, [mails.to_string()]);
+    // Nobody is left who could say how this one ended.
+    let job = begin().await;
+    break_off().await;
+    drop(job);
+    while last().await.state == ArchiveRunState::AtWork {
+        tokio::task::yield_now().await;
+    }
+    let lost = last().await;
+    assert_eq!((lost.state, lost.ended_at), (ArchiveRunState::Lost, None));
+    // The next one goes on, and does not take over what is not its own.
+    let mut job = begin().await;
+    while ground.archive(false).await.is_elsewhere {}
+    job.end(&JobOutcome::Done, &JobCounts::default()).await.unwrap();
+    let runs = ground.store.archive_runs(2).await.unwrap();
+    assert_eq!((&runs[0].state, &runs[1].state), (&ArchiveRunState::Done, &ArchiveRunState::Lost));
 }

@@ -3,11 +3,11 @@
 use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::ArchiveObject;
-use crate::{IngestError, QueryError, Store, sql::Statement};
+use crate::{IngestError, QueryError, Store, jobs::SILENCE_MAX, sql::Statement};
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,31 @@ pub struct RunSums {
     pub first_unreadable: Option<Uuid>,
 }
 
+/// The counts, in the order in which statements have them.
+fn counts(sums: &RunSums) -> [i64; 7] {
+    [
+        sums.objects,
+        sums.mails,
+        sums.events,
+        sums.late_events,
+        sums.bytes,
+        sums.removed_mails,
+        sums.unreadable_mails,
+    ]
+    .map(|count| i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn parameters<'a>(
+    run: &'a i64,
+    counts: &'a [i64; 7],
+    first_unreadable: &'a Option<Uuid>,
+) -> Vec<&'a (dyn ToSql + Sync)> {
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![run];
+    parameters.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));
+    parameters.push(first_unreadable);
+    parameters
+}
+
 /// Which mails a run has gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunWalk {
@@ -48,6 +73,42 @@ pub struct ArchiveClock {
     pub last_name: Option<String>,
 }
 
+/// How a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchiveRunState {
+    /// Its process is at it.
+    AtWork,
+    /// It got to its end.
+    Done,
+    /// Its process was told to end; the next run goes on from there.
+    Stopped,
+    /// It could not go on. The sentence says why.
+    Failed(String),
+    /// It never said how it ended, and nobody is at it: its process was killed, or lost the database.
+    Lost,
+}
+
+impl ArchiveRunState {
+    /// In a word, for machines.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::AtWork => "at_work",
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Failed(_) => "failed",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Failed(sentence) => Some(sentence),
+            Self::AtWork | Self::Done | Self::Stopped | Self::Lost => None,
+        }
+    }
+}
+
 /// A run as it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveRun {
@@ -57,22 +118,30 @@ pub struct ArchiveRun {
     pub store: String,
     /// When it began.
     pub began_at: Timestamp,
-    /// When it ended; nothing while it is at work, or where it was killed.
+    /// When it ended; nothing while it is at work, or where it was lost.
     pub ended_at: Option<Timestamp>,
-    /// What it did.
+    /// What it did, or has done so far.
     pub sums: RunSums,
-    /// Why it ended early.
-    pub failure: Option<String>,
+    /// Whether it is at work, and how it ended.
+    pub state: ArchiveRunState,
 }
 
 impl ArchiveRun {
     fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
+        let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
+        let state = match (ended_at, row.try_get("failure")?) {
+            (None, _) if row.try_get("is_at_work")? => ArchiveRunState::AtWork,
+            (None, _) => ArchiveRunState::Lost,
+            (Some(_), Some(failure)) => ArchiveRunState::Failed(failure),
+            (Some(_), None) if row.try_get("is_through")? => ArchiveRunState::Done,
+            (Some(_), None) => ArchiveRunState::Stopped,
+        };
         Ok(Self {
             number: row.try_get("number")?,
             store: row.try_get("store")?,
             began_at: row.try_get("began_at")?,
-            ended_at: row.try_get("ended_at")?,
+            ended_at,
             sums: RunSums {
                 objects: count("objects")?,
                 mails: count("mails")?,
@@ -83,7 +152,7 @@ impl ArchiveRun {
                 unreadable_mails: count("unreadable_mails")?,
                 first_unreadable: row.try_get("first_unreadable")?,
             },
-            failure: row.try_get("failure")?,
+            state,
         })
     }
 }
@@ -168,7 +237,22 @@ impl Store {
         .await
     }
 
-    /// Writes down what a run did.
+    /// Writes down what a run has done so far: should it be stopped or killed, that is how far it came.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or may not be written to.
+    pub async fn note_archive_run(&self, run: i64, sums: &RunSums) -> Result<(), IngestError> {
+        self.in_time(async {
+            let client = self.writer().await?;
+            let note = client.prepare_cached(self.sql(Statement::NoteArchiveRun)).await?;
+            client.execute(&note, &parameters(&run, &counts(sums), &sums.first_unreadable)).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes down what a run did, and how it ended: without a failure and a walk, it was stopped.
     ///
     /// # Errors
     ///
@@ -180,32 +264,14 @@ impl Store {
         failure: Option<&str>,
         walk: Option<RunWalk>,
     ) -> Result<(), IngestError> {
-        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let (objects, mails, events) = (count(sums.objects), count(sums.mails), count(sums.events));
-        let (late, bytes, removed) = (count(sums.late_events), count(sums.bytes), count(sums.removed_mails));
-        let unreadable = count(sums.unreadable_mails);
         self.in_time(async {
             let client = self.writer().await?;
             let end = client.prepare_cached(self.sql(Statement::EndArchiveRun)).await?;
-            client
-                .execute(
-                    &end,
-                    &[
-                        &run,
-                        &objects,
-                        &mails,
-                        &events,
-                        &late,
-                        &bytes,
-                        &removed,
-                        &failure,
-                        &walk.map(|walk| walk.below),
-                        &walk.is_some_and(|walk| walk.is_whole),
-                        &unreadable,
-                        &sums.first_unreadable,
-                    ],
-                )
-                .await?;
+            let (counts, below) = (counts(sums), walk.map(|walk| walk.below));
+            let is_whole = walk.is_some_and(|walk| walk.is_whole);
+            let mut parameters = parameters(&run, &counts, &sums.first_unreadable);
+            parameters.extend([&failure as &(dyn ToSql + Sync), &below, &is_whole]);
+            client.execute(&end, &parameters).await?;
             Ok(())
         })
         .await
@@ -238,7 +304,7 @@ impl Store {
     pub async fn archive_runs(&self, runs_max: u32) -> Result<Vec<ArchiveRun>, QueryError> {
         let client = self.reader().await?;
         let list = client.prepare_cached(self.sql(Statement::ListArchiveRuns)).await?;
-        let rows = client.query(&list, &[&i64::from(runs_max)]).await?;
+        let rows = client.query(&list, &[&i64::from(runs_max), &SILENCE_MAX.as_secs_f64()]).await?;
         Ok(rows.iter().map(ArchiveRun::from_row).collect::<Result<_, _>>()?)
     }
 

@@ -26,7 +26,7 @@ pub use schedule::{BadSchedule, Schedule};
 pub const JOB_RUNS_MAX: u32 = 50;
 
 /// A runner that has been silent for so long has none of its run any more, whatever has become of it.
-const SILENCE_MAX: Duration = Duration::from_mins(1);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// The pause after a run that failed: this long after the first, and twice as long after each that follows.
 const RETRY_PAUSE: Duration = Duration::from_mins(1);

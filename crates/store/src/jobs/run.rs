@@ -308,6 +308,11 @@ impl StartedJob {
         totals += *did;
         let end = transaction.prepare_cached(store.sql(Statement::EndJobRun)).await?;
         transaction.execute(&end, &[&*number, &outcome.as_str(), &counts_json(did), &failure]).await?;
+        if *job == Job::Archive && *outcome != JobOutcome::Done {
+            // The archiver was dropped where it stood, or could not reach the database any more.
+            let close = transaction.prepare_cached(store.sql(Statement::CloseArchiveRuns)).await?;
+            transaction.execute(&close, &[&*number, &failure]).await?;
+        }
         let release = transaction.prepare_cached(store.sql(Statement::ReleaseJob)).await?;
         transaction.execute(&release, &[&job.as_str(), &failures, &counts_json(&totals), &next_at]).await?;
         let forget = transaction.prepare_cached(store.sql(Statement::ForgetJobRuns)).await?;

@@ -1,6 +1,7 @@
 //! `aftersend archive status`.
 
-use aftersend_store::{ArchiveObject, ArchiveRun};
+use aftersend_store::{ArchiveObject, ArchiveRun, ArchiveRunState};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{jobs, run::unreadable};
@@ -43,16 +44,8 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
         counts.objects, counts.bytes, counts.mails, counts.removed, counts.late_events
     ))?;
     for run in &runs {
-        let (began, sums) = (run.began_at.strftime("%Y-%m-%d %H:%M:%SZ"), &run.sums);
-        let end = match (&run.failure, run.ended_at) {
-            (Some(failure), _) => format!("failed: {failure}"),
-            (None, Some(_)) => "done".to_owned(),
-            (None, None) => "at work, or ended by force".to_owned(),
-        };
-        output.text(format!(
-            "  run {:<6} {began}  {} mails in {} objects, {} removed: {end}",
-            run.number, sums.mails, sums.objects, sums.removed_mails
-        ))?;
+        output.text(run_line(run))?;
+        let sums = &run.sums;
         if let Some(first) = sums.first_unreadable {
             output.text(format!("      {}", unreadable(sums.unreadable_mails, first)))?;
         }
@@ -66,13 +59,41 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
     Ok(Outcome::Done)
 }
 
+/// A run in a line: when it began, how far it came, and how it ended.
+fn run_line(run: &ArchiveRun) -> String {
+    let sums = &run.sums;
+    let at = run.ended_at.map_or(String::new(), |at| format!(" at {}", second(at)));
+    let state = match &run.state {
+        ArchiveRunState::AtWork => "at work".to_owned(),
+        ArchiveRunState::Done => format!("done{at}"),
+        ArchiveRunState::Stopped => format!("stopped{at}; the next run goes on from there"),
+        ArchiveRunState::Failed(failure) => format!("failed{at}: {failure}"),
+        ArchiveRunState::Lost => {
+            "ended by force: its process was killed, or lost the database; the next run goes on from there"
+                .to_owned()
+        }
+    };
+    format!(
+        "  run {:<6} {}  {} mails in {} objects, {} removed: {state}",
+        run.number,
+        second(run.began_at),
+        sums.mails,
+        sums.objects,
+        sums.removed_mails
+    )
+}
+
+fn second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 fn run_json(run: &ArchiveRun) -> serde_json::Value {
     json!({
         "number": run.number, "store": run.store, "began_at": run.began_at.to_string(),
-        "ended_at": run.ended_at.map(|at| at.to_string()), "objects": run.sums.objects, "mails": run.sums.mails,
+        "ended_at": run.ended_at.map(|at| at.to_string()), "state": run.state.as_str(), "objects": run.sums.objects, "mails": run.sums.mails,
         "events": run.sums.events, "late_events": run.sums.late_events, "bytes": run.sums.bytes,
         "removed": run.sums.removed_mails, "unreadable": run.sums.unreadable_mails,
-        "first_unreadable": run.sums.first_unreadable, "failure": run.failure,
+        "first_unreadable": run.sums.first_unreadable, "failure": run.state.failure(),
     })
 }
 

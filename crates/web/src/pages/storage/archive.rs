@@ -1,6 +1,6 @@
 //! The archive: what it holds, where, and what outlives its mails here.
 
-use aftersend_store::{ArchiveRun, Estimate, GoneMails};
+use aftersend_store::{ArchiveRun, ArchiveRunState, Estimate, GoneMails};
 
 use super::Stored;
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) struct Archive {
 pub(crate) struct RunTold {
     pub(crate) began: Moment,
     pub(crate) did: String,
-    pub(crate) is_open: bool,
+    /// Why it failed.
     pub(crate) failure: Option<String>,
 }
 
@@ -90,16 +90,26 @@ impl RunTold {
             0 => String::new(),
             removed => format!(", and removed {} here", grouped(removed)),
         };
-        let did = match sums.objects {
-            0 if sums.removed_mails == 0 => "there was nothing to archive".to_owned(),
+        let did = match (sums.objects, &run.state) {
+            (0, ArchiveRunState::Done) if sums.removed_mails == 0 => {
+                "there was nothing to archive".to_owned()
+            }
+            (0, _) if sums.removed_mails == 0 => "it archived nothing".to_owned(),
             _ => format!("it archived {} mails, {}{removed}", grouped(sums.mails), bytes(sums.bytes)),
         };
-        Self {
-            began: clock.moment(run.began_at),
-            did,
-            is_open: run.ended_at.is_none(),
-            failure: run.failure.as_deref().map(text::value),
-        }
+        let ago = run.ended_at.map_or(String::new(), |at| format!(" {}", clock.ago(at)));
+        let did = match &run.state {
+            ArchiveRunState::AtWork => format!("at work; so far {did}"),
+            ArchiveRunState::Stopped => {
+                format!("{did}; then it was stopped{ago}, and the next run goes on from there")
+            }
+            ArchiveRunState::Lost => {
+                format!("{did}; then it ended by force, and the next run goes on from there")
+            }
+            ArchiveRunState::Failed(_) => format!("{did}; then it failed{ago}"),
+            ArchiveRunState::Done => did,
+        };
+        Self { began: clock.moment(run.began_at), did, failure: run.state.failure().map(text::value) }
     }
 }
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use aftersend_store::{
-    Estimate, Job, JobCounts, JobOutcome, JobRun, RunSums, RunningJob, TablePart, TableSize, Vacuum,
+    ArchiveRunState, Estimate, Job, JobCounts, JobOutcome, JobRun, RunSums, RunningJob, TablePart, TableSize,
+    Vacuum,
 };
 use jiff::Timestamp;
 
@@ -122,7 +123,7 @@ fn an_archive_is_told_with_what_waits_for_it_and_why_it_failed() {
         began_at: at("2026-03-10T11:00:00Z"),
         ended_at: Some(at("2026-03-10T11:10:00Z")),
         sums: RunSums { objects: 1, mails: 50, bytes: 70_000, removed_mails: 49, ..RunSums::default() },
-        failure: Some("the bucket is <full>".to_owned()),
+        state: ArchiveRunState::Failed("the bucket is <full>".to_owned()),
     });
     let page = html(&stored, &Upkeep::default());
     assert_says(
@@ -145,6 +146,26 @@ fn an_archive_is_told_with_what_waits_for_it_and_why_it_failed() {
     );
     assert!(!page.contains("for their age; a late"), "no mail was deleted: {page}");
     assert!(!page.contains("Nothing is archived"), "{page}");
+    for (state, ended_at, told) in [
+        (ArchiveRunState::AtWork, None, "at work; so far it archived 50 mails, 70 KB, and removed 49 here<"),
+        (
+            ArchiveRunState::Stopped,
+            Some("2026-03-10T11:10:00Z"),
+            "then it was stopped 50 min ago, and the next run goes on",
+        ),
+        (ArchiveRunState::Lost, None, "then it ended by force, and the next run goes on from there"),
+        (
+            ArchiveRunState::Done,
+            Some("2026-03-10T11:10:00Z"),
+            "it archived 50 mails, 70 KB, and removed 49 here<",
+        ),
+    ] {
+        let run = stored.last_run.as_mut().unwrap();
+        (run.state, run.ended_at) = (state, ended_at.map(at));
+        let page = html(&stored, &Upkeep::default());
+        assert_says(&page, &[told]);
+        assert!(!page.contains("The last run failed"), "{page}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub use archive::{
     ArchivedMail, ArchivedObject, ArchivedState, CANDIDATE_PAGE_MAX, Candidate, CandidateCursor,
     CandidatePage, LATE_PAGE_MAX, LINES_MAX, LateEvent, Leftover, MailLine, MailLines, ObjectFacts,
     ObjectKind, ObjectState, ProvenMail, REMOVED_MAILS_MAX, RESTORED_MAILS_MAX, Removable, RemoveReport,
-    RestoreReport, RestoredMail, RunLock, RunSums, RunWalk,
+    RestoreReport, RestoredMail, RunLock, RunSums, RunWalk, UnreadableMails,
 };
 pub use blocklist::{
     BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BLOCKS_COUNTED_MAX, BadBlock, Block, BlockCounts,

@@ -464,6 +464,8 @@ statements! {
     BeginArchiveRun = "archive/begin_run.sql",
     /// Writes down what a run did.
     EndArchiveRun = "archive/end_run.sql",
+    /// Mails that are left out of the archive.
+    CountUnreadable = "archive/unreadable.sql",
     /// Writes down what a run has done so far.
     NoteArchiveRun = "archive/note_run.sql",
     /// Writes down how runs ended that could not say so.

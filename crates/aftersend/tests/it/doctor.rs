@@ -253,3 +253,35 @@ fn an_embedded_database_is_not_made_for_a_look() {
     found.has("reachable", "warning", &["was never made", data_dir.to_str().unwrap()]);
     assert_eq!((found.code, data_dir.exists()), (0, false));
 }
+
+#[tokio::test]
+async fn mails_that_are_left_out_of_the_archive_are_told_with_what_to_do() {
+    let setup = Setup::migrated().await;
+    assert!(doctor(&setup, &[]).all("archive_bodies").is_empty(), "there is no archive");
+    let prefix = setup.schema.prefix();
+    let run = |mails: u32, is_whole: bool| {
+        format!(
+            r#"INSERT INTO "{prefix}".aftersend_archive_runs
+                   (store, ended_at, walked_below, is_whole, unreadable_mails, first_unreadable)
+               VALUES ('file:///x', now(), now(), {is_whole}, {mails},
+                       nullif('0198f3a2-5c1e-7000-8000-00000000000{mails}', '0198f3a2-5c1e-7000-8000-000000000000')::uuid)"#
+        )
+    };
+    let client = setup.client().await;
+    client.batch_execute(&run(2, true)).await.unwrap();
+    let words = ["2 mails are left out of the archive", "000000000002", "archive run --whole"];
+    doctor(&setup, &[]).has("archive_bodies", "warning", &words);
+    // A run that was not through all mails has mended none.
+    client.batch_execute(&run(0, false)).await.unwrap();
+    doctor(&setup, &[]).has("archive_bodies", "warning", &words);
+    let said = setup.run(&["archive", "status"]).ok();
+    assert!(
+        said.contains("2 mails are left out of the archive, since their stored bodies are damaged"),
+        "{said}"
+    );
+    assert!(said.contains("aftersend_bodies") && said.contains(", 2 left out: done at"), "{said}");
+    assert_eq!(setup.run(&["archive", "status", "--json"]).json()["left_out"]["mails"], 2);
+    client.batch_execute(&run(0, true)).await.unwrap();
+    assert!(doctor(&setup, &[]).all("archive_bodies").is_empty());
+    assert_eq!(setup.run(&["archive", "status", "--json"]).json()["left_out"], Value::Null);
+}

@@ -268,8 +268,8 @@ async fn told_to_end_in_the_middle_it_ends_and_goes_on_the_next_time() {
 /// The last run of the archiver, as it is told.
 async fn archive_run(ground: &Ground, what: &str, is: impl Fn(&Value) -> bool) -> Value {
     until(what, async || {
-        let run = ground.with(&["archive", "status", "--json"]).json()["runs"][0].take();
-        is(&run).then_some(run)
+        let status = ground.with(&["archive", "status", "--json"]).json();
+        status["runs"].get(0).filter(|run| is(run)).cloned()
     })
     .await
 }

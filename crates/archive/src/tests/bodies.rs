@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use aftersend_store::{ArchiveRunState, BodyState, Compressor};
+use aftersend_store::{ArchiveRunState, BodyState, Compressor, UnreadableMails};
 use uuid::Uuid;
 
 use super::ground::{Ground, assert_same, later};
@@ -155,12 +155,45 @@ async fn a_damaged_body_keeps_its_own_mail_alone_from_the_archive() {
         let last = ground.store.archive_runs(1).await.unwrap().remove(0);
         assert_eq!((last.sums, last.state), (report.sums, ArchiveRunState::Done));
     }
+    let told = ground.store.unreadable_mails().await.unwrap();
+    assert_eq!(told, Some(UnreadableMails { mails: 1, may_be_more: false, first: damaged }));
     // Mended, it goes.
     ground.run_sql(&damage("- 1")).await;
     let options = RunOptions { delete_archived: true, whole: true, ..RunOptions::before(later()) };
     let report = run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
     assert_eq!((report.removed.removed, report.sums.unreadable_mails), (1, 0), "{report:?}");
+    assert_eq!(ground.store.unreadable_mails().await.unwrap(), None);
     ground.assert_verified().await;
     ground.restore().await;
     require_all(&ground, &written).await;
+}
+
+/// Left out by several runs, and given up: its row is deleted, and the mail goes without a body.
+#[tokio::test]
+async fn a_damaged_body_that_is_given_up_keeps_its_mail_no_longer() {
+    let ground = Ground::new().await;
+    let bodies: Vec<String> =
+        (0..3).map(|n| format!("<p>Dear {n}</p>{}", "<p>what all have in common</p>".repeat(30))).collect();
+    let written = write(&ground, &bodies).await;
+    compress(&ground).await;
+    ground.run_sql(r#"UPDATE "prefix".aftersend_bodies SET digest = digest + 1"#).await;
+    let options = RunOptions { whole: true, ..RunOptions::before(later()) };
+    assert_eq!(run(&ground.store, &ground.place, options, &|_| ()).await.unwrap().sums.unreadable_mails, 3);
+    // A later run is not through all of them, and meets another one.
+    let other = Uuid::now_v7();
+    ground
+        .run_sql(&format!(
+            r#"INSERT INTO "prefix".aftersend_archive_runs (store, ended_at, walked_below, unreadable_mails, first_unreadable)
+               VALUES ('file:///x', now(), now(), 1, '{other}')"#
+        ))
+        .await;
+    let told = ground.store.unreadable_mails().await.unwrap();
+    assert_eq!(told, Some(UnreadableMails { mails: 3, may_be_more: true, first: other }));
+    ground.run_sql(r#"DELETE FROM "prefix".aftersend_bodies"#).await;
+    let report = run(&ground.store, &ground.place, options, &|_| ()).await.unwrap();
+    assert_eq!((report.sums.mails, report.sums.unreadable_mails), (3, 0), "{report:?}");
+    assert_eq!(ground.store.unreadable_mails().await.unwrap(), None);
+    for mail in written.keys() {
+        assert_eq!(ground.store.body_state(*mail).await.unwrap(), BodyState::Discarded);
+    }
 }

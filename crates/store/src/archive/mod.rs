@@ -27,7 +27,9 @@ pub use lookup::{ArchivedMail, ArchivedObject, ArchivedState};
 pub use objects::{ArchiveObject, Leftover, ObjectFacts, ObjectKind, ObjectState, ProvenMail};
 pub use remove::{REMOVED_MAILS_MAX, Removable, RemoveReport};
 pub use restore::{RESTORED_MAILS_MAX, RestoreReport, RestoredMail};
-pub use runs::{ArchiveClock, ArchiveCounts, ArchiveRun, ArchiveRunState, RunLock, RunSums, RunWalk};
+pub use runs::{
+    ArchiveClock, ArchiveCounts, ArchiveRun, ArchiveRunState, RunLock, RunSums, RunWalk, UnreadableMails,
+};
 pub(crate) use same::SameAsArchived;
 
 #[cfg(test)]

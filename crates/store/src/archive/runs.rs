@@ -7,7 +7,7 @@ use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::ArchiveObject;
-use crate::{IngestError, QueryError, Store, jobs::SILENCE_MAX, sql::Statement};
+use crate::{Examiner, IngestError, QueryError, Store, jobs::SILENCE_MAX, sql::Statement};
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,6 +154,26 @@ impl ArchiveRun {
             },
             state,
         })
+    }
+}
+
+/// Mails that are old enough and stay out of the archive, since their stored bodies are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadableMails {
+    /// How many, at least.
+    pub mails: u64,
+    /// Whether they may be more: several runs have met some, and these may be others each time.
+    pub may_be_more: bool,
+    /// One of them, the first that the last of these runs has met.
+    pub first: Uuid,
+}
+
+impl UnreadableMails {
+    fn from_row(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
+        let (mails, may_be_more) =
+            (row.try_get::<_, i64>("mails")?.unsigned_abs(), row.try_get("may_be_more")?);
+        let first: Option<Uuid> = row.try_get("first")?;
+        Ok(first.map(|first| Self { mails, may_be_more, first }))
     }
 }
 
@@ -308,6 +328,18 @@ impl Store {
         Ok(rows.iter().map(ArchiveRun::from_row).collect::<Result<_, _>>()?)
     }
 
+    /// Mails that runs have left out since one of them last went through all, as they do once in seven days and when they are
+    /// asked to; nothing where there are none.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn unreadable_mails(&self) -> Result<Option<UnreadableMails>, QueryError> {
+        let client = self.reader().await?;
+        let count = client.prepare_cached(self.sql(Statement::CountUnreadable)).await?;
+        Ok(UnreadableMails::from_row(&client.query_one(&count, &[]).await?)?)
+    }
+
     /// The next objects before this number, newest first.
     ///
     /// # Errors
@@ -334,5 +366,17 @@ impl Store {
         let find = client.prepare_cached(self.sql(Statement::FindArchiveObject)).await?;
         let row = client.query_opt(&find, &[&name]).await?;
         Ok(row.as_ref().map(ArchiveObject::from_row).transpose()?)
+    }
+}
+
+impl Examiner {
+    /// Mails that runs have left out, as [`Store::unreadable_mails`] has them. Needs step a8.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or not in time.
+    pub async fn unreadable_mails(&self) -> Result<Option<UnreadableMails>, QueryError> {
+        let count = crate::sql::render(include_str!("../sql/archive/unreadable.sql"), self.prefix());
+        Ok(UnreadableMails::from_row(&self.client().query_one(&count, &[]).await?)?)
     }
 }

@@ -8,11 +8,13 @@ mod parts;
 mod tests;
 mod vacuum;
 
-use aftersend_store::{ArchiveRun, ArchiveSums, BodyPlaces, GoneMails, JobState, TableSizes};
+use aftersend_store::{
+    ArchiveRun, ArchiveSums, BodyPlaces, GoneMails, JobState, TableSizes, UnreadableMails,
+};
 use askama::Template;
 
 use self::{
-    archive::{Archive, Gone, NoArchive},
+    archive::{Archive, Gone, LeftOut, NoArchive},
     bodies::{BodyRow, Compression},
     jobs::{JobCard, JobsTold},
     parts::{PartRow, Tile},
@@ -31,6 +33,8 @@ pub(crate) struct Stored {
     pub(crate) jobs: Option<Vec<JobState>>,
     /// The last run of the archiver, if there was any.
     pub(crate) last_run: Option<ArchiveRun>,
+    /// Mails that are left out of the archive, if there are any.
+    pub(crate) left_out: Option<UnreadableMails>,
     /// Whether bodies are compressed where nobody says: whether this program made the tables.
     pub(crate) own_tables: Option<bool>,
     /// Why some of it is not there, each reason once.
@@ -58,6 +62,7 @@ pub(crate) struct StoragePage {
     saved: Option<String>,
     archive: Option<Archive>,
     no_archive: Option<NoArchive>,
+    left_out: Option<LeftOut>,
     gone: Vec<Gone>,
     vacuum: Vec<VacuumRow>,
     /// Tables that autovacuum is switched off for.
@@ -90,6 +95,7 @@ impl StoragePage {
             saved: bodies.and_then(bodies::saved),
             archive: Archive::of(stored, upkeep, clock),
             no_archive: NoArchive::of(stored, upkeep),
+            left_out: stored.left_out.as_ref().map(LeftOut::new),
             gone: stored.gone.as_ref().map(archive::gone).unwrap_or_default(),
             vacuum: sizes.map(|sizes| vacuum::rows(sizes, clock)).unwrap_or_default(),
             vacuum_off: sizes.map(vacuum::switched_off).unwrap_or_default(),

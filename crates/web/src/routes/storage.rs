@@ -23,10 +23,11 @@ pub(super) async fn storage(State(site): State<Site>, clock: Clock) -> Response 
             tokio::join!(in_time(store.body_places(sizes)), in_time(store.gone_mails(sizes)));
         (bodies.map(Some), gone.map(Some))
     };
-    let ((bodies, gone), sums, runs, own_tables, jobs) = tokio::join!(
+    let ((bodies, gone), sums, runs, left_out, own_tables, jobs) = tokio::join!(
         sampled,
         in_time(store.archive_sums()),
         in_time(store.archive_runs(1)),
+        in_time(store.unreadable_mails()),
         in_time(store.compresses(None)),
         in_time(store.jobs()),
     );
@@ -35,6 +36,7 @@ pub(super) async fn storage(State(site): State<Site>, clock: Clock) -> Response 
         gone: unread.keep(gone).flatten(),
         sums: unread.keep(sums),
         last_run: unread.keep(runs).and_then(|runs| runs.into_iter().next()),
+        left_out: unread.keep(left_out).flatten(),
         jobs: unread.keep(jobs),
         own_tables: unread.keep(own_tables),
         sizes,

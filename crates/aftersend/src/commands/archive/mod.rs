@@ -15,6 +15,8 @@ use std::io::IsTerminal;
 use aftersend_archive::ArchivePlace;
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub(super) use self::run::{UNREADABLE_FIX, unreadable};
+
 use crate::{Outcome, cli::ArchiveCommand, config::Settings, database::Place, output::Output};
 
 /// Nothing says where the archive is.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aftersend_archive::{RunOptions, RunReport, older_than, plan};
-use aftersend_store::Job;
+use aftersend_store::{Job, UnreadableMails};
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,6 +12,7 @@ use super::{bar, open};
 use crate::{
     Outcome,
     cli::RunArgs,
+    commands::migrate::text,
     config::Settings,
     database::Place,
     jobs::{self, Tally},
@@ -106,7 +107,8 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
         ))?;
     }
     if let Some(first) = sums.first_unreadable {
-        output.text(unreadable(sums.unreadable_mails, first))?;
+        let left_out = UnreadableMails { mails: sums.unreadable_mails, may_be_more: false, first };
+        output.text(format!("{}: {UNREADABLE_FIX}", unreadable(&left_out)))?;
     }
     for (mails, why) in [
         (removed.changed, "have changed since they were archived, and go to the next run"),
@@ -120,10 +122,19 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
     Ok(())
 }
 
-/// What to say of mails that could not be archived.
-pub(super) fn unreadable(mails: u64, first: uuid::Uuid) -> String {
-    format!(
-        "{mails} mails are not archived: their stored bodies are damaged, {first}'s first. Restore them from a backup, then run \
-         `aftersend archive run --whole`"
-    )
+/// What to do with mails that are left out of the archive.
+pub(in crate::commands) const UNREADABLE_FIX: &str = "put their rows of aftersend_bodies, or the dictionaries and shared \
+     bodies that these refer to, back from a backup, or delete these rows, which gives the bodies up; then `aftersend archive \
+     run --whole`";
+
+/// What to say of mails that are left out of the archive.
+pub(in crate::commands) fn unreadable(left_out: &UnreadableMails) -> String {
+    let (be, whose) = if left_out.mails == 1 && !left_out.may_be_more {
+        ("is", "its stored body is")
+    } else {
+        ("are", "their stored bodies are")
+    };
+    let more = if left_out.may_be_more { ", or more," } else { "" };
+    let mails = text::count_of(left_out.mails, "mail", "mails");
+    format!("{mails}{more} {be} left out of the archive, since {whose} damaged, the first {}", left_out.first)
 }

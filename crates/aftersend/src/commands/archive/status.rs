@@ -1,11 +1,14 @@
 //! `aftersend archive status`.
 
-use aftersend_store::{ArchiveObject, ArchiveRun, ArchiveRunState};
+use aftersend_store::{ArchiveObject, ArchiveRun, ArchiveRunState, UnreadableMails};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{jobs, run::unreadable};
-use crate::{Outcome, database::Place, output::Output};
+use super::{
+    jobs,
+    run::{UNREADABLE_FIX, unreadable},
+};
+use crate::{Outcome, commands::migrate::text, database::Place, output::Output};
 
 /// Runs and objects that are shown, the last ones.
 const SHOWN_MAX: u32 = 20;
@@ -14,7 +17,7 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
     let store = place.store().await?;
     let (runs, objects) =
         (store.archive_runs(SHOWN_MAX).await?, store.archive_objects(None, SHOWN_MAX).await?);
-    let counts = store.archive_counts().await?;
+    let (counts, left_out) = (store.archive_counts().await?, store.unreadable_mails().await?);
     // What keeps everybody from a table, as VACUUM FULL does, keeps nobody from all else.
     let (jobs, room) = (store.jobs().await?, store.table_room().await);
     if output.is_json() {
@@ -22,7 +25,7 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
             "jobs": jobs.iter().map(jobs::job_json).collect::<Vec<_>>(),
             "tables": room.ok().map(|room| room.iter().map(jobs::room_json).collect::<Vec<_>>()),
             "objects": counts.objects, "mails": counts.mails, "removed": counts.removed, "bytes": counts.bytes,
-            "late_events": counts.late_events,
+            "late_events": counts.late_events, "left_out": left_out.as_ref().map(left_out_json),
             "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
             "last_objects": objects.iter().map(object_json).collect::<Vec<_>>(),
         }))?;
@@ -43,12 +46,11 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
         "{} objects of {} bytes have {} mails, of which {} are not here any more; {} late events wait for the next object",
         counts.objects, counts.bytes, counts.mails, counts.removed, counts.late_events
     ))?;
+    if let Some(left_out) = &left_out {
+        output.text(format!("{}: {UNREADABLE_FIX}", unreadable(left_out)))?;
+    }
     for run in &runs {
         output.text(run_line(run))?;
-        let sums = &run.sums;
-        if let Some(first) = sums.first_unreadable {
-            output.text(format!("      {}", unreadable(sums.unreadable_mails, first)))?;
-        }
     }
     for object in &objects {
         let (name, state) = (&object.name, object.state.name());
@@ -73,14 +75,22 @@ fn run_line(run: &ArchiveRun) -> String {
                 .to_owned()
         }
     };
+    let left_out = match sums.unreadable_mails {
+        0 => String::new(),
+        mails => format!(", {} left out", text::number(mails)),
+    };
     format!(
-        "  run {:<6} {}  {} mails in {} objects, {} removed: {state}",
+        "  run {:<6} {}  {} in {}, {} removed{left_out}: {state}",
         run.number,
         second(run.began_at),
-        sums.mails,
-        sums.objects,
-        sums.removed_mails
+        text::count_of(sums.mails, "mail", "mails"),
+        text::count_of(sums.objects, "object", "objects"),
+        text::number(sums.removed_mails)
     )
+}
+
+fn left_out_json(left_out: &UnreadableMails) -> serde_json::Value {
+    json!({ "mails": left_out.mails, "may_be_more": left_out.may_be_more, "first": left_out.first })
 }
 
 fn second(at: Timestamp) -> String {

@@ -351,7 +351,7 @@ async fn about_contents(
                 "quarantine",
                 format!(
                     "{} in the quarantine{}",
-                    counted(size.messages, "message is", "messages are"),
+                    text::count_of(size.messages, "message is", "messages are"),
                     size.oldest_received_at.map_or(String::new(), |at| format!(", the oldest since {}", ago(at, now)))
                 ),
                 "`aftersend quarantine list` tells the reasons; `replay` reads them anew, `drop` removes them",
@@ -412,7 +412,7 @@ fn about_parked(events: u64, oldest_age_s: f64, settings: &Settings, report: &mu
     if events == 0 {
         return report.well("parked", "no event waits for its mail");
     }
-    let wait = counted(events, "event waits for its mail", "events wait for their mail");
+    let wait = text::count_of(events, "event waits for its mail", "events wait for their mail");
     let what = format!("{wait}, the oldest for {}", text::seconds(oldest_age_s));
     if oldest_age_s > 2.0 * park_for.as_secs_f64() {
         let limit = text::seconds(park_for.as_secs_f64());
@@ -428,10 +428,6 @@ fn about_parked(events: u64, oldest_age_s: f64, settings: &Settings, report: &mu
 
 fn cant_tell(check: &'static str, what: &str, error: &QueryError, report: &mut Report) {
     report.unknown(check, format!("{what}: {error}"), None);
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", text::number(number), if number == 1 { one } else { many })
 }
 
 /// `2026-03-10 12:00:00 UTC (3 h 5 min ago)`.

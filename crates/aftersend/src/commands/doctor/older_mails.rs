@@ -7,7 +7,14 @@ use aftersend_store::{Examiner, Job, JobOutcome, JobState};
 use jiff::Timestamp;
 
 use super::{database::ago, report::Report};
-use crate::{commands::migrate::text, config::Settings, jobs::Wanted};
+use crate::{
+    commands::{
+        archive::{UNREADABLE_FIX, unreadable},
+        migrate::text,
+    },
+    config::Settings,
+    jobs::Wanted,
+};
 
 /// Failures in a row from which on somebody has to do something about it. Fewer may pass by themselves.
 const FAILURES_MAX: u32 = 3;
@@ -54,6 +61,14 @@ pub(super) async fn look(examiner: &Examiner, settings: &Settings, report: &mut 
     }
     for state in jobs.iter().filter(|state| wanted.has_set_up(state.job, compresses)) {
         about(state, settings, report);
+    }
+    match examiner.unreadable_mails().await {
+        Ok(Some(left_out)) => report.warn("archive_bodies", unreadable(&left_out), UNREADABLE_FIX),
+        Ok(None) if wanted.has_set_up(Job::Archive, compresses) => {
+            report.well("archive_bodies", "no mail is left out of the archive for a damaged body");
+        }
+        Ok(None) => {}
+        Err(error) => report.unknown("archive_bodies", format!("which mails are left out: {error}"), None),
     }
 }
 

@@ -28,6 +28,11 @@ pub(in crate::commands) fn number(number: u64) -> String {
     text
 }
 
+/// `1 mail`, `2,000 mails`.
+pub(in crate::commands) fn count_of(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
 /// `1 row`, `about 2,000 rows`.
 pub(super) fn counted(amount: Amount, what: &str) -> String {
     let about = if amount.measured { "" } else { "about " };

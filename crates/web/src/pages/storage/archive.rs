@@ -1,6 +1,7 @@
 //! The archive: what it holds, where, and what outlives its mails here.
 
-use aftersend_store::{ArchiveRun, ArchiveRunState, Estimate, GoneMails};
+use aftersend_store::{ArchiveRun, ArchiveRunState, Estimate, GoneMails, UnreadableMails};
+use uuid::Uuid;
 
 use super::Stored;
 use crate::{
@@ -45,6 +46,28 @@ pub(crate) enum NoArchive {
     NoAge,
     /// Both are, and nothing went there yet.
     Empty { after: String },
+}
+
+/// Mails that are left out of the archive.
+pub(crate) struct LeftOut {
+    /// How many, and why.
+    pub(crate) sentence: String,
+    /// One of them.
+    pub(crate) first: Uuid,
+}
+
+impl LeftOut {
+    pub(super) fn new(left_out: &UnreadableMails) -> Self {
+        let noun = if left_out.mails == 1 { "mail" } else { "mails" };
+        let more = if left_out.may_be_more { " or more" } else { "" };
+        let why = if left_out.mails == 1 && !left_out.may_be_more {
+            "is left out: its stored body is damaged."
+        } else {
+            "are left out: their stored bodies are damaged."
+        };
+        let sentence = format!("{} {noun}{more} {why}", grouped(left_out.mails));
+        Self { sentence, first: left_out.first }
+    }
 }
 
 /// Mails of one kind that are gone, by what is left of them.

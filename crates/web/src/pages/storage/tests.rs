@@ -47,6 +47,7 @@ fn fresh() -> Stored {
         sums: Some(ArchiveSums::default()),
         jobs: Some(Vec::new()),
         last_run: None,
+        left_out: None,
         own_tables: Some(true),
         unread: Vec::new(),
     }
@@ -165,6 +166,26 @@ fn an_archive_is_told_with_what_waits_for_it_and_why_it_failed() {
         let page = html(&stored, &Upkeep::default());
         assert_says(&page, &[told]);
         assert!(!page.contains("The last run failed"), "{page}");
+    }
+}
+
+#[test]
+fn mails_that_are_left_out_of_the_archive_are_told_with_what_to_do() {
+    let mut stored = fresh();
+    stored.sums = Some(ArchiveSums { objects: 1, ..ArchiveSums::default() });
+    let page = html(&stored, &Upkeep::default());
+    assert!(!page.contains("left out"), "{page}");
+    let first = uuid::uuid!("0198f3a2-5c1e-7000-8000-000000000001");
+    for (mails, may_be_more, told) in [
+        (1, false, "1 mail is left out: its stored body is damaged."),
+        (1_200, false, "1,200 mails are left out: their stored bodies are damaged."),
+        (1, true, "1 mail or more are left out"),
+        (2, true, "2 mails or more are left out"),
+    ] {
+        stored.left_out = Some(UnreadableMails { mails, may_be_more, first });
+        let page = html(&stored, &Upkeep::default());
+        let link = format!("<a href=\"/mails/{first}\">");
+        assert_says(&page, &[told, &link, "<code>aftersend archive run --whole</code>"]);
     }
 }
 

@@ -147,6 +147,20 @@ async fn storage_is_told_of_a_database_in_use_and_of_one_that_has_no_tables() {
     assert!(!page.body.contains("Not all of it"), "{}", page.body);
     assert!(!page.body.contains(" style="), "{}", page.body);
 
+    site.schema
+        .client()
+        .await
+        .batch_execute(&format!(
+            r#"INSERT INTO "{}".aftersend_archive_runs (store, ended_at, unreadable_mails, first_unreadable)
+               VALUES ('file:///x', now(), 3, '0198f3a2-5c1e-7000-8000-000000000001')"#,
+            site.schema.prefix()
+        ))
+        .await
+        .unwrap();
+    let page = site.get("/storage").await.body;
+    let link = "/mails/0198f3a2-5c1e-7000-8000-000000000001";
+    assert!(page.contains("3 mails are left out") && page.contains(link), "{page}");
+
     let page = TestSite::without_tables().await.get("/storage").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("Not all of it") && page.body.contains("migrate status"), "{}", page.body);

@@ -17,7 +17,7 @@ use std::{
 
 use aftersend_store::{
     Candidate, CandidateCursor, CandidatePage, IngestError, LINES_MAX, LateEvent, ObjectKind, ProvenMail,
-    RemoveReport, RunSums, RunWalk, Store, schema::Step,
+    RemoveReport, RunLock, RunSums, RunWalk, Store, schema::Step,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -44,6 +44,9 @@ const TRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long to wait at most between two batches of mails that leave, as long as the last one took: others want to work, too.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// For how long to wait for another archiver: the session of one that was ended a moment ago may still hold the lock.
+const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a run is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +122,7 @@ pub async fn run(
     options: RunOptions,
     watch: &(dyn Fn(RunProgress) + Sync),
 ) -> Result<RunReport, ArchiveError> {
-    let Some(lock) = store.lock_archive().await? else {
+    let Some(lock) = lock(store).await? else {
         return Ok(RunReport { is_elsewhere: true, ..RunReport::default() });
     };
     let number = store.begin_archive_run(place.shown()).await?;
@@ -134,6 +137,18 @@ pub async fn run(
     result?;
     ended?;
     Ok(run.report)
+}
+
+/// The archiver's lock, unless another one keeps it.
+async fn lock(store: &Store) -> Result<Option<RunLock>, IngestError> {
+    let began = Instant::now();
+    loop {
+        let lock = store.lock_archive().await?;
+        if lock.is_some() || began.elapsed() >= ELSEWHERE_PATIENCE {
+            return Ok(lock);
+        }
+        tokio::time::sleep(TRY_PAUSE).await;
+    }
 }
 
 struct Run<'a> {

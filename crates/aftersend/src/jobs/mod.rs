@@ -8,7 +8,9 @@ use aftersend_store::{IngestError, Job, JobPlan, Retention, Store};
 
 pub(crate) use hold::{Tally, by_hand};
 pub(crate) use scheduler::run_by_schedule;
-pub(crate) use work::{Pace, archived, archiving, compress, compressed, patiently, prune, pruned};
+pub(crate) use work::{
+    ArchiverElsewhere, Pace, archived, archiving, compress, compressed, patiently, prune, pruned,
+};
 
 use crate::config::{Archive, Settings};
 

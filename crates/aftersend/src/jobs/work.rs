@@ -30,6 +30,14 @@ pub(crate) enum Pace {
     Gently,
 }
 
+/// An archiver that is no job is at it: one of a program that has the library, or one whose job was taken for ended.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another archiver, which is not at work as a job, holds the lock of this schema's archive: one runs at a time, and this \
+     one did nothing. Run it again when that one has ended"
+)]
+pub(crate) struct ArchiverElsewhere;
+
 /// Whatever stops a job.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkError {
@@ -37,9 +45,8 @@ pub(super) enum WorkError {
     Store(#[from] IngestError),
     #[error("{}", archive_sentence(.0))]
     Archive(#[from] ArchiveError),
-    /// By a program that knows no jobs.
-    #[error("another archiver is at work on this database")]
-    ArchiverElsewhere,
+    #[error(transparent)]
+    ArchiverElsewhere(#[from] ArchiverElsewhere),
     #[error(
         "`archive.store` and `archive.archive_after` say where mails go and when; one of them is missing"
     )]
@@ -82,7 +89,7 @@ async fn run_archive(store: &Store, archive: &Archive, tally: &Tally) -> Result<
     let report =
         aftersend_archive::run(store, &place, options, &|progress| tally.set(archiving(&progress))).await?;
     if report.is_elsewhere {
-        return Err(WorkError::ArchiverElsewhere);
+        return Err(ArchiverElsewhere.into());
     }
     tally.set(archived(&report));
     Ok(())

@@ -279,13 +279,15 @@ async fn archive_run(ground: &Ground, what: &str, is: impl Fn(&Value) -> bool) -
 async fn an_archivers_run_is_told_as_it_is() {
     let ground = Ground::new().await;
     // Whoever wants to begin an object waits, for half a minute before the run fails of it; all may be read meanwhile.
-    let hold = r#"BEGIN; LOCK TABLE "prefix".aftersend_archive_objects IN EXCLUSIVE MODE"#;
+    let holder = ground.setup.client().await;
+    let prefix = ground.setup.schema.prefix();
+    let hold = format!(r#"BEGIN; LOCK TABLE "{prefix}".aftersend_archive_objects IN EXCLUSIVE MODE"#);
     let begin = || {
         let mut command = ground.setup.program();
         command.args(["archive", "run", "--config"]).arg(ground.config()).stdout(Stdio::null());
         command.stderr(Stdio::piped()).spawn().unwrap()
     };
-    ground.run(hold).await;
+    holder.batch_execute(&hold).await.unwrap();
     let child = begin();
     archive_run(&ground, "it is at work", |run| run["state"] == "at_work").await;
     assert!(ground.with(&["archive", "status"]).ok().contains("0 removed: at work"));
@@ -314,7 +316,7 @@ async fn an_archivers_run_is_told_as_it_is() {
     assert!(server.stop().await < END_MAX);
     let run = archive_run(&ground, "it was stopped", |run| run["state"] != "at_work").await;
     assert_eq!(run["state"], "stopped", "{run}");
-    ground.run("COMMIT").await;
+    holder.batch_execute("COMMIT").await.unwrap();
     let server = ground.serve();
     let run = archive_run(&ground, "it is done", |run| run["state"] == "done").await;
     assert_eq!(run["mails"], 11, "{run}");

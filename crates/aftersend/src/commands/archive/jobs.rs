@@ -59,6 +59,15 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
         }
     };
     let next = match (&state.next_at, &state.schedule) {
+        // What it was due for is what it is at.
+        (Some(next_at), _)
+            if state
+                .running
+                .as_ref()
+                .is_some_and(|running| running.by_schedule && running.began_at >= *next_at) =>
+        {
+            "the next one is planned when it ends".to_owned()
+        }
         (Some(next_at), Some(schedule)) => format!("next {} ({schedule})", minute(*next_at)),
         (Some(next_at), None) => format!("next {}", minute(*next_at)),
         (None, _) => format!("not planned; by hand: {}", state.job.command()),

@@ -15,7 +15,7 @@ use crate::{
     commands::migrate::text,
     config::Settings,
     database::Place,
-    jobs::{self, Tally},
+    jobs::{self, ArchiverElsewhere, Tally},
     output::Output,
 };
 
@@ -72,6 +72,9 @@ pub(super) async fn run(
     let began = Instant::now();
     let work = async {
         let report = aftersend_archive::run(&store, &archive, options, &watch).await?;
+        if report.is_elsewhere {
+            return Err(ArchiverElsewhere.into());
+        }
         tally.set(jobs::archived(&report));
         Ok(report)
     };
@@ -85,15 +88,12 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
     let (sums, removed) = (&report.sums, &report.removed);
     if output.is_json() {
         return output.json(&json!({
-            "elsewhere": report.is_elsewhere, "objects": sums.objects, "mails": sums.mails, "events": sums.events,
+            "objects": sums.objects, "mails": sums.mails, "events": sums.events,
             "late_events": sums.late_events, "bytes": sums.bytes, "removed": removed.removed, "changed": removed.changed,
             "skipped": removed.skipped, "refused": removed.refused, "cleared": report.cleared,
             "unreadable": sums.unreadable_mails, "first_unreadable": sums.first_unreadable,
             "seconds": took.as_secs_f64(),
         }));
-    }
-    if report.is_elsewhere {
-        return Ok(output.text("another archiver is at work on this database; this one did nothing")?);
     }
     output.text(format!(
         "{} mails with {} events are in the archive now, in {} objects of {} bytes",

@@ -76,7 +76,9 @@ fn away(mail: &ArchivedMail, id: &str) -> String {
             )
         }
         ArchivedState::Deleted => format!("that mail was deleted{}, as old mails are", day(mail.removed_at)),
-        ArchivedState::Erased => "that mail was erased for a person's sake".to_owned(),
+        ArchivedState::Erased => {
+            "that mail was erased for a person's sake: nothing of it is left here, and no restore brings it back".to_owned()
+        }
     }
 }
 

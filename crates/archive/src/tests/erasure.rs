@@ -196,6 +196,42 @@ async fn archived_mails_are_found_and_those_to_the_person_alone_never_come_back(
     assert!(traces(&ground, ANN).await.is_empty());
 }
 
+/// Mails that an application logged and SES never knew: no id of SES's tells of them.
+#[tokio::test]
+async fn mails_without_an_ses_id_say_that_they_were_erased() {
+    let ground = Ground::new().await;
+    let mails: Vec<LoggedMail> = [("o-1", ANN), ("o-2", ANN), ("o-3", "bob@example.com")]
+        .map(|(id, to)| {
+            let line = json!({ "message_id": id, "to": to, "from": "shop@example.com", "sent_at": "2026-09-01T10:00:00Z" });
+            LoggedMail::from_json(line.to_string().as_bytes()).unwrap()
+        })
+        .into();
+    for outcome in ground.store.log_mails(&mails).await.unwrap() {
+        outcome.unwrap();
+    }
+    ground.archive(true).await;
+    let state = async |id: &str| ground.store.find_archived(id).await.unwrap().map(|mail| mail.state);
+    let uuid = ground.store.find_archived("o-1").await.unwrap().unwrap().uuid.unwrap().to_string();
+    erase(&ground, ANN).await;
+    assert_eq!(state("o-1").await, Some(ArchivedState::Archived), "nobody has looked whose it is");
+    assert_eq!(find(&ground, ANN, true).await.erased, 0);
+    assert_eq!(find(&ground, ANN, false).await.erased, 2);
+    assert_eq!(find(&ground, ANN, false).await.erased, 0, "they were before");
+    for id in ["o-1", "o-2", uuid.as_str()] {
+        assert_eq!(state(id).await, Some(ArchivedState::Erased), "{id}");
+    }
+    assert_eq!(state("o-3").await, Some(ArchivedState::Archived));
+    let restored = ground.restore().await;
+    assert_eq!((restored.mails.restored, restored.mails.erased), (1, 2), "{restored:?}");
+    assert_eq!(state("o-1").await, Some(ArchivedState::Erased));
+    assert!(traces(&ground, ANN).await.is_empty());
+    // One that is here is told by itself.
+    ground.archive(false).await;
+    erase(&ground, "bob@example.com").await;
+    assert_eq!(find(&ground, "bob@example.com", false).await.erased, 0);
+    assert_eq!((state("o-3").await, ground.count("phoenix_kit_email_logs").await), (None, 1));
+}
+
 /// Nobody has looked through the archive: the hash alone keeps her away.
 #[tokio::test]
 async fn a_restore_asks_by_itself_who_was_erased() {

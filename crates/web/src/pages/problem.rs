@@ -88,7 +88,8 @@ impl Problem {
             }
             ArchivedState::Erased => (
                 "This mail was erased",
-                "It was erased for a person’s sake. Nothing of it is left.".to_owned(),
+                "It was erased for a person’s sake. Nothing of it is left here, and no restore brings it back."
+                    .to_owned(),
             ),
         };
         Self { status: StatusCode::NOT_FOUND, title, sentences: vec![sentence], way_out: TO_LIST }

@@ -233,7 +233,20 @@ async fn what_is_not_there_has_a_page_that_helps() {
             assert!(answer.body.contains(part), "{path}: {part}");
         }
     }
-    assert!(site.get("/mails/by-id/ses-erased").await.body.contains("This mail was erased"));
+    // One that SES never knew is found by the application's own id.
+    site.run(
+        r#"INSERT INTO "prefix".aftersend_ids (aws_message_id, email_log_uuid, state)
+           VALUES ('erased:00000000-0000-7000-8000-00000000000b', '00000000-0000-7000-8000-00000000000b', 'erased');
+           INSERT INTO "prefix".aftersend_archived_mails (email_log_uuid, object_number, digest, events, removed_at, message_id)
+           SELECT '00000000-0000-7000-8000-00000000000b', number, '', 0, now(), 'own-erased'
+           FROM "prefix".aftersend_archive_objects"#,
+    )
+    .await;
+    let by_uuid = "/mails/00000000-0000-7000-8000-00000000000b";
+    for path in ["/mails/by-id/ses-erased", "/mails/by-id/own-erased", by_uuid, "/mails?q=own-erased"] {
+        let body = site.get(path).await.body;
+        assert!(body.contains("This mail was erased") && !body.contains("restore --mail"), "{path}: {body}");
+    }
     for path in ["/nowhere", "/assets/site.css", "/assets/..%2FCargo.toml"] {
         let answer = site.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

@@ -2,6 +2,8 @@
 
 use aftersend_store::{EraseError, IngestError, QueryError};
 
+use crate::trouble::{Trouble, of_folder};
+
 /// Why nothing was archived, checked or brought back, or not all of it. Whatever it is, no mail has left the database that
 /// is not in a proven object.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,21 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The folder can't be made, or not be used.
+    #[error("the folder of the archive {url} can't be used: {reason}. {advice}")]
+    Folder {
+        /// As it was given.
+        url: String,
+        /// What the system said.
+        reason: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// There is nothing to be read.
+    #[error(
+        "there is no folder {0}, so that there is no archive to read. Correct the address, or mount what belongs there"
+    )]
+    NoFolder(String),
     /// Nobody says who we are to the storage.
     #[error(
         "there are no AWS credentials for the archive in {place}: {reason}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
@@ -38,12 +55,14 @@ pub enum ArchiveError {
         reason: String,
     },
     /// The storage refused, failed or fell silent.
-    #[error("{action} {name} in the archive failed: {reason}. {advice}")]
+    #[error("{action} {name} in the archive {place} failed: {reason}. {advice}")]
     Storage {
         /// What was done: writing, reading, removing, listing.
         action: &'static str,
         /// The object.
         name: String,
+        /// Where the archive is.
+        place: String,
         /// What the storage said.
         reason: String,
         /// What to do.
@@ -73,44 +92,21 @@ pub enum ArchiveError {
     Store(#[from] IngestError),
 }
 
-const ADVICE_AGAIN: &str = "Run it again; what was begun is cleared away then";
-const ADVICE_RIGHTS: &str =
-    "The credentials may not do that: allow GetObject, PutObject, DeleteObject and ListBucket there";
-const ADVICE_FULL: &str = "Make room there, and run it again";
-const ADVICE_FOLDER: &str = "Let the user that runs Aftersend write to the folder";
-
 impl ArchiveError {
-    pub(crate) fn storage(action: &'static str, name: &str, error: &object_store::Error) -> Self {
-        let kind = io_kind(error);
-        let advice = match error {
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-                ADVICE_RIGHTS
-            }
-            _ if kind == Some(std::io::ErrorKind::StorageFull) => ADVICE_FULL,
-            _ if kind == Some(std::io::ErrorKind::PermissionDenied) => ADVICE_FOLDER,
-            _ => ADVICE_AGAIN,
-        };
-        Self::Storage { action, name: name.to_owned(), reason: error.to_string(), advice }
+    pub(crate) fn storage(
+        action: &'static str,
+        name: &str,
+        place: &str,
+        Trouble { reason, advice }: Trouble,
+    ) -> Self {
+        Self::Storage { action, name: name.to_owned(), place: place.to_owned(), reason, advice }
     }
 
-    pub(crate) fn silent(action: &'static str, name: &str, seconds: u64) -> Self {
-        let reason = format!("nothing came back within {seconds} s");
-        Self::Storage { action, name: name.to_owned(), reason, advice: ADVICE_AGAIN }
+    pub(crate) fn folder(url: &str, error: &std::io::Error) -> Self {
+        Self::Folder { url: url.to_owned(), reason: error.to_string(), advice: of_folder(error.kind()) }
     }
 
     pub(crate) fn damaged(name: &str, reason: impl Into<String>) -> Self {
         Self::Damaged { name: name.to_owned(), reason: reason.into() }
     }
-}
-
-/// What the system said, if it was the system.
-fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return Some(io.kind());
-        }
-        cause = error.source();
-    }
-    None
 }

@@ -7,6 +7,7 @@ mod place;
 mod restore;
 mod run;
 mod search;
+mod trouble;
 mod verify;
 
 pub use error::ArchiveError;

@@ -14,7 +14,7 @@ use object_store::{
 };
 use url::Url;
 
-use crate::ArchiveError;
+use crate::{ArchiveError, trouble::Trouble};
 
 /// How long one object may take on its way. A minute is a slow line's time for the largest; a storage that says nothing for
 /// so long is given up.
@@ -37,6 +37,8 @@ const REGION_DEFAULT: &str = "us-east-1";
 pub struct ArchivePlace {
     storage: Arc<dyn ObjectStore>,
     shown: String,
+    /// The same with the server, where that is not AWS's.
+    told: String,
 }
 
 impl fmt::Debug for ArchivePlace {
@@ -57,7 +59,14 @@ impl ArchivePlace {
     /// Where the address is none, the folder can't be made, or there are no credentials.
     pub async fn open(url: &str) -> Result<Self, ArchiveError> {
         let unfit = |reason: String| ArchiveError::Place { url: url.to_owned(), reason };
-        let parsed = Url::parse(url).map_err(|error| unfit(error.to_string()))?;
+        let parsed = Url::parse(url).map_err(|error| {
+            unfit(match error {
+                url::ParseError::RelativeUrlWithoutBase => {
+                    "it has neither file:// nor s3:// in front".to_owned()
+                }
+                error => error.to_string(),
+            })
+        })?;
         match parsed.scheme() {
             "file" => {
                 let folder = parsed
@@ -77,29 +86,40 @@ impl ArchivePlace {
     ///
     /// As [`open`](Self::open), and where the storage refuses, fails or falls silent.
     pub async fn probe(url: &str) -> Result<bool, ArchiveError> {
+        let place = match Self::open_existing(url).await {
+            Err(ArchiveError::NoFolder(_)) => return Ok(false),
+            place => place?,
+        };
+        let first = async { place.storage.list(None).try_next().await };
+        place.in_time("listing", "the first object", CALL_TIMEOUT, first).await?;
+        Ok(true)
+    }
+
+    /// Opens a place to read what is there. Other than [`open`](Self::open) this makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and where there is no such folder.
+    pub async fn open_existing(url: &str) -> Result<Self, ArchiveError> {
         let folder =
             Url::parse(url).ok().filter(|url| url.scheme() == "file").and_then(|url| url.to_file_path().ok());
         if folder.is_some_and(|folder| matches!(folder.try_exists(), Ok(false))) {
-            return Ok(false);
+            return Err(ArchiveError::NoFolder(url.to_owned()));
         }
-        let place = Self::open(url).await?;
-        let first = async { place.storage.list(None).try_next().await };
-        in_time("listing", "the first object", CALL_TIMEOUT, first).await?;
-        Ok(true)
+        Self::open(url).await
     }
 
     /// Any storage, for tests and for who embeds this.
     pub fn of(storage: Arc<dyn ObjectStore>, shown: &str) -> Self {
-        Self { storage, shown: shown.to_owned() }
+        Self { storage, shown: shown.to_owned(), told: shown.to_owned() }
     }
 
     fn folder(folder: PathBuf, url: &str) -> Result<Self, ArchiveError> {
         let unfit = |reason: String| ArchiveError::Place { url: url.to_owned(), reason };
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| unfit(format!("the folder can't be made: {error}")))?;
+        std::fs::create_dir_all(&folder).map_err(|error| ArchiveError::folder(url, &error))?;
         let storage = LocalFileSystem::new_with_prefix(folder).map_err(|error| unfit(error.to_string()))?;
         // What is removed from the database after this must be on the disk, and not on its way there.
-        Ok(Self { storage: Arc::new(storage.with_fsync(true)), shown: url.to_owned() })
+        Ok(Self::of(Arc::new(storage.with_fsync(true)), url))
     }
 
     async fn bucket(parsed: &Url, url: &str) -> Result<Self, ArchiveError> {
@@ -136,8 +156,10 @@ impl ArchivePlace {
             .with_region(region)
             .with_credentials(Arc::new(Credentials { provider: credentials }))
             .with_client_options(options);
+        let mut told = url.to_owned();
         if let Some(endpoint) = endpoint_url(&aws) {
             require_endpoint(&endpoint)?;
+            told = format!("{url} at {endpoint}");
             builder = builder.with_endpoint(endpoint);
         }
         let storage = builder.build().map_err(|error| unfit(error.to_string()))?;
@@ -147,7 +169,7 @@ impl ArchivePlace {
         } else {
             Arc::new(PrefixStore::new(storage, folder))
         };
-        Ok(Self { storage, shown: url.to_owned() })
+        Ok(Self { storage, shown: url.to_owned(), told })
     }
 
     /// The address, for people. It holds no credentials.
@@ -159,7 +181,7 @@ impl ArchivePlace {
     pub(crate) async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), ArchiveError> {
         let path = Path::from(name);
         let put = self.storage.put(&path, PutPayload::from(bytes));
-        in_time("writing", name, TRANSFER_TIMEOUT, put).await.map(drop)
+        self.in_time("writing", name, TRANSFER_TIMEOUT, put).await.map(drop)
     }
 
     /// Reads an object; nothing where it is not there.
@@ -181,7 +203,7 @@ impl ArchivePlace {
             }
             Ok(Some(bytes))
         };
-        in_time("reading", name, TRANSFER_TIMEOUT, read).await
+        self.in_time("reading", name, TRANSFER_TIMEOUT, read).await
     }
 
     /// Removes an object, if it is there.
@@ -193,27 +215,30 @@ impl ArchivePlace {
                 removed => removed,
             }
         };
-        in_time("removing", name, CALL_TIMEOUT, removal).await
+        self.in_time("removing", name, CALL_TIMEOUT, removal).await
     }
 
     /// The names of all there is.
     pub(crate) async fn list(&self) -> Result<Vec<String>, ArchiveError> {
         let list = self.storage.list(None).map_ok(|meta| meta.location.to_string()).try_collect::<Vec<_>>();
-        let mut names = in_time("listing", "everything", TRANSFER_TIMEOUT, list).await?;
+        let mut names = self.in_time("listing", "everything", TRANSFER_TIMEOUT, list).await?;
         names.sort_unstable();
         Ok(names)
     }
-}
 
-async fn in_time<T>(
-    action: &'static str,
-    name: &str,
-    timeout: Duration,
-    work: impl Future<Output = Result<T, object_store::Error>>,
-) -> Result<T, ArchiveError> {
-    match tokio::time::timeout(timeout, work).await {
-        Ok(done) => done.map_err(|error| ArchiveError::storage(action, name, &error)),
-        Err(_) => Err(ArchiveError::silent(action, name, timeout.as_secs())),
+    async fn in_time<T>(
+        &self,
+        action: &'static str,
+        name: &str,
+        timeout: Duration,
+        work: impl Future<Output = Result<T, object_store::Error>>,
+    ) -> Result<T, ArchiveError> {
+        let trouble = match tokio::time::timeout(timeout, work).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => Trouble::of(&error),
+            Err(_) => Trouble::silence(timeout.as_secs()),
+        };
+        Err(ArchiveError::storage(action, name, &self.told, trouble))
     }
 }
 

@@ -222,9 +222,8 @@ async fn ingest_beside_a_run_loses_nothing() {
 #[tokio::test]
 async fn a_place_that_is_none_is_told() {
     for (url, part) in [
-        ("nowhere", "is no place for an archive"),
+        ("nowhere", "is no place for an archive: it has neither file:// nor s3:// in front"),
         ("ftp://x/y", "`ftp` is neither file nor s3"),
-        ("file:///proc/none/x", "the folder can't be made"),
         ("s3://key:secret@bucket/x", "credentials don't belong there"),
     ] {
         let error = ArchivePlace::open(url).await.unwrap_err();
@@ -234,6 +233,18 @@ async fn a_place_that_is_none_is_told() {
         );
         assert!(!error.to_string().contains("secret"), "{error}");
     }
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "no folder").unwrap();
+    let url = format!("file://{}", path.display());
+    let error = ArchivePlace::open(&url).await.unwrap_err();
+    assert!(error.to_string().contains("What stands at that path is no folder"), "{error}");
+    // Who only reads makes nothing.
+    let absent = format!("{url}s");
+    let error = ArchivePlace::open_existing(&absent).await.unwrap_err();
+    assert!(matches!(&error, ArchiveError::NoFolder(told) if *told == absent), "{error}");
+    assert!(!ArchivePlace::probe(&absent).await.unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 /// Only what is old enough.

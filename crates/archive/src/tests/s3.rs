@@ -142,4 +142,63 @@ async fn in_an_environment_of_settings_that_are_none() {
     };
     let (said, words) = (error.to_string(), std::env::var("EXPECTED_WORDS").unwrap());
     assert!(said.contains(&words) && !said.contains("hidden"), "{said}");
+
+/// A server that answers everything alike; it ends with the test.
+fn answering(answer: &'static str) -> String {
+    use std::io::{BufRead, BufReader, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head =
+                BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            if head.count() > 0 {
+                write!(stream, "{answer}").unwrap();
+            }
+        }
+    });
+    endpoint
+}
+
+fn told_with(endpoint: &str, words: &str) {
+    let environment = [
+        ("AWS_ENDPOINT_URL_S3", endpoint),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("EXPECTED_WORDS", words),
+    ];
+    again("tests::s3::in_an_environment_with_a_server_that_is_of_no_use", &environment);
+}
+
+#[test]
+fn a_server_that_refuses_is_told_with_what_to_do() {
+    let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let answer = format!(
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    told_with(&answering(answer.leak()), "403 Forbidden, AccessDenied: Access Denied|s3:ListBucket");
+    // Nobody listens there any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    told_with(&endpoint, "no connection: |Connection refused|See whether this machine reaches it");
+}
+
+/// Run by [`a_server_that_refuses_is_told_with_what_to_do`].
+#[tokio::test]
+#[ignore = "needs an environment with a server"]
+async fn in_an_environment_with_a_server_that_is_of_no_use() {
+    let place = ArchivePlace::open(PLACE).await.unwrap();
+    let said = place.list().await.unwrap_err().to_string();
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_S3").unwrap();
+    let begins = format!("listing everything in the archive {PLACE} at {endpoint} failed: ");
+    assert!(said.starts_with(&begins), "{said}");
+    for words in std::env::var("EXPECTED_WORDS").unwrap().split('|') {
+        assert!(said.contains(words), "{words} is not in {said}");
+    }
+    assert!(!said.contains("max_retries"), "{said}");
 }

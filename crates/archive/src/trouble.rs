@@ -94,9 +94,9 @@ fn of_answer(answer: &str) -> Trouble {
         (
             Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException"),
             _,
-        ) => REGION,
+        )
+        | (_, Some("301" | "307" | "308")) => REGION,
         (_, Some("401" | "403")) => RIGHTS,
-        (_, Some("301" | "307" | "308")) => REGION,
         _ => AGAIN,
     };
     Trouble { reason, advice }

@@ -142,6 +142,7 @@ async fn in_an_environment_of_settings_that_are_none() {
     };
     let (said, words) = (error.to_string(), std::env::var("EXPECTED_WORDS").unwrap());
     assert!(said.contains(&words) && !said.contains("hidden"), "{said}");
+}
 
 /// A server that answers everything alike; it ends with the test.
 fn answering(answer: &'static str) -> String {

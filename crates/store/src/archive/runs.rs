@@ -47,7 +47,7 @@ fn counts(sums: &RunSums) -> [i64; 7] {
 fn parameters<'a>(
     run: &'a i64,
     counts: &'a [i64; 7],
-    first_unreadable: &'a Option<Uuid>,
+    first_unreadable: &'a (dyn ToSql + Sync),
 ) -> Vec<&'a (dyn ToSql + Sync)> {
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![run];
     parameters.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));

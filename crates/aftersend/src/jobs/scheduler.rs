@@ -262,7 +262,7 @@ mod tests {
         let panicking = async { panic!("with an address in it") };
         assert_eq!(outcome_of(panicking).await, JobOutcome::Failed(PANICKED.to_owned()));
         assert_eq!(outcome_of(async { Ok(()) }).await, JobOutcome::Done);
-        let failed = outcome_of(async { Err(WorkError::ArchiverElsewhere) }).await;
-        assert_eq!(failed, JobOutcome::Failed("another archiver is at work on this database".to_owned()));
+        let failed = outcome_of(async { Err(WorkError::NoArchive) }).await;
+        assert_eq!(failed, JobOutcome::Failed(WorkError::NoArchive.to_string()));
     }
 }

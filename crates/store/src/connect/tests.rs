@@ -146,6 +146,9 @@ async fn readers_cannot_write_and_writers_do_not_wait_for_long() {
     let reader = store.reader().await.unwrap();
     let error = reader.client().batch_execute("CREATE TABLE public.never (id int)").await.unwrap_err();
     assert_eq!(error.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
+    // Else whoever breaks pages off fills the server with sessions that answer nobody.
+    let row = reader.client().query_one("SHOW client_connection_check_interval", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "500ms");
     let show = async |name: &str| -> String {
         let writer = store.writer().await.unwrap();
         writer.query_one(&format!("SHOW {name}"), &[]).await.unwrap().get(0)

@@ -25,7 +25,8 @@ const ADDRESSED_MAILS_MAX: i64 = 5_000;
 /// States that are walked through by an index of each; more are a filter.
 const WALKED_STATUSES_MAX: usize = 4;
 
-/// Letters and digits in a row that a part of a text must have for the trigram indexes to be of use.
+/// Letters and digits in a row that a part of a text must have for the trigram indexes to be of use, where they stand at its
+/// beginning or end.
 /// <https://www.postgresql.org/docs/current/pgtrgm.html#PGTRGM-INDEX>
 const TRIGRAM_CHARS: usize = 3;
 
@@ -353,10 +354,12 @@ fn part_of_any(text: &str, known: &Known, parameters: &mut Parameters) -> Clause
 fn add_addressed(text: &str, known: &Known, ways: &mut Vec<String>, parameters: &mut Parameters) -> Gather {
     let Some(address) = whole_address(text) else { return Gather::ByIndex };
     if let Some(Some(uuids)) = known.addressed.get(&address) {
-        if !uuids.is_empty() {
-            let uuids = parameters.add(Parameter::Uuids(uuids.clone()));
-            ways.push(format!("mail.uuid = ANY ({uuids})"));
+        // That it is nobody's address tells nothing: it may be the end of many.
+        if uuids.is_empty() {
+            return Gather::ByIndex;
         }
+        let uuids = parameters.add(Parameter::Uuids(uuids.clone()));
+        ways.push(format!("mail.uuid = ANY ({uuids})"));
         return Gather::AtOnce;
     }
     let address = parameters.text(address);
@@ -430,9 +433,15 @@ pub(super) fn whole_address(text: &str) -> Option<String> {
     (is_one && !address.contains(char::is_whitespace)).then_some(address)
 }
 
-/// Whether the trigram indexes can tell where the text is.
+/// Whether the trigram indexes can tell where the text is. A word that begins and ends within it is made trigrams of with the
+/// space around it, however short it is.
 fn has_trigram(text: &str) -> bool {
-    text.split(|character: char| !character.is_alphanumeric()).any(|run| run.chars().count() >= TRIGRAM_CHARS)
+    let runs: Vec<&str> = text.split(|character: char| !character.is_alphanumeric()).collect();
+    let last = runs.len() - 1;
+    (0..).zip(runs).any(|(place, run)| {
+        let is_within = place > 0 && place < last && !run.is_empty();
+        is_within || run.chars().count() >= TRIGRAM_CHARS
+    })
 }
 
 /// The pattern for a part of a text that lists beside the mails search for.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{super::*, clock, query, search};
 use crate::{
     MailPage, PageStart, Search,
-    search::{find::Pace, page::TIMESTAMPTZ_MIN_MICROS},
+    search::{MailCount, find::Pace, page::TIMESTAMPTZ_MIN_MICROS},
     testing::{Fixture, assert_says},
 };
 
@@ -204,5 +204,27 @@ async fn a_cursor_goes_through_text_and_back() {
     for (page, expected) in [(PageStart::OlderThan(earliest), 0), (PageStart::NewerThan(earliest), 3)] {
         let found = fixture.store.search(&Search { page, ..search("") }).await.unwrap();
         assert_eq!(found.mails.len(), expected);
+    }
+}
+
+/// An application's row may hold what no list can show.
+#[tokio::test]
+async fn times_that_are_none_take_no_other_mail_away() {
+    let fixture = Fixture::new().await;
+    fill(&fixture, 1..=9, 4).await;
+    for (id, time) in [("m1", "infinity"), ("m2", "-infinity"), ("m3", "20260-01-01Z")] {
+        let sql = format!(
+            r#"UPDATE "prefix".phoenix_kit_email_logs SET sent_at = '{time}' WHERE message_id = '{id}'"#
+        );
+        fixture.run(&sql).await;
+    }
+    for text in ["", "example", "status:delivered,sent", "to4@example.com"] {
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            let (page, count) =
+                fixture.store.search_and_count(&Search { order, ..search(text) }).await.unwrap();
+            let found = if text.starts_with("to4") { 1 } else { 6 };
+            assert_eq!(page.mails.len(), found, "{text}");
+            assert_eq!(count, Some(MailCount::Exactly(found as u64)), "{text}");
+        }
     }
 }

@@ -109,6 +109,7 @@ async fn what_is_rare_is_named_by_an_index() {
         ("to1234@", &[&to, &subject, &campaign]),
         ("to:to1234@example.com", &[&to]),
         ("subject:zebra status:delivered after:30d", &[&subject]),
+        ("jo@hp.de", &[&to, &subject, &campaign]),
         ("domain:rare.example", &[&to]),
         ("template:template-3", &["phoenix_kit_email_logs_template_name_idx"]),
         ("campaign:campaign-77", &[&campaign]),

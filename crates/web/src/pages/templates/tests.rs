@@ -175,10 +175,12 @@ fn a_template_says_why_its_mail_came_back_and_where_it_can_not() {
         code: Some("5.1.1".to_owned()),
         bounces: 1_234,
     };
-    let told = page(BouncesLook::Told(TemplateBounces { reasons: vec![reason], is_cut: false }));
+    let told = page(BouncesLook::Told(TemplateBounces { reasons: vec![reason.clone()], is_cut: false }));
     assert!(told.contains("The mailbox does not exist") && told.contains("1,234"), "{told}");
     assert!(told.contains("template%3Aorder"), "the list is of its mails alone: {told}");
     assert!(!told.contains("bounces of all templates were looked at"), "{told}");
+    let cut = page(BouncesLook::Told(TemplateBounces { reasons: vec![reason], is_cut: true }));
+    assert!(cut.contains("Only the newest 10,000 bounces of all templates were looked at"), "{cut}");
     let cut = page(BouncesLook::Told(TemplateBounces { reasons: Vec::new(), is_cut: true }));
     assert!(cut.contains("Nothing came back among the newest 10,000 bounces"), "{cut}");
     assert!(page(BouncesLook::TooLong).contains("It takes too long to find out"));

@@ -88,16 +88,17 @@ fn of_answer(answer: &str) -> Trouble {
         (None, _) if body.is_empty() => status.to_owned(),
         (None, _) => format!("{status}: {}", body.chars().take(ANSWER_CHARS_MAX).collect::<String>()),
     };
-    let advice = match (code, status.get(..3)) {
-        (Some("NoSuchBucket"), _) => BUCKET,
-        (Some("RequestTimeTooSkewed"), _) => CLOCK,
-        (
-            Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException"),
-            _,
-        )
-        | (_, Some("301" | "307" | "308")) => REGION,
-        (_, Some("401" | "403")) => RIGHTS,
-        _ => AGAIN,
+    let advice = match code {
+        Some("NoSuchBucket") => BUCKET,
+        Some("RequestTimeTooSkewed") => CLOCK,
+        Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException") => {
+            REGION
+        }
+        _ => match status.get(..3) {
+            Some("401" | "403") => RIGHTS,
+            Some("301" | "307" | "308") => REGION,
+            _ => AGAIN,
+        },
     };
     Trouble { reason, advice }
 }

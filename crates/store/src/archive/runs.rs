@@ -44,14 +44,10 @@ fn counts(sums: &RunSums) -> [i64; 7] {
     .map(|count| i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-fn parameters<'a>(
-    run: &'a i64,
-    counts: &'a [i64; 7],
-    first_unreadable: &'a (dyn ToSql + Sync),
-) -> Vec<&'a (dyn ToSql + Sync)> {
+fn parameters<'a>(run: &'a i64, counts: &'a [i64; 7], sums: &'a RunSums) -> Vec<&'a (dyn ToSql + Sync)> {
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![run];
     parameters.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));
-    parameters.push(first_unreadable);
+    parameters.push(&sums.first_unreadable);
     parameters
 }
 
@@ -266,7 +262,7 @@ impl Store {
         self.in_time(async {
             let client = self.writer().await?;
             let note = client.prepare_cached(self.sql(Statement::NoteArchiveRun)).await?;
-            client.execute(&note, &parameters(&run, &counts(sums), &sums.first_unreadable)).await?;
+            client.execute(&note, &parameters(&run, &counts(sums), sums)).await?;
             Ok(())
         })
         .await
@@ -289,7 +285,7 @@ impl Store {
             let end = client.prepare_cached(self.sql(Statement::EndArchiveRun)).await?;
             let (counts, below) = (counts(sums), walk.map(|walk| walk.below));
             let is_whole = walk.is_some_and(|walk| walk.is_whole);
-            let mut parameters = parameters(&run, &counts, &sums.first_unreadable);
+            let mut parameters = parameters(&run, &counts, sums);
             parameters.extend([&failure as &(dyn ToSql + Sync), &below, &is_whole]);
             client.execute(&end, &parameters).await?;
             Ok(())

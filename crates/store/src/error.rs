@@ -118,7 +118,9 @@ impl From<PostgresError> for IngestError {
                     "the database's disk is full: make room there; nothing is lost meanwhile".to_owned()
                 }
                 SqlState::INSUFFICIENT_PRIVILEGE => {
-                    format!("the database user may not write: {reason}; grant it the tables")
+                    format!(
+                        "the database user may not write: {reason}; grant it the tables: `aftersend doctor` names the statements"
+                    )
                 }
                 _ => format!("the database refused the batch: {reason}"),
             }),

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::archive;
+use super::{archive, migrate::text};
 use crate::{Outcome, cli::EraseArgs, config::Settings, database::Place, output::Output};
 
 /// How often a line is written where there is no terminal.
@@ -28,10 +28,12 @@ enum InArchive {
     /// There is none.
     None,
     /// There is one, and nothing says where.
-    Unknown {
-        objects: u64,
+    Unknown { objects: u64 },
+    Searched {
+        searched: Searched,
+        /// Objects that the database counts on and that were not there.
+        missing: u64,
     },
-    Searched(Searched),
 }
 
 impl InArchive {
@@ -39,7 +41,9 @@ impl InArchive {
         match self {
             Self::None => true,
             Self::Unknown { .. } => false,
-            Self::Searched(searched) => searched.unread.is_empty() && !searched.is_beside_run,
+            Self::Searched { searched, missing } => {
+                searched.unread.is_empty() && !searched.is_beside_run && *missing == 0
+            }
         }
     }
 }
@@ -52,7 +56,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Outcome> {
     let store = place.store().await?;
     // Opened first: who can't reach the archive hears of it before anything is erased.
-    let archive = archive::configured(settings).await?;
+    let archive = archive::configured(settings, &store).await?;
     if !args.dry_run && !args.yes {
         // A look first: what is erased can't be brought back.
         let would = erase(&store, args, true).await?;
@@ -62,7 +66,12 @@ pub(crate) async fn run(
     }
     let report = erase(&store, args, args.dry_run).await.context(AGAIN)?;
     let in_archive = match &archive {
-        Some(archive) => InArchive::Searched(search(&store, archive, args).await.context(AGAIN)?),
+        Some(archive) => {
+            let objects = store.archive_counts().await?.objects;
+            let searched = search(&store, archive, args).await.context(AGAIN)?;
+            let missing = objects.saturating_sub(searched.objects + searched.unread.len() as u64);
+            InArchive::Searched { searched, missing }
+        }
         None => match store.archive_counts().await?.objects {
             0 => InArchive::None,
             objects => InArchive::Unknown { objects },
@@ -170,7 +179,7 @@ fn archive_json(archive: &InArchive, known: &BTreeSet<String>) -> serde_json::Va
             let objects: Vec<_> = known.iter().map(|name| json!({ "object": name })).collect();
             json!({ "searched": false, "objects": objects, "unread": [] })
         }
-        InArchive::Searched(searched) => {
+        InArchive::Searched { searched, missing } => {
             let holding = |(name, held): (&String, &Holding)| {
                 json!({
                     "object": name, "mails": held.mails, "alone": held.alone, "late_events": held.late_events,
@@ -184,7 +193,7 @@ fn archive_json(archive: &InArchive, known: &BTreeSet<String>) -> serde_json::Va
             json!({
                 "searched": true, "read": searched.objects,
                 "objects": searched.holding.iter().map(holding).collect::<Vec<_>>(), "unread": unread,
-                "mails_erased": searched.erased, "beside_run": searched.is_beside_run,
+                "mails_erased": searched.erased, "beside_run": searched.is_beside_run, "missing": missing,
             })
         }
     }
@@ -196,7 +205,7 @@ fn tell_of_archive(
     dry_run: bool,
     output: Output,
 ) -> anyhow::Result<()> {
-    let searched = match archive {
+    let (searched, missing) = match archive {
         InArchive::None => return Ok(()),
         InArchive::Unknown { objects } => {
             for object in known {
@@ -207,7 +216,7 @@ fn tell_of_archive(
                  and run this again"
             ))?);
         }
-        InArchive::Searched(searched) => searched,
+        InArchive::Searched { searched, missing } => (searched, *missing),
     };
     for (name, held) in &searched.holding {
         let late = if held.late_events > 0 {
@@ -227,6 +236,13 @@ fn tell_of_archive(
     }
     for (name, reason) in &searched.unread {
         output.text(format!("not read, and may name it: {name}: {reason}"))?;
+    }
+    if missing > 0 {
+        let objects = text::count_of(missing, "object", "objects");
+        output.text(format!(
+            "{objects} that the database counts on are not where `archive.store` says, and may name it: `aftersend archive \
+             verify` names them; put them back there, or correct the setting, and run this again"
+        ))?;
     }
     if searched.is_beside_run {
         output.text("an archiver was at work all the while, and may have written more: run this again when it has ended")?;

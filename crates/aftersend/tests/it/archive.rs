@@ -61,7 +61,7 @@ async fn mails_leave_are_told_of_and_come_back() {
         away.contains("was archived on") && away.contains("aftersend archive restore --mail ses-7"),
         "{away}"
     );
-    assert!(with(&["archive", "restore", "--mail", "a7"]).ok().starts_with("1 mails are back as they were"));
+    assert!(with(&["archive", "restore", "--mail", "a7"]).ok().starts_with("1 mail brought back whole"));
     assert!(setup.run(&["show", "ses-7"]).ok().contains("a@x.org"));
     assert!(with(&["archive", "restore", "--mail", "nobody"]).fails(1).is_empty());
     let report = with(&["archive", "restore", "--json"]).json();
@@ -107,6 +107,27 @@ async fn objects_that_hold_an_erased_person_are_listed() {
         let said = setup.run(&["show", id]).fails(1);
         assert!(said.contains("was erased for a person's sake") && !said.contains("--mail"), "{said}");
     }
+    // One that is not where the archive should be, too.
+    fs::rename(folder.path().join("objects"), folder.path().join("elsewhere")).unwrap();
+    let away = with(&[&erase[..], &["--yes"]].concat()).fails(1);
+    assert!(away.contains("there is no folder") && away.contains("mount what belongs there"), "{away}");
+    fs::create_dir(folder.path().join("objects")).unwrap();
+    let empty = with(&[&erase[..], &["--yes"]].concat());
+    assert!(
+        empty.code == 1 && empty.stdout.contains("1 object that the database counts on"),
+        "{}",
+        empty.stdout
+    );
+    assert!(with(&["archive", "restore"]).ok().starts_with("no object is in file://"));
+    let verified = with(&["archive", "verify"]);
+    assert!(
+        verified.code == 1 && verified.stdout.contains("1 object that the database counts on"),
+        "{}",
+        verified.stdout
+    );
+    fs::remove_dir(folder.path().join("objects")).unwrap();
+    assert!(with(&["archive", "verify"]).fails(1).contains("there is no folder"));
+    fs::rename(folder.path().join("elsewhere"), folder.path().join("objects")).unwrap();
     // An object that can't be read may hold the person.
     let mut folders = vec![folder.path().join("objects")];
     while let Some(folder) = folders.pop() {
@@ -226,4 +247,51 @@ async fn kills_at_any_moment_lose_no_mail() {
     let restored = with(&["archive", "restore", "--json"]).json();
     assert_eq!(restored["restored"], MAILS);
     assert_eq!(setup.content().await, content);
+}
+
+/// With nothing to do, with one and with a thousand: counts have units, and the words fit them.
+#[tokio::test]
+async fn commands_say_what_they_did_in_whole_sentences() {
+    let setup = Setup::migrated().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aftersend.toml");
+    let store = format!("file://{}/objects", folder.path().display());
+    let text = format!("[archive]\nstore = \"{store}\"\narchive_after = \"1d\"\ndelete_after = \"37d\"\n");
+    fs::write(&file, text).unwrap();
+    let config = file.to_str().unwrap();
+    let with = |words: &[&str]| setup.run(&[&["--config", config, "archive"], words].concat());
+    let says = |words: &[&str], expected: &str| {
+        let said = with(words).ok();
+        assert!(said.contains(expected), "{words:?}: {expected} is not in {said}");
+    };
+    says(&["compress"], "no body was compressed");
+    says(&["compress", "--dry-run"], "no body would be compressed");
+    says(&["decompress"], "no body is compressed");
+    says(&["run", "--dry-run"], "0 mails that went out before 2");
+    says(&["run"], "nothing was to be archived: all that is old enough");
+    says(&["prune"], "nothing is old enough to be deleted");
+    says(&["status"], "nothing is in the archive");
+    says(&["verify"], "the database counts on none, so that nothing is missing");
+
+    fill(&setup, 1_200).await;
+    says(&["compress"], "1,200 bodies of ");
+    says(&["run", "--dry-run"], "1,200 mails that went out before 2");
+    says(&["run"], "1,200 mails with 1,200 events went to the archive, in 1 object of ");
+    says(&["verify"], "kB is whole, with 1,200 mails and 1,200 events");
+    says(&["status"], "the archive holds 1,200 mails in 1 object of ");
+    says(&["status"], "-mails  1,200 mails: proven");
+    says(&["restore"], "1,200 mails here already");
+    says(&["prune", "--dry-run"], "1,200 mails would be deleted, about ");
+    says(&["prune"], "1,200 mails deleted, about ");
+    says(&["restore", "--mail", "a7"], "no mail was brought back; 1 object read");
+    // There is one archive: what goes to another place is not found with the rest.
+    let other = format!("file://{}/other", folder.path().display());
+    says(
+        &["run", "--to", &other],
+        &format!("note: what was archived last went to {store}, and this run goes to"),
+    );
+    let refused = with(&["run", "--to", "objects"]).fails(1);
+    assert!(refused.contains("it has neither file:// nor s3:// in front"), "{refused}");
+    let refused = with(&["restore", "--from", "file:///nowhere"]).fails(1);
+    assert!(refused.contains("there is no folder file:///nowhere"), "{refused}");
 }

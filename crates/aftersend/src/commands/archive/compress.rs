@@ -9,6 +9,7 @@ use super::progress::{Shown, bytes};
 use crate::{
     Outcome,
     cli::CompressArgs,
+    commands::migrate::text,
     config::Settings,
     database::Place,
     jobs::{self, Pace, Tally},
@@ -25,7 +26,10 @@ struct Adopted;
 
 /// The configuration says no.
 #[derive(Debug, thiserror::Error)]
-#[error("`archive.compress` is false: nothing was done")]
+#[error(
+    "`archive.compress` is false in the configuration: nothing was done. Take that away, or say --adopted to compress all the \
+     same"
+)]
 struct SwitchedOff;
 
 pub(super) async fn run(
@@ -68,29 +72,34 @@ pub(super) async fn run(
 }
 
 fn said(report: &CompressReport, is_dry: bool) -> Vec<String> {
-    let (bodies, before) = (report.compressed, bytes(report.column_bytes));
-    let mut lines = vec![if is_dry {
-        format!("{bodies} bodies of {} would be compressed; they take {before} now", bytes(report.body_bytes))
-    } else {
-        format!(
-            "{bodies} bodies of {} were compressed: from {before} to {}, with {} new dictionaries",
-            bytes(report.body_bytes),
-            bytes(report.stored_bytes),
-            report.dictionaries
-        )
+    let bodies = |count: u64| text::count_of(count, "body", "bodies");
+    let (compressed, whole) = (bodies(report.compressed), bytes(report.body_bytes));
+    let (before, after) = (bytes(report.column_bytes), bytes(report.stored_bytes));
+    let mut lines = vec![match (report.compressed, is_dry) {
+        (0, true) => "no body would be compressed: none that is old enough waits for it".to_owned(),
+        (0, false) => "no body was compressed: none that is old enough waits for it".to_owned(),
+        (1, true) => format!("1 body of {whole} would be compressed; it takes {before} now"),
+        (_, true) => format!("{compressed} of {whole} in all would be compressed; they take {before} now"),
+        (1, false) => format!("1 body of {whole} was compressed, from {before} to {after}"),
+        (_, false) => {
+            let dictionaries = text::count_of(report.dictionaries, "new dictionary", "new dictionaries");
+            format!(
+                "{compressed} of {whole} in all were compressed, from {before} to {after}, with {dictionaries}"
+            )
+        }
     }];
-    for (number, what) in [
-        (report.recompressed, "of them an application had compressed in its own way"),
-        (report.shared, "of them are the same as others, and stored once"),
+    for (count, what) in [
+        (report.recompressed, "of these had been compressed by an application in its own way"),
+        (report.shared, "of these have the same text as others, and are stored once"),
         (
             report.kept,
-            "stay: they are short, can't be read as what they are marked as, or would be no smaller",
+            "left uncompressed: short, no smaller afterwards, or not readable as what the mails say of them",
         ),
-        (report.too_long, "stay: they are longer than 40 MB"),
-        (report.put_off, "stay for the next time: somebody held or changed their mails"),
+        (report.too_long, "left uncompressed: longer than 40 MB"),
+        (report.put_off, "left for the next time: somebody held or changed the mails"),
     ] {
-        if number > 0 {
-            lines.push(format!("{number} {what}"));
+        if count > 0 {
+            lines.push(format!("{} {what}", bodies(count)));
         }
     }
     if !is_dry && report.compressed > 0 {
@@ -121,7 +130,7 @@ async fn compress(store: &Store, older_than: Duration) -> anyhow::Result<Compres
         let mut tell = |sum: &CompressReport| {
             tally.set(jobs::compressed(sum));
             let (before, after) = (bytes(sum.column_bytes), bytes(sum.stored_bytes));
-            let says = format!("{} bodies, {before} to {after}", sum.compressed);
+            let says = format!("{}, {before} to {after}", text::count_of(sum.compressed, "body", "bodies"));
             shown.report(sum.compressed + sum.kept + sum.too_long + sum.put_off, &says);
         };
         Ok(jobs::compress(store, older_than, Pace::AtOnce, &mut tell).await?)

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 use aftersend_store::{DecompressReport, Decompressor, IngestError};
 use serde_json::json;
 
-use super::progress::{Shown, bytes};
-use crate::{Outcome, database::Place, output::Output};
+use super::{
+    progress::{Shown, bytes},
+    run::BODY_FIX,
+};
+use crate::{Outcome, commands::migrate::text, database::Place, output::Output};
 
 /// How long to wait for a database that is busy or away.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +30,8 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
         (sum.damaged, sum.put_off, sum.is_through) = (0, 0, false);
         while !sum.is_through {
             sum += patiently(&mut decompressor).await?;
-            let says = format!("{} bodies of {}", sum.put_back, bytes(sum.body_bytes));
+            let put_back = text::count_of(sum.put_back, "body", "bodies");
+            let says = format!("{put_back}, {} in all", bytes(sum.body_bytes));
             shown.report(sum.put_back + sum.outdated + sum.damaged, &says);
         }
         if sum.put_off == 0 {
@@ -47,26 +51,44 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
             "seconds": began.elapsed().as_secs_f64(),
         }))?;
     } else {
-        output.text(format!(
-            "{} bodies of {} stand in their mails again",
-            sum.put_back,
-            bytes(sum.body_bytes)
-        ))?;
-        if sum.outdated > 0 {
-            output.text(format!(
-                "{} stored ones went: the application has changed its mails since",
-                sum.outdated
-            ))?;
-        }
-        if sum.put_off > 0 {
-            output.text(format!("{} stay: somebody holds their mails; say it again later", sum.put_off))?;
-        }
-        if let Some(mail) = sum.first_damaged {
-            output
-                .text(format!("{} can't be read and stay, the first of them of mail {mail}", sum.damaged))?;
+        for line in said(&sum) {
+            output.text(line)?;
         }
     }
     Ok(if sum.damaged > 0 || sum.put_off > 0 { Outcome::Failed } else { Outcome::Done })
+}
+
+fn said(sum: &DecompressReport) -> Vec<String> {
+    let bodies = |count: u64| text::count_of(count, "body", "bodies");
+    let mut lines = vec![match sum.put_back {
+        0 => "no body was put back into its mail".to_owned(),
+        1 => format!("1 body of {} stands in its mail again", bytes(sum.body_bytes)),
+        put_back => {
+            format!("{} of {} in all stand in their mails again", bodies(put_back), bytes(sum.body_bytes))
+        }
+    }];
+    if sum.outdated > 0 {
+        let outdated = bodies(sum.outdated);
+        lines.push(format!(
+            "{outdated} deleted, which were stored: the application has changed the mails since"
+        ));
+    }
+    if sum.put_off > 0 {
+        let put_off = bodies(sum.put_off);
+        lines.push(format!(
+            "{put_off} left compressed: somebody holds the mails; run this again when that is over"
+        ));
+    }
+    if let Some(mail) = sum.first_damaged {
+        lines.push(format!(
+            "{} left compressed: damaged, the first that of mail {mail}; {BODY_FIX}; then run this again",
+            bodies(sum.damaged)
+        ));
+    }
+    if sum.put_back + sum.outdated + sum.put_off + sum.damaged == 0 {
+        return vec!["no body is compressed: there was nothing to put back".to_owned()];
+    }
+    lines
 }
 
 /// A round, again where the database is busy or away for a while.

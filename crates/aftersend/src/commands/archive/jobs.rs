@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::progress::bytes;
+use crate::commands::migrate::text;
 
 /// Tables with less than this in their files are not worth a word.
 const TOLD_BYTES_MIN: u64 = 16 * 1024 * 1024;
@@ -45,6 +46,7 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
     let last = match (&state.running, &state.last) {
         (Some(running), _) => {
             let (since, did) = (minute(running.began_at), did(&running.did));
+            let did = did.unwrap_or_else(|| "nothing".to_owned());
             format!("at work since {since}, by {}; so far {did}", running.runner)
         }
         (None, None) => "has not run yet".to_owned(),
@@ -55,7 +57,10 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
                 JobOutcome::Stopped => "stopped half way",
                 JobOutcome::Failed(_) => "failed",
             };
-            format!("last run {}, {how} after {took_s:.0} s: {}", minute(run.began_at), did(&run.did))
+            let nothing =
+                if run.outcome == JobOutcome::Done { "nothing was due" } else { "nothing was done" };
+            let did = did(&run.did).unwrap_or_else(|| nothing.to_owned());
+            format!("last run {}, {how} after {}: {did}", minute(run.began_at), text::seconds(took_s))
         }
     };
     let next = match (&state.next_at, &state.schedule) {
@@ -68,6 +73,13 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
         {
             "the next one is planned when it ends".to_owned()
         }
+        (Some(next_at), Some(schedule)) if state.overdue_s.is_some_and(|overdue_s| overdue_s > 0.0) => {
+            format!(
+                "due since {} ({schedule}): `aftersend serve` runs it, or {}",
+                minute(*next_at),
+                state.job.command()
+            )
+        }
         (Some(next_at), Some(schedule)) => format!("next {} ({schedule})", minute(*next_at)),
         (Some(next_at), None) => format!("next {}", minute(*next_at)),
         (None, _) => format!("not planned; by hand: {}", state.job.command()),
@@ -78,7 +90,7 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
     {
         let times = match state.failures_in_a_row {
             0 | 1 => String::new(),
-            failures => format!("{failures} times in a row; the last time: "),
+            failures => format!("{} times in a row; the last time: ", text::number(failures.into())),
         };
         lines.push(format!("  it failed: {times}{sentence}"));
         lines.push(format!("  do what it says, then: {}", state.job.command()));
@@ -87,25 +99,27 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
 }
 
 /// What a run did, in words, but for what it did none of.
-fn did(counts: &JobCounts) -> String {
-    let compressed = format!("{} to {}", bytes(counts.raw_bytes), bytes(counts.stored_bytes));
+fn did(counts: &JobCounts) -> Option<String> {
+    let (mail, body, event) = (("mail", "mails"), ("body", "bodies"), ("event", "events"));
+    let any = ("mail or event", "mails or events");
+    let compressed = format!("compressed, {} to {}", bytes(counts.raw_bytes), bytes(counts.stored_bytes));
     let parts = [
-        (counts.compressed_bodies, format!("bodies compressed, {compressed}")),
-        (counts.archived_mails, format!("mails archived, {}", bytes(counts.archived_bytes))),
-        (counts.deleted_mails, "mails deleted here".to_owned()),
-        (counts.deleted_bodies, "bodies deleted".to_owned()),
-        (counts.deleted_raw_events, "events without their JSON".to_owned()),
-        (counts.deleted_addresses, "events without addresses".to_owned()),
-        (counts.kept_back, "kept until they are archived".to_owned()),
-        (counts.put_off, "left for the next run".to_owned()),
-        (counts.refused, "kept by a table or a trigger of an application".to_owned()),
+        (counts.compressed_bodies, body, compressed),
+        (counts.archived_mails, mail, format!("archived, {}", bytes(counts.archived_bytes))),
+        (counts.deleted_mails, mail, "deleted here".to_owned()),
+        (counts.deleted_bodies, body, "deleted".to_owned()),
+        (counts.deleted_raw_events, event, "without raw JSON".to_owned()),
+        (counts.deleted_addresses, event, "without addresses".to_owned()),
+        (counts.kept_back, any, "kept until archived".to_owned()),
+        (counts.put_off, any, "left for the next run".to_owned()),
+        (counts.refused, any, "kept by a table or a trigger of an application".to_owned()),
     ];
     let parts: Vec<String> = parts
         .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, (one, many), what)| format!("{} {what}", text::count_of(count, one, many)))
         .collect();
-    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 pub(super) fn room_json(room: &TableRoom) -> serde_json::Value {
@@ -137,11 +151,11 @@ fn room_line(room: &TableRoom) -> Option<String> {
         free.map_or(String::new(), |free| format!(", of which about {} are free for new rows", bytes(free)));
     let vacuumed = room.vacuumed_at.map_or("never".to_owned(), minute);
     Some(format!(
-        "{}: {} in files{free}, and {} of indexes; about {} dead rows wait for a vacuum (the last: {vacuumed})",
+        "{}: {} in files{free}, and {} of indexes; about {} wait for a vacuum (the last: {vacuumed})",
         room.table,
         bytes(room.table_bytes),
         bytes(room.index_bytes),
-        room.dead_rows
+        text::count_of(room.dead_rows, "dead row", "dead rows")
     ))
 }
 
@@ -198,7 +212,7 @@ mod tests {
         assert_eq!(
             job_lines(&state),
             [
-                "compress  last run 2026-11-23 03:00 UTC, failed after 90 s: nothing; not planned; by hand: aftersend archive \
+                "compress  last run 2026-11-23 03:00 UTC, failed after 90 s: nothing was done; not planned; by hand: aftersend archive \
                  compress",
                 "  it failed: 4 times in a row; the last time: the disk is full",
                 "  do what it says, then: aftersend archive compress",
@@ -228,7 +242,7 @@ mod tests {
         let lines = room_lines(&[dead, freed, small]);
         assert_eq!(
             lines[0],
-            "mails: 1.0 GB in files, and 500.0 MB of indexes; about 400000 dead rows wait for a vacuum (the last: never)"
+            "mails: 1.0 GB in files, and 500.0 MB of indexes; about 400,000 dead rows wait for a vacuum (the last: never)"
         );
         assert!(lines[1].contains("about 400.0 MB are free for new rows"), "{}", lines[1]);
         assert!(lines[2].contains("VACUUM FULL") && lines.len() == 3);

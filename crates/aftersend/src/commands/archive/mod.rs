@@ -12,7 +12,8 @@ mod verify;
 
 use std::io::IsTerminal;
 
-use aftersend_archive::ArchivePlace;
+use aftersend_archive::{ArchiveError, ArchivePlace};
+use aftersend_store::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(super) use self::run::{UNREADABLE_FIX, unreadable};
@@ -43,17 +44,28 @@ pub(crate) async fn run(
     }
 }
 
-/// The archive of the configuration, if it names one.
-pub(super) async fn configured(settings: &Settings) -> anyhow::Result<Option<ArchivePlace>> {
+/// The archive of the configuration, if it names one and anything ever went there.
+pub(super) async fn configured(settings: &Settings, store: &Store) -> anyhow::Result<Option<ArchivePlace>> {
     match settings.archive.store.as_deref() {
-        Some(url) => Ok(Some(ArchivePlace::open(url).await?)),
+        Some(url) => existing(url, store).await,
         None => Ok(None),
     }
 }
 
-async fn open(flag: &'static str, given: Option<&str>, settings: &Settings) -> anyhow::Result<ArchivePlace> {
-    let url = given.or(settings.archive.store.as_deref()).ok_or(NoStore(flag))?;
-    Ok(ArchivePlace::open(url).await?)
+/// The archive there; nothing where it is a folder that is still to be made, and the database counts on nothing in it.
+async fn existing(url: &str, store: &Store) -> anyhow::Result<Option<ArchivePlace>> {
+    match ArchivePlace::open_existing(url).await {
+        Err(ArchiveError::NoFolder(_)) if store.archive_counts().await?.objects == 0 => Ok(None),
+        place => Ok(Some(place?)),
+    }
+}
+
+fn address<'a>(
+    flag: &'static str,
+    given: Option<&'a str>,
+    settings: &'a Settings,
+) -> Result<&'a str, NoStore> {
+    given.or(settings.archive.store.as_deref()).ok_or(NoStore(flag))
 }
 
 /// A bar on a terminal; elsewhere nothing, since the end says it all.

@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::commands::migrate::text;
+
 /// How often a line is written where there is no terminal, at most.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -36,7 +38,7 @@ impl Shown {
             bar.set_message(says.to_owned());
         } else if self.line_at.elapsed() >= LINE_EVERY {
             self.line_at = Instant::now();
-            eprintln!("{done} of {}: {says}", self.total.max(done));
+            eprintln!("{} of {}: {says}", text::number(done), text::number(self.total.max(done)));
         }
     }
 }

@@ -11,7 +11,8 @@ use anyhow::bail;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::{Outcome, config::Settings, database::Place, jobs, output::Output};
+use super::progress::bytes;
+use crate::{Outcome, commands::migrate::text, config::Settings, database::Place, jobs, output::Output};
 
 /// What was done, by kind.
 type Tally = BTreeMap<PrunedKind, PruneRound>;
@@ -52,7 +53,7 @@ async fn prune(store: &Store, retention: Retention, dry_run: bool, tally: &mut T
         sum.refused += round.refused;
         counts += jobs::pruned(round);
         told.set(counts);
-        bar.set_message(format!("{}: {} rows", words(kind), sum.rows));
+        bar.set_message(words(kind, sum.rows));
         bar.tick();
     };
     let work = async { Ok(jobs::prune(store, retention, dry_run, &mut tell).await?) };
@@ -61,15 +62,18 @@ async fn prune(store: &Store, retention: Retention, dry_run: bool, tally: &mut T
     done
 }
 
-const fn words(kind: PrunedKind) -> &'static str {
+/// So many of a kind.
+fn words(kind: PrunedKind, rows: u64) -> String {
+    let events = |of: &str| format!("{of} of {}", text::count_of(rows, "event", "events"));
+    let folded = |of: &str| format!("{of} of {}", text::count_of(rows, "folded event", "folded events"));
     match kind {
-        PrunedKind::Mails => "mails",
-        PrunedKind::Bodies => "bodies",
-        PrunedKind::StoredBodies => "compressed bodies",
-        PrunedKind::RawEvents => "raw JSON of events",
-        PrunedKind::RawFolded => "raw JSON of folded events",
-        PrunedKind::AddressesOfEvents => "addresses and programs of events",
-        PrunedKind::AddressesOfFolded => "addresses and programs of folded events",
+        PrunedKind::Mails => text::count_of(rows, "mail", "mails"),
+        PrunedKind::Bodies => text::count_of(rows, "body", "bodies"),
+        PrunedKind::StoredBodies => text::count_of(rows, "compressed body", "compressed bodies"),
+        PrunedKind::RawEvents => events("the raw JSON"),
+        PrunedKind::RawFolded => folded("the raw JSON"),
+        PrunedKind::AddressesOfEvents => events("addresses and programs"),
+        PrunedKind::AddressesOfFolded => folded("addresses and programs"),
     }
 }
 
@@ -88,16 +92,24 @@ fn tell(tally: &Tally, dry_run: bool, output: Output) -> anyhow::Result<()> {
         return output.json(&json!({ "dry_run": dry_run, "deleted": kinds }));
     }
     let done = if dry_run { "would be deleted" } else { "deleted" };
-    for (kind, sum) in tally {
-        let mut line = format!("{}: {} {done}, about {} bytes", words(*kind), sum.rows, sum.bytes);
+    let is_any = |sum: &PruneRound| sum.rows + sum.kept_back + sum.put_off + sum.refused > 0;
+    if !tally.values().any(is_any) {
+        output.text("nothing is old enough to be deleted")?;
+    }
+    for (kind, sum) in tally.iter().filter(|(_, sum)| is_any(sum)) {
+        let mut line = format!("{} {done}, about {}", words(*kind, sum.rows), bytes(sum.bytes));
         if sum.kept_back > 0 {
-            write!(line, ", {} kept until they are in the archive", sum.kept_back)?;
+            write!(line, ", {} kept until they are in the archive", text::number(sum.kept_back))?;
         }
         if sum.put_off > 0 {
-            write!(line, ", {} left for the next run", sum.put_off)?;
+            write!(
+                line,
+                ", {} left for the next run: somebody held or changed them",
+                text::number(sum.put_off)
+            )?;
         }
         if sum.refused > 0 {
-            write!(line, ", {} kept by a table or a trigger of an application", sum.refused)?;
+            write!(line, ", {} kept by a table or a trigger of an application", text::number(sum.refused))?;
         }
         output.text(line)?;
     }

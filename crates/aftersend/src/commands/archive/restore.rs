@@ -1,10 +1,12 @@
 //! `aftersend archive restore`.
 
-use aftersend_archive::{Restored, Wanted, restore};
+use aftersend_archive::{ArchivePlace, Restored, Wanted, restore};
 use serde_json::json;
 
-use super::{bar, open};
-use crate::{Outcome, cli::RestoreArgs, config::Settings, database::Place, output::Output};
+use super::{address, bar};
+use crate::{
+    Outcome, cli::RestoreArgs, commands::migrate::text, config::Settings, database::Place, output::Output,
+};
 
 pub(super) async fn run(
     args: &RestoreArgs,
@@ -12,7 +14,8 @@ pub(super) async fn run(
     place: &Place,
     output: Output,
 ) -> anyhow::Result<Outcome> {
-    let archive = open("--from", args.place.store.as_deref(), settings).await?;
+    let archive =
+        ArchivePlace::open_existing(address("--from", args.place.store.as_deref(), settings)?).await?;
     let store = place.store().await?;
     let wanted = if args.mails.is_empty() {
         Wanted::All
@@ -23,17 +26,17 @@ pub(super) async fn run(
     let restored = restore(&store, &archive, &wanted, &|done, all, mails| {
         bar.set_length(all);
         bar.set_position(done);
-        bar.set_message(format!("{mails} mails"));
+        bar.set_message(mails_of(mails));
     })
     .await?;
     bar.finish_and_clear();
-    tell(&restored, output)?;
+    tell(&restored, &archive, output)?;
     let is_whole =
         restored.damaged.is_empty() && restored.not_found.is_empty() && restored.mails.unreadable.is_empty();
     Ok(if is_whole { Outcome::Done } else { Outcome::Failed })
 }
 
-fn tell(restored: &Restored, output: Output) -> anyhow::Result<()> {
+fn tell(restored: &Restored, archive: &ArchivePlace, output: Output) -> anyhow::Result<()> {
     let mails = &restored.mails;
     if output.is_json() {
         let damaged: Vec<_> =
@@ -46,21 +49,29 @@ fn tell(restored: &Restored, output: Output) -> anyhow::Result<()> {
             "unknown_columns": mails.unknown_columns, "damaged": damaged, "not_found": restored.not_found,
         }));
     }
-    output.text(format!(
-        "{} mails are back as they were, {} were merged with what is here, {} are here already; {} late events joined them",
-        mails.restored, mails.merged, mails.present, restored.late_events
-    ))?;
-    if mails.withheld > 0 {
-        output.text(format!("{} mails were deleted or erased on purpose, and stay away", mails.withheld))?;
-    }
-    if mails.erased > 0 {
+    if restored.objects == 0 && restored.damaged.is_empty() {
+        output.text(format!("no object is in {}: nothing was brought back", archive.shown()))?;
+    } else if mails.restored == 0 {
         output.text(format!(
-            "{} mails went to people alone who were erased since, and stay away",
-            mails.erased
+            "no mail was brought back; {} read",
+            text::count_of(restored.objects, "object", "objects")
         ))?;
     }
-    if mails.cleaned > 0 {
-        output.text(format!("{} mails are back without people who were erased since", mails.cleaned))?;
+    for (count, what) in [
+        (mails.restored, "brought back whole"),
+        (mails.merged, "merged with what is here"),
+        (mails.present, "here already"),
+        (mails.withheld, "not brought back: deleted or erased on purpose"),
+        (mails.erased, "not brought back: sent to people alone who were erased since"),
+        (mails.cleaned, "among them, back without people who were erased since"),
+    ] {
+        if count > 0 {
+            output.text(format!("{} {what}", mails_of(count as u64)))?;
+        }
+    }
+    if restored.late_events > 0 {
+        let events = text::count_of(restored.late_events as u64, "late event", "late events");
+        output.text(format!("{events} stored with these mails"))?;
     }
     for column in &mails.unknown_columns {
         output
@@ -70,10 +81,16 @@ fn tell(restored: &Restored, output: Output) -> anyhow::Result<()> {
         output.text(format!("mail {uuid} could not be brought back: {what}"))?;
     }
     for (name, what) in &restored.damaged {
-        output.text(format!("object {name} was left out: {what}"))?;
+        output.text(format!(
+            "object {name} was left out: {what}. Put it back from a copy of the archive, then run this again"
+        ))?;
     }
     for id in &restored.not_found {
         output.text(format!("no object has a mail with the id {}", crate::output::plain(id)))?;
     }
     Ok(())
+}
+
+fn mails_of(count: u64) -> String {
+    text::count_of(count, "mail", "mails")
 }

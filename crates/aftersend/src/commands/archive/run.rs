@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use aftersend_archive::{RunOptions, RunReport, older_than, plan};
-use aftersend_store::{Job, UnreadableMails};
+use aftersend_archive::{ArchivePlace, RunOptions, RunReport, older_than, plan};
+use aftersend_store::{Job, RunSums, Store, UnreadableMails};
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{bar, open};
+use super::{address, bar, progress::bytes};
 use crate::{
     Outcome,
     cli::RunArgs,
@@ -37,7 +37,7 @@ pub(super) async fn run(
         let bar = bar("{spinner} {msg}");
         let watch = |mails: u64, sent_at: Option<Timestamp>| {
             let sent_at = sent_at.map_or(String::new(), |at| format!(", up to {}", at.strftime("%Y-%m-%d")));
-            bar.set_message(format!("{mails} mails looked at{sent_at}"));
+            bar.set_message(format!("{} looked at{sent_at}", mails_of(mails)));
             bar.tick();
         };
         let plan = plan(&store, before, &watch).await?;
@@ -50,21 +50,30 @@ pub(super) async fn run(
             }))?;
         } else {
             output.text(format!(
-                "{} mails sent before {before} would be archived, {} are in the archive already; the bodies of both are {} bytes",
-                plan.mails, plan.archived, plan.body_bytes
+                "{} that went out before {} would be archived, {} in the archive already; the bodies of all these take {}",
+                mails_of(plan.mails),
+                before.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                be(plan.archived),
+                bytes(plan.body_bytes)
             ))?;
         }
         return Ok(Outcome::Done);
     }
-    let archive = open("--to", args.store.as_deref(), settings).await?;
+    let archive = ArchivePlace::open(address("--to", args.store.as_deref(), settings)?).await?;
+    if let Some(other) = other_place(&store, &archive).await? {
+        output.progress(other)?;
+    }
     let bar = bar("{spinner} {msg}");
     let tally = Tally::default();
     let watch = |progress: aftersend_archive::RunProgress| {
         tally.set(jobs::archiving(&progress));
         let sent_at =
             progress.sent_at.map_or(String::new(), |at| format!(", up to {}", at.strftime("%Y-%m-%d")));
-        let (mails, bytes, removed) = (progress.mails, progress.bytes, progress.removed);
-        bar.set_message(format!("{mails} mails in {bytes} bytes{sent_at}; {removed} removed here"));
+        let (mails, bytes) = (mails_of(progress.mails), bytes(progress.bytes));
+        bar.set_message(format!(
+            "{mails}, {bytes}{sent_at}; {} removed here",
+            text::number(progress.removed)
+        ));
         bar.tick();
     };
     let delete_archived = settings.archive.delete_archived;
@@ -95,15 +104,12 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
             "seconds": took.as_secs_f64(),
         }));
     }
-    output.text(format!(
-        "{} mails with {} events are in the archive now, in {} objects of {} bytes",
-        sums.mails, sums.events, sums.objects, sums.bytes
-    ))?;
+    output.text(archived(sums))?;
     if removed.removed > 0 {
         output.text(format!(
-            "{} mails left the database. Autovacuum lets new rows have their room; the files on the disk keep their size \
+            "{} left the database. Autovacuum lets new rows have their room; the files on the disk keep their size \
              until VACUUM FULL or pg_repack writes the tables anew",
-            removed.removed
+            mails_of(removed.removed as u64)
         ))?;
     }
     if let Some(first) = sums.first_unreadable {
@@ -111,16 +117,86 @@ fn tell(report: &RunReport, took: Duration, output: Output) -> anyhow::Result<()
         output.text(format!("{}: {UNREADABLE_FIX}", unreadable(&left_out)))?;
     }
     for (mails, why) in [
-        (removed.changed, "have changed since they were archived, and go to the next run"),
-        (removed.skipped, "were held by others, and go to the next run"),
-        (removed.refused, "are kept by another table or a trigger of an application's"),
+        (removed.changed, "left for the next run: changed after archiving"),
+        (removed.skipped, "left for the next run: held by somebody"),
+        (removed.refused, "kept here by another table or a trigger of an application’s"),
     ] {
         if mails > 0 {
-            output.text(format!("{mails} mails {why}"))?;
+            output.text(format!("{} {why}", mails_of(mails as u64)))?;
         }
+    }
+    if report.cleared > 0 {
+        let objects = text::count_of(report.cleared, "object", "objects");
+        output
+            .text(format!("{objects} removed from the archive: begun by earlier runs, and never proven"))?;
+    }
+    if report.joined > 0 {
+        let events = text::count_of(report.joined as u64, "late event", "late events");
+        output.text(format!("{events} stored with mails that are here again"))?;
     }
     Ok(())
 }
+
+/// What is in the archive now that was not.
+fn archived(sums: &RunSums) -> String {
+    let objects = text::count_of(sums.objects, "object", "objects");
+    let events = |count: u64| text::count_of(count, "event", "events");
+    let late = if sums.late_events > 0 {
+        format!(", {} of them late", text::number(sums.late_events))
+    } else {
+        String::new()
+    };
+    match sums.objects {
+        0 if sums.unreadable_mails > 0 => "nothing else was to be archived".to_owned(),
+        0 => "nothing was to be archived: all that is old enough is in the archive as it is".to_owned(),
+        _ if sums.mails == 0 => {
+            format!(
+                "{} of mails that are away went to the archive, in {objects} of {}",
+                events(sums.events),
+                bytes(sums.bytes)
+            )
+        }
+        _ => format!(
+            "{} with {}{late} went to the archive, in {objects} of {}",
+            mails_of(sums.mails),
+            events(sums.events),
+            bytes(sums.bytes)
+        ),
+    }
+}
+
+/// Runs that are looked at for the last one that archived anything.
+const LOOKED_AT_MAX: u32 = 50;
+
+/// What to say where earlier runs went to another place.
+async fn other_place(store: &Store, archive: &ArchivePlace) -> anyhow::Result<Option<String>> {
+    let last = store.archive_runs(LOOKED_AT_MAX).await?.into_iter().find(|run| run.sums.objects > 0);
+    let other = last
+        .map(|run| run.store)
+        .filter(|other| other.trim_end_matches('/') != archive.shown().trim_end_matches('/'));
+    let Some(other) = other else { return Ok(None) };
+    let objects = store.archive_counts().await?.objects;
+    Ok((objects > 0).then(|| {
+        format!(
+            "note: what was archived last went to {other}, and this run goes to {}. `verify` and `restore` look in one place: copy the {} \
+             there that this database has in the archive",
+            archive.shown(),
+            text::count_of(objects, "object", "objects")
+        )
+    }))
+}
+
+fn mails_of(count: u64) -> String {
+    text::count_of(count, "mail", "mails")
+}
+
+fn be(count: u64) -> String {
+    format!("{} {}", text::number(count), if count == 1 { "is" } else { "are" })
+}
+
+/// What to do about damaged bodies.
+pub(super) const BODY_FIX: &str = "put their rows of aftersend_bodies, or the dictionaries and shared bodies that these refer \
+     to, back from a backup, or delete these rows, which gives the bodies up";
 
 /// What to do with mails that are left out of the archive.
 pub(in crate::commands) const UNREADABLE_FIX: &str = "put their rows of aftersend_bodies, or the dictionaries and shared \

@@ -1,11 +1,14 @@
 //! `aftersend archive status`.
 
-use aftersend_store::{ArchiveObject, ArchiveRun, ArchiveRunState, UnreadableMails};
+use aftersend_store::{
+    ArchiveCounts, ArchiveObject, ArchiveRun, ArchiveRunState, ObjectKind, ObjectState, UnreadableMails,
+};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
     jobs,
+    progress::bytes,
     run::{UNREADABLE_FIX, unreadable},
 };
 use crate::{Outcome, commands::migrate::text, database::Place, output::Output};
@@ -42,10 +45,11 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
         }
         Err(error) => output.text(format!("what the tables' files hold can't be told now: {error}"))?,
     }
-    output.text(format!(
-        "{} objects of {} bytes have {} mails, of which {} are not here any more; {} late events wait for the next object",
-        counts.objects, counts.bytes, counts.mails, counts.removed, counts.late_events
-    ))?;
+    output.text(holds(&counts))?;
+    if counts.late_events > 0 {
+        let events = text::count_of(counts.late_events, "late event", "late events");
+        output.text(format!("{events} of mails that are away, for the next object"))?;
+    }
     if let Some(left_out) = &left_out {
         output.text(format!("{}: {UNREADABLE_FIX}", unreadable(left_out)))?;
     }
@@ -53,12 +57,43 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
         output.text(run_line(run))?;
     }
     for object in &objects {
-        let (name, state) = (&object.name, object.state.name());
-        let mails = object.facts.as_ref().map_or(0, |facts| facts.mails);
-        let failure = object.failure.as_deref().map_or(String::new(), |failure| format!(": {failure}"));
-        output.text(format!("  {state:<10} {name}  {mails} mails{failure}"))?;
+        output.text(object_line(object, &runs))?;
     }
     Ok(Outcome::Done)
+}
+
+fn holds(counts: &ArchiveCounts) -> String {
+    if counts.objects == 0 {
+        return "nothing is in the archive".to_owned();
+    }
+    format!(
+        "the archive holds {} in {} of {}; {} of the mails left the database",
+        text::count_of(counts.mails, "mail", "mails"),
+        text::count_of(counts.objects, "object", "objects"),
+        bytes(counts.bytes),
+        text::number(counts.removed)
+    )
+}
+
+/// An object in a line. Why it failed, the run may have said.
+fn object_line(object: &ArchiveObject, runs: &[ArchiveRun]) -> String {
+    let holds = object.facts.as_ref().map_or(String::new(), |facts| match object.kind {
+        ObjectKind::Mails => format!("  {}", text::count_of(facts.mails, "mail", "mails")),
+        ObjectKind::Late => format!("  {}", text::count_of(facts.events, "late event", "late events")),
+    });
+    let (name, state) = (
+        &object.name,
+        match object.state {
+            ObjectState::Written => "not proven yet",
+            ObjectState::Verified => "proven",
+            ObjectState::Deleted => "proven, its mails left the database",
+            ObjectState::Abandoned => "given up before it was proven",
+        },
+    );
+    let is_told = |failure: &&str| !runs.iter().any(|run| run.state.failure() == Some(failure));
+    let failure =
+        object.failure.as_deref().filter(is_told).map_or(String::new(), |failure| format!(": {failure}"));
+    format!("  object {name}{holds}: {state}{failure}")
 }
 
 /// A run in a line: when it began, how far it came, and how it ended.

@@ -3,8 +3,10 @@
 use aftersend_archive::{Fault, VerifyReport, verify};
 use serde_json::json;
 
-use super::{bar, open};
-use crate::{Outcome, cli::PlaceArgs, config::Settings, database::Place, output::Output};
+use super::{address, bar, existing, progress::bytes};
+use crate::{
+    Outcome, cli::PlaceArgs, commands::migrate::text, config::Settings, database::Place, output::Output,
+};
 
 pub(super) async fn run(
     args: &PlaceArgs,
@@ -12,20 +14,23 @@ pub(super) async fn run(
     place: &Place,
     output: Output,
 ) -> anyhow::Result<Outcome> {
-    let archive = open("--from", args.store.as_deref(), settings).await?;
+    let url = address("--from", args.store.as_deref(), settings)?;
     let store = place.store().await?;
     let bar = bar("[{bar:20}] {pos} of {len} objects");
-    let report = verify(&store, &archive, &|done, all| {
+    let watch = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    })
-    .await?;
+    };
+    let report = match existing(url, &store).await? {
+        Some(archive) => verify(&store, &archive, &watch).await?,
+        None => VerifyReport::default(),
+    };
     bar.finish_and_clear();
-    tell(&report, output)?;
+    tell(&report, url, output)?;
     Ok(if report.holds() { Outcome::Done } else { Outcome::Failed })
 }
 
-fn tell(report: &VerifyReport, output: Output) -> anyhow::Result<()> {
+fn tell(report: &VerifyReport, url: &str, output: Output) -> anyhow::Result<()> {
     let told: Vec<(&String, String)> =
         report.faults.iter().map(|(name, fault)| (name, sentence(fault))).collect();
     if output.is_json() {
@@ -36,12 +41,23 @@ fn tell(report: &VerifyReport, output: Output) -> anyhow::Result<()> {
             "bytes": report.bytes, "faults": faults,
         }));
     }
-    output.text(format!(
-        "{} objects of {} bytes are whole, with {} mails and {} events",
-        report.objects, report.bytes, report.mails, report.events
-    ))?;
+    let (mails, events) =
+        (text::count_of(report.mails, "mail", "mails"), text::count_of(report.events, "event", "events"));
+    let (whole, bytes) = (text::number(report.objects), bytes(report.bytes));
+    output.text(match report.objects {
+        0 => format!("no whole object is in {url}"),
+        1 => format!("1 object of {bytes} is whole, with {mails} and {events}"),
+        _ => format!("{whole} objects of {bytes} in all are whole, with {mails} and {events}"),
+    })?;
     for (name, what) in told {
         output.text(format!("{name}: {what}"))?;
+    }
+    let harmful = report.faults.values().filter(|fault| fault.is_harmful()).count() as u64;
+    if harmful > 0 {
+        let objects = text::count_of(harmful, "object that", "objects that");
+        output.text(format!("{objects} the database counts on can't be restored from as the archive is"))?;
+    } else if report.objects == 0 && report.faults.is_empty() {
+        output.text("the database counts on none, so that nothing is missing")?;
     }
     Ok(())
 }

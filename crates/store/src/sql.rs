@@ -177,6 +177,14 @@ statements! {
     WriteCutEvents = "retention/write_events.sql",
     /// Cuts folded events down.
     WriteCutFolded = "retention/write_folded.sql",
+    /// When the earliest event of some mails occurred.
+    FindEarliestEvent = "retention/earliest_event.sql",
+    /// Keeps looks at old events from beginning.
+    HoldDone = "retention/hold_done.sql",
+    /// Waits for all who are about to commit old events.
+    LockDone = "retention/lock_done.sql",
+    /// Takes back how far old events have been looked for.
+    TakeBackDone = "retention/take_back_done.sql",
     /// How far a kind of thing has been looked for.
     ReadDone = "retention/read_done.sql",
     /// Notes how far a kind of thing has been looked for.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use aftersend_simulator::SCENARIOS_REQUIRED;
 use aftersend_store::{Compressor, Decompressor, PrunedKind, Pruner, Retention};
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::ground::{Ground, assert_same};
 
@@ -157,4 +160,77 @@ async fn another_stored_body_is_another_mail() {
     assert_eq!((report.removed.changed, ground.count("phoenix_kit_email_logs").await), (1, 1), "{report:?}");
     let report = ground.archive(true).await;
     assert_eq!((report.sums.mails, report.removed.removed), (1, 1), "{report:?}");
+}
+
+/// An open of a mail that was sent so many days ago.
+fn open(mail: &str, days: u32) -> Value {
+    let at = (Timestamp::now() - DAY * days).to_string();
+    json!({
+        "eventType": "Open",
+        "mail": {
+            "timestamp": at, "messageId": mail, "source": "shop@example.com", "destination": ["ann@example.com"],
+        },
+        "open": { "timestamp": at, "ipAddress": "192.0.2.1", "userAgent": "M" },
+    })
+}
+
+/// Old events that have their JSON, or tell where they came from.
+async fn whole(ground: &Ground) -> usize {
+    let sql = r#"SELECT uuid::text FROM "prefix".phoenix_kit_email_events
+        WHERE occurred_at < now() - interval '1 day'
+          AND (event_data ? 'mail' OR ip_address IS NOT NULL OR user_agent IS NOT NULL)"#;
+    ground.texts(sql).await.len()
+}
+
+fn raw_of_all() -> Retention {
+    Retention::new(None, None, Some(DAY), Some(DAY), false).unwrap()
+}
+
+/// Mails come back with what was deleted from others of their age long ago.
+#[tokio::test]
+async fn what_comes_back_is_cut_down_behind_what_was_gone_through() {
+    let ground = old(47).await;
+    ground.archive(true).await;
+    ground.ingest_values(&[open("recent", 3)]).await;
+    prune(&ground, raw_of_all()).await;
+    assert_eq!(ground.restore().await.mails.restored, SCENARIOS_REQUIRED + 20);
+    assert!(whole(&ground).await > 100);
+    prune(&ground, raw_of_all()).await;
+    assert_eq!(whole(&ground).await, 0);
+}
+
+/// A mail that is here gets from the archive what it lacks.
+#[tokio::test]
+async fn what_a_mail_gets_back_is_cut_down_behind_what_was_gone_through() {
+    let ground = Ground::new().await;
+    ground.ingest_values(&[open("m1", 300), open("m1", 299), open("recent", 3)]).await;
+    ground.archive(false).await;
+    let first =
+        r#"DELETE FROM "prefix".phoenix_kit_email_events WHERE occurred_at < now() - interval '299.5 days'"#;
+    ground.run_sql(first).await;
+    prune(&ground, raw_of_all()).await;
+    assert_eq!(whole(&ground).await, 0);
+    assert_eq!(ground.restore().await.mails.merged, 1);
+    assert_eq!((ground.count("phoenix_kit_email_events").await, whole(&ground).await), (3, 2));
+    prune(&ground, raw_of_all()).await;
+    assert_eq!(whole(&ground).await, 0);
+}
+
+/// What was late for the archive joins a mail that is back.
+#[tokio::test]
+async fn what_was_late_is_cut_down_behind_what_was_gone_through() {
+    let ground = Ground::new().await;
+    ground.ingest_values(&[open("m1", 300)]).await;
+    ground.archive(true).await;
+    ground.ingest_values(&[open("m1", 299)]).await;
+    ground.run_sql(r#"CREATE TABLE "prefix".kept AS SELECT * FROM "prefix".aftersend_late_events"#).await;
+    ground.run_sql(r#"DELETE FROM "prefix".aftersend_late_events"#).await;
+    ground.restore().await;
+    ground.ingest_values(&[open("recent", 3)]).await;
+    prune(&ground, raw_of_all()).await;
+    ground.run_sql(r#"INSERT INTO "prefix".aftersend_late_events SELECT * FROM "prefix".kept"#).await;
+    assert_eq!(ground.archive(false).await.joined, 1);
+    assert_eq!(whole(&ground).await, 1);
+    prune(&ground, raw_of_all()).await;
+    assert_eq!(whole(&ground).await, 0);
 }

@@ -15,6 +15,7 @@ use crate::{
     erase::{Without, addresses_in_mails, find_erased, forget_archived, without_erased},
     ingest::merge,
     quarter_start,
+    retention::{Earliest, tell_pruner},
     sql::{Statement, render},
     statistics::removed::{self, Way},
 };
@@ -305,6 +306,9 @@ impl Store {
             // They are not as the archive has them: the next run takes them there as they are.
             restoring.execute(Statement::MarkChanged, &[&changed]).await?;
         }
+        let put_back: Vec<Uuid> = back.iter().map(|(read, _)| read.line.uuid).collect();
+        let earliest = restoring.earliest_event(&put_back).await?;
+        tell_pruner(self, &restoring.transaction, earliest).await?;
         restoring.transaction.commit().await?;
         Ok((report, merges))
     }
@@ -549,6 +553,14 @@ impl Restoring<'_> {
         self.execute(Statement::RememberRestored, &[&uuids, &objects, &digests]).await?;
         self.execute(Statement::ReopenArchiveObjects, &[&uuids]).await?;
         Ok(unknown)
+    }
+
+    /// The earliest of all events of these mails.
+    async fn earliest_event(&self, mails: &[Uuid]) -> Result<Earliest, IngestError> {
+        let rows = self.query(Statement::FindEarliestEvent, &[&mails]).await?;
+        let times: Vec<Option<Timestamp>> =
+            rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        Ok(Earliest::of(times.into_iter().flatten()))
     }
 
     /// The sums hold nothing of mails that were not removed here.

@@ -35,9 +35,9 @@ fn needs_of_statements() -> BTreeMap<String, BTreeSet<Right>> {
                 place.checked_sub(2).map(|place| words[place]),
             ) {
                 (Some("INTO"), _) => Right::Insert,
-                (Some("UPDATE"), _) => Right::Update,
-                // What locks out everybody needs the same.
-                (Some("FROM"), Some("DELETE")) | (Some("TABLE"), Some("LOCK")) => Right::Delete,
+                // With this right any lock may be taken. <https://www.postgresql.org/docs/current/sql-lock.html>
+                (Some("UPDATE"), _) | (Some("TABLE"), Some("LOCK")) => Right::Update,
+                (Some("FROM"), Some("DELETE")) => Right::Delete,
                 (Some("FROM" | "JOIN"), _) => Right::Select,
                 before => panic!("{statement:?} has {before:?} before {table}"),
             };

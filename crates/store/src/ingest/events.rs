@@ -11,7 +11,7 @@ use super::{
     occurrence::{Occurrence, Told},
     transaction::Writer,
 };
-use crate::{IngestError, sql::Statement};
+use crate::{IngestError, retention::Earliest, sql::Statement};
 
 /// What became of a batch's distinct occurrences.
 pub(super) struct Fates {
@@ -20,6 +20,8 @@ pub(super) struct Fates {
     /// Those that are new and folded, by their keys.
     pub(super) folded: HashSet<Uuid>,
     pub(super) repeated: usize,
+    /// The earliest of the events that have got a row, or of whose row more is known.
+    pub(super) earliest: Earliest,
     /// Mails that have got an occurrence, or of which one says more than before.
     pub(super) touched: HashSet<Uuid>,
 }
@@ -83,6 +85,8 @@ pub(super) type Owners<'a> = HashMap<&'a str, Owner<'a>>;
 struct Claimed {
     /// Their keys.
     uuids: HashSet<Uuid>,
+    /// The earliest of their rows that say more than before.
+    earliest: Earliest,
     /// Mails of which such a row says more than before.
     touched: HashSet<Uuid>,
 }
@@ -103,7 +107,7 @@ impl Writer<'_> {
         occurrences: &[Occurrence<'_>],
         owners: &Owners<'_>,
     ) -> Result<Fates, IngestError> {
-        let Claimed { uuids: claimed, mut touched } = self.claim_cut(occurrences, owners).await?;
+        let Claimed { uuids: claimed, earliest, mut touched } = self.claim_cut(occurrences, owners).await?;
         let mut single = EventColumns::default();
         let mut repeatable = EventColumns::default();
         for occurrence in occurrences.iter().filter(|occurrence| !claimed.contains(&occurrence.uuid)) {
@@ -136,7 +140,11 @@ impl Writer<'_> {
         touched.extend(
             occurrences.iter().filter(is_new).map(|occurrence| owners[occurrence.aws_message_id].mail),
         );
-        Ok(Fates { stored, folded, repeated, touched })
+        let new_rows = occurrences.iter().filter(|occurrence| stored.contains(&occurrence.uuid));
+        let earliest = earliest
+            .and(Earliest::of(new_rows.map(|occurrence| occurrence.told.occurred_at)))
+            .and(standing.earliest_changed());
+        Ok(Fates { stored, folded, repeated, earliest, touched })
     }
 
     /// Counts as repeats what is stored now and was counted when it was parked.
@@ -196,7 +204,7 @@ impl Writer<'_> {
             .collect();
         self.write_back(&standing).await?;
         let touched = standing.changed_mails().collect();
-        Ok(Claimed { uuids: claimed, touched })
+        Ok(Claimed { uuids: claimed, earliest: standing.earliest_changed(), touched })
     }
 
     async fn insert(
@@ -266,6 +274,13 @@ impl Writer<'_> {
 impl Standing {
     fn changed_mails(&self) -> impl Iterator<Item = Uuid> {
         self.rows.values().filter(|held| held.changed).map(|held| held.mail)
+    }
+
+    /// The earliest of the events whose rows have changed: a repeat may tell again what was forgotten. Not of folded ones, of
+    /// which all are looked at each time that what is old is deleted.
+    fn earliest_changed(&self) -> Earliest {
+        let changed = self.rows.values().filter(|held| held.changed && !held.folded);
+        Earliest::of(changed.map(|held| held.told.occurred_at))
     }
 
     /// Whether one of the rows in its place is this occurrence. If so, the row takes in what this one tells.

@@ -348,7 +348,7 @@ impl Work<'_> {
         gone.extend(unread.map(|row| row.uuid));
         // Last of all: nobody may be waited for by whoever waits for a row that is on its way out.
         writer.unpark(&gone).await?;
-        writer.transaction.commit().await?;
+        writer.commit_events(taken_in.fates.earliest).await?;
         Ok(Ok(part))
     }
 

@@ -197,7 +197,7 @@ async fn try_join(store: &Store, late: &[LateEvent]) -> Result<Result<usize, Vec
     let records: Vec<Uuid> = done.iter().map(|late| late.record).collect();
     let drop_late = writer.prepare(Statement::DropLate).await?;
     writer.transaction.execute(&drop_late, &[&mails, &records]).await?;
-    writer.transaction.commit().await?;
+    writer.commit_events(taken_in.fates.earliest).await?;
     Ok(Ok(done.len() - poisons.len()))
 }
 

@@ -8,14 +8,14 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    events::Owners,
+    events::{Fates, Owners},
     facts::Facts,
     mails::{LockedMail, Unmerged},
     occurrence::{Occurrence, StoredRow, Told},
     record::Record,
     transaction::Writer,
 };
-use crate::{IngestError, Store, sql::Statement};
+use crate::{IngestError, Store, retention::Earliest, sql::Statement};
 
 /// Events that move in one transaction at most.
 const MOVED_EVENTS_MAX: usize = 500;
@@ -24,10 +24,10 @@ const MOVED_EVENTS_MAX: usize = 500;
 enum Step {
     /// Nothing was, or is, to be merged: the application has taken its id back, or another process was quicker.
     Nothing,
-    /// The mail has more events.
-    Moved,
+    /// The mail has more events than these.
+    Moved(Earliest),
     /// The emptied row is gone.
-    Merged,
+    Merged(Earliest),
 }
 
 /// Moves everything that the made mail holds to the one that an application logged, and says whether it was merged here.
@@ -36,10 +36,10 @@ enum Step {
 /// end. Cancel-safe. Each transaction has the time of a batch.
 pub(crate) async fn merge(store: &Store, unmerged: &Unmerged) -> Result<bool, IngestError> {
     loop {
-        match store.in_time(step(store, unmerged)).await? {
-            Step::Moved => {}
+        match store.in_time(Box::pin(step(store, unmerged))).await? {
+            Step::Moved(_) => {}
             Step::Nothing => return Ok(false),
-            Step::Merged => return Ok(true),
+            Step::Merged(_) => return Ok(true),
         }
     }
 }
@@ -53,12 +53,13 @@ pub(crate) async fn merge_in(
 ) -> Result<bool, IngestError> {
     let writer = Writer { store, transaction };
     let unmerged = Unmerged { aws_message_id: aws_message_id.to_owned(), created };
+    let mut all = Earliest::default();
     loop {
         match writer.step(&unmerged).await? {
-            Step::Moved => {}
+            Step::Moved(earliest) => all = all.and(earliest),
             Step::Nothing => return Ok(false),
-            Step::Merged => {
-                writer.transaction.commit().await?;
+            Step::Merged(earliest) => {
+                writer.commit_events(all.and(earliest)).await?;
                 return Ok(true);
             }
         }
@@ -69,8 +70,9 @@ async fn step(store: &Store, unmerged: &Unmerged) -> Result<Step, IngestError> {
     let mut client = store.writer().await?;
     let writer = Writer { store, transaction: client.build_transaction().start().await? };
     let step = writer.step(unmerged).await?;
-    if !matches!(step, Step::Nothing) {
-        writer.transaction.commit().await?;
+    match step {
+        Step::Nothing => {}
+        Step::Moved(earliest) | Step::Merged(earliest) => writer.commit_events(earliest).await?,
     }
     Ok(step)
 }
@@ -92,7 +94,7 @@ impl Writer<'_> {
             .map(|(row, event)| Occurrence::stored(id, row, event.as_ref()))
             .collect();
         let owners = Owners::from([(id, logged.owner())]);
-        self.store_occurrences(&occurrences, &owners).await?;
+        let Fates { earliest, .. } = self.store_occurrences(&occurrences, &owners).await?;
 
         // The made row holds what all its events say of the mail, those that have moved before among them.
         let sent_at = created.facts.described.sent_at;
@@ -107,7 +109,7 @@ impl Writer<'_> {
         if is_last {
             self.remove_emptied(created.uuid, logged.uuid).await?;
         }
-        Ok(if is_last { Step::Merged } else { Step::Moved })
+        Ok(if is_last { Step::Merged(earliest) } else { Step::Moved(earliest) })
     }
 
     /// Locks the made mail and the one that an application logged under its SES id, in the order of their uuids.

@@ -173,7 +173,7 @@ impl Writer<'_> {
             quarantined: received.poisons.len(),
         };
         require_sum(received, &report)?;
-        self.transaction.commit().await?;
+        self.commit_events(fates.earliest).await?;
         Ok(Outcome::Stored(report))
     }
 

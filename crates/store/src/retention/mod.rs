@@ -4,6 +4,7 @@
 //! rounds, each a short transaction that locks the mails whose things go and passes over those that somebody holds. Any number
 //! of processes may do this at once, and any may be killed: what is committed is done, the rest is found again.
 
+mod progress;
 mod remainder;
 mod work;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub(crate) use progress::{Earliest, tell_pruner};
 pub(crate) use remainder::{fingerprint_of, remainder};
 
 use crate::{IngestError, Store};
@@ -117,6 +119,11 @@ impl PrunedKind {
         Self::AddressesOfFolded,
     ];
 
+    /// Whether it is noted how far it has been looked for, so that no run begins with the oldest.
+    const fn is_noted(self) -> bool {
+        matches!(self, Self::RawEvents | Self::AddressesOfEvents)
+    }
+
     /// In a word, for people and for the table that notes how far it is.
     pub const fn name(self) -> &'static str {
         match self {
@@ -172,6 +179,11 @@ pub struct Pruner {
     cursor: Option<Cursor>,
     /// The earliest event that was put off.
     earliest_put_off: Option<Timestamp>,
+    /// The version of the row that tells how far events of this kind have been looked for, as this run knows it.
+    done_version: Option<i64>,
+    /// The event that an application refused last. It is passed over where it stands, so that how far the run has come is
+    /// written with each step of it.
+    refused: Option<Uuid>,
     /// Rows of the next look at most: fewer where one of them was refused, so that the others go without it.
     rows_max: i64,
 }
@@ -196,6 +208,8 @@ impl Pruner {
             place: 0,
             cursor: None,
             earliest_put_off: None,
+            done_version: None,
+            refused: None,
             rows_max: ROUND_ROWS_MAX,
         }
     }
@@ -244,7 +258,11 @@ impl Pruner {
                     self.rows_max = i64::try_from(rows / 2).unwrap_or(ROUND_ROWS_MAX);
                 }
                 Looked::Refused { behind, .. } => {
-                    self.cursor = Some(behind);
+                    if kind.is_noted() {
+                        self.refused = Some(behind.uuid);
+                    } else {
+                        self.cursor = Some(behind);
+                    }
                     return Ok(PruneRound {
                         kind: Some(kind),
                         rows: 0,
@@ -263,6 +281,8 @@ impl Pruner {
         self.place += 1;
         self.cursor = None;
         self.earliest_put_off = None;
+        self.done_version = None;
+        self.refused = None;
         self.rows_max = ROUND_ROWS_MAX;
     }
 }

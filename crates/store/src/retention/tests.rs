@@ -12,12 +12,12 @@ use crate::{
 
 const DAY: Duration = Duration::from_hours(24);
 
-fn days(days: u32) -> Duration {
+pub(super) fn days(days: u32) -> Duration {
     DAY * days
 }
 
 /// Rounds until it is through: rows by kind.
-async fn prune(pruner: &mut Pruner) -> Vec<(PrunedKind, u64, u64)> {
+pub(super) async fn prune(pruner: &mut Pruner) -> Vec<(PrunedKind, u64, u64)> {
     let mut done: Vec<(PrunedKind, u64, u64)> = Vec::new();
     loop {
         let round = pruner.round().await.unwrap();

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    BEGINNING, Cursor, EVENT_LATE_MAX, Looked, PruneRound, PrunedKind, Pruner, ROUND_BYTES_MAX,
+    BEGINNING, Cursor, Looked, PruneRound, PrunedKind, Pruner, ROUND_BYTES_MAX,
     remainder::{fingerprint_of, remainder, without_addresses},
 };
 use crate::{
@@ -188,9 +188,15 @@ impl Pruner {
         let store = self.store.clone();
         let mut client = store.writer().await?;
         let writer = Writer { store: &store, transaction: client.build_transaction().start().await? };
-        let from = match self.cursor {
-            Some(cursor) => cursor,
-            None => Cursor { at: writer.done_below(kind).await?, ..BEGINNING },
+        if !self.is_dry {
+            writer.lock_done().await?;
+        }
+        let from = if let Some(cursor) = self.cursor {
+            cursor
+        } else {
+            let done = writer.read_done(kind).await?;
+            self.done_version = done.version;
+            Cursor { at: done.since, ..BEGINNING }
         };
         let take = writer.prepare(Statement::TakeOldEvents).await?;
         let rows = writer
@@ -202,7 +208,6 @@ impl Pruner {
         let is_last = self.is_below_limit(rows.len());
         let cursor = events.last().map(|event| Cursor { at: event.at, uuid: event.key, ..from });
         if !self.is_dry {
-            // What is refused counts as done: else each run would begin there again, for ever.
             let refused = Looked::Refused { rows: rows.len(), behind: cursor.unwrap_or(from) };
             if !write_cut_events(&writer, kind, &cut).await? {
                 writer.roll_back().await?;
@@ -210,15 +215,16 @@ impl Pruner {
             }
             let earliest = self.earliest_put_off.into_iter().chain(cut.put_off).min();
             // All before the last that was looked at is done, but for what was put off.
-            if let Some(done) = earliest.or(events.last().map(|event| event.at)) {
-                let note = writer.prepare(Statement::WriteDone).await?;
-                writer.transaction.execute(&note, &[&kind.name(), &done]).await?;
-            }
+            let version = match earliest.or(events.last().map(|event| event.at)) {
+                Some(done) => writer.write_done(kind, done, self.done_version).await?,
+                None => self.done_version,
+            };
             if !writer.commit().await? {
                 until_ended(&client).await?;
                 return Ok(refused);
             }
             self.earliest_put_off = earliest;
+            self.done_version = version;
         }
         self.cursor = cursor;
         Ok(Looked::Done(PruneRound {
@@ -287,6 +293,10 @@ impl Pruner {
         let locked: HashSet<Uuid> = locked.into_iter().collect();
         let mut cut = Cut { archived, ..Cut::default() };
         for event in events {
+            // What is refused counts as done: else each run would begin there again, for ever.
+            if self.refused == Some(event.key) {
+                continue;
+            }
             let Some(changed) = cut_event(kind, event) else { continue };
             if locked.contains(&event.mail) && self.may_lose(event.mail, &cut.archived) {
                 cut.changed.push(changed);
@@ -422,12 +432,5 @@ impl Writer<'_> {
         let forget = self.prepare(Statement::ForgetBodies).await?;
         self.transaction.execute(&forget, &[&mails]).await?;
         Ok(())
-    }
-
-    /// From when on events of this kind are to be looked for: what came in late may stand before what is done.
-    async fn done_below(&self, kind: PrunedKind) -> Result<Timestamp, IngestError> {
-        let read = self.prepare(Statement::ReadDone).await?;
-        let row = self.transaction.query_opt(&read, &[&kind.name(), &EVENT_LATE_MAX.as_secs_f64()]).await?;
-        Ok(row.map(|row| row.try_get("since")).transpose()?.unwrap_or(BEGINNING.at))
     }
 }

@@ -25,7 +25,7 @@ const PAGE_MESSAGES: i64 = 16;
 /// Archived mails that one question looks at, of which it reads their own ids.
 const PAGE_ARCHIVED: i64 = 2_000;
 
-/// Patterns that every text has which names the person.
+/// Patterns of which every text that names the person has one, all in lower case.
 pub(super) fn patterns(person: &Person) -> Vec<String> {
     person.hints.iter().map(|hint| like(hint)).collect()
 }
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(patterns[0], "%ann.long%");
         for before in ["", "a", "ab", "abc", "to: "] {
             for after in ["", "\n", ">; x"] {
-                let text = STANDARD.encode(format!("{before}ann.long+x@example.com{after}"));
+                let text = STANDARD.encode(format!("{before}ann.long+x@example.com{after}")).to_lowercase();
                 let has = |pattern: &String| text.contains(pattern.trim_matches('%'));
                 assert!(patterns[1..].iter().any(has), "{text}: {patterns:?}");
             }

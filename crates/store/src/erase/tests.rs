@@ -468,3 +468,32 @@ async fn compressed_bodies_lose_the_person() {
     }
     assert!(traces(&fixture, ANN).await.is_empty());
 }
+
+/// Links of others' mails that hold the address in base64, as those who count clicks make them: the encoded text begins at any
+/// character, and so does the address in it.
+#[tokio::test]
+async fn links_in_base64_lose_the_person() {
+    use base64::Engine as _;
+
+    let fixture = Fixture::new().await;
+    let inner = ["ann@example.com", "a=ann@example.com", "aa=ann@example.com&b", "?e=ann%40example.com&n=1"];
+    let mut events = vec![event_to(&["bob@example.com"], "m1", "Send", "send", json!({}))];
+    for (number, text) in inner.iter().enumerate() {
+        let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+        for (place, path) in ["c/", "cc/", "ccc/", "?u="].iter().enumerate() {
+            let link = format!("https://t.example.com/{path}{encoded}");
+            let object = json!({ "timestamp": at(&format!("{number}{place}:00")), "link": link });
+            events.push(event_to(&["bob@example.com"], "m1", "Click", "click", object));
+        }
+    }
+    fixture.ingest(&events).await;
+    assert_eq!(erase(&fixture, ANN).await.mails_cleaned, 1);
+    let links = fixture
+        .rows(r#"SELECT DISTINCT link_url AS link FROM "prefix".phoenix_kit_email_events WHERE link_url IS NOT NULL ORDER BY 1"#)
+        .await;
+    // Where a path can't be told from base64, a part of it goes as well.
+    let expected = ["", "?u=", "c/", "cc/"]
+        .map(|path| json!({ "link": format!("https://t.example.com/{path}(erased)") }));
+    assert_eq!(links, expected);
+    assert_eq!(fixture.count(r#""prefix".phoenix_kit_email_events WHERE event_data::text LIKE '%https://t.example.com/%' AND event_data::text NOT LIKE '%(erased)%'"#).await, 0);
+}

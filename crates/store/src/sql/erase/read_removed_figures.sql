@@ -1,5 +1,5 @@
--- $1 and $2 the last row that was looked at, $3 rows at most, $4 patterns: of the next those of sums of removed mails that may
--- name the person; and how far that went. By primary key.
+-- $1 and $2 the last row that was looked at, $3 rows at most, $4 patterns in lower case: of the next those of sums of
+-- removed mails that may name the person; and how far that went. By primary key.
 WITH page AS MATERIALIZED (
     SELECT starts_at, delta, ARRAY[template_name] AS names, NULL::text[] AS links
     FROM "prefix".aftersend_removed_figures
@@ -13,5 +13,5 @@ FROM (
            (SELECT delta FROM page ORDER BY starts_at DESC, delta DESC LIMIT 1) AS last_delta
     FROM page
 ) AS looked_at
-LEFT JOIN page AS named ON concat_ws(' ', named.names::text, named.links::text) ILIKE ANY ($4::text[])
+LEFT JOIN page AS named ON lower(concat_ws(' ', named.names::text, named.links::text)) LIKE ANY ($4::text[])
 ORDER BY named.starts_at, named.delta

@@ -5,6 +5,7 @@ mod compressor;
 mod decompressor;
 mod dictionary;
 mod elsewhere;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +14,12 @@ use std::collections::{HashMap, hash_map::Entry};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub(crate) use self::compressor::tidy;
 use self::{codec::Decoder, elsewhere::Elsewhere};
+pub(crate) use self::{
+    codec::unpack,
+    compressor::tidy,
+    plain::{Stored, without_dictionary},
+};
 pub use self::{
     compressor::{COMPRESS_AFTER_DEFAULT, CompressReport, Compressor, StoredBodies},
     decompressor::{DecompressReport, Decompressor},

@@ -309,6 +309,16 @@ statements! {
     DropSharedBodies = "bodies/drop_shared.sql",
     /// Removes dictionaries that nothing needs any more.
     DropDictionaries = "bodies/drop_dictionaries.sql",
+    /// All dictionaries.
+    ListDictionaries = "bodies/list_dictionaries.sql",
+    /// Locks bodies of a dictionary.
+    TakeBodiesOfDictionary = "bodies/take_of_dictionary.sql",
+    /// Locks shared bodies of a dictionary.
+    TakeSharedOfDictionary = "bodies/take_shared_of_dictionary.sql",
+    /// Stores bodies without a dictionary.
+    WriteBodiesPlainly = "bodies/write_plainly.sql",
+    /// Stores shared bodies without a dictionary.
+    WriteSharedPlainly = "bodies/write_shared_plainly.sql",
     /// Mails whose bodies are stored.
     ListStoredBodies = "bodies/list_stored.sql",
     /// Locks mails whose bodies are stored.

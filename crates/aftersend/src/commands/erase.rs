@@ -145,6 +145,8 @@ fn tell(report: &EraseReport, archive: &InArchive, dry_run: bool, output: Output
         blocks,
         late,
         sums,
+        dictionaries,
+        dictionaries_kept,
         mails_swept,
         archive_objects,
     } = report;
@@ -152,7 +154,8 @@ fn tell(report: &EraseReport, archive: &InArchive, dry_run: bool, output: Output
         return output.json(&json!({
             "dry_run": dry_run, "mails_emptied": mails_emptied, "mails_cleaned": mails_cleaned, "events": events,
             "parked": parked, "removed": removed, "quarantined": quarantined, "blocks": blocks, "late": late,
-            "sums": sums, "mails_swept": mails_swept, "archive": archive_json(archive, archive_objects),
+            "sums": sums, "dictionaries": dictionaries, "dictionaries_kept": dictionaries_kept,
+            "mails_swept": mails_swept, "archive": archive_json(archive, archive_objects),
         }));
     }
     let would = if dry_run { "would be " } else { "" };
@@ -163,6 +166,15 @@ fn tell(report: &EraseReport, archive: &InArchive, dry_run: bool, output: Output
     ))?;
     output.text(format!("{quarantined} messages {would}taken out of the quarantine"))?;
     output.text(format!("{blocks} blocks {would}kept as a hash"))?;
+    if *dictionaries > 0 {
+        output.text(format!("{dictionaries} dictionaries of compressed bodies {would}dropped"))?;
+    }
+    if *dictionaries_kept > 0 {
+        output.text(format!(
+            "{dictionaries_kept} dictionaries of compressed bodies still name the address: `archive compress` was at work, or \
+             bodies that can't be read refer to them; run this again when no job is"
+        ))?;
+    }
     tell_of_archive(archive, archive_objects, dry_run, output)?;
     if !dry_run {
         output.progress(

@@ -7,6 +7,7 @@
 //! pseudonym, under the fingerprint that they had.
 
 mod archived;
+mod dictionaries;
 mod hash;
 mod mail;
 mod names;
@@ -63,6 +64,10 @@ pub struct EraseReport {
     pub late: u64,
     /// Sums by template and link, of mails that were removed, that named the person.
     pub sums: u64,
+    /// Dictionaries of compressed bodies that named the person, and are gone.
+    pub dictionaries: u64,
+    /// Those that stay, since bodies that can't be read refer to them, or a job went on to store others with them.
+    pub dictionaries_kept: u64,
     /// Mails looked at for texts that name the person.
     pub mails_swept: u64,
     /// Objects in the archive that have mails of these as they were, as far as the database knows: of mails that are not
@@ -135,6 +140,7 @@ impl Store {
         }
         erasure.sweep(on_progress).await?;
         erasure.sweep_sums().await?;
+        erasure.sweep_dictionaries().await?;
         erasure.find_objects().await?;
         let report = erasure.report;
         if !is_dry {

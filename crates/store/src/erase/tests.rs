@@ -11,9 +11,9 @@ use crate::{
     testing::{Fixture, at, bounce, click, complaint, delivery, event_to, open, send},
 };
 
-const ANN: &str = "ann@example.com";
+pub(super) const ANN: &str = "ann@example.com";
 
-async fn erase(fixture: &Fixture, address: &str) -> EraseReport {
+pub(super) async fn erase(fixture: &Fixture, address: &str) -> EraseReport {
     fixture.store.erase(address, false, &mut |_| {}).await.unwrap()
 }
 

@@ -291,7 +291,9 @@ statements! {
     FindDictionaries = "bodies/find_dictionaries.sql",
     /// Keeps a dictionary.
     KeepDictionary = "bodies/keep_dictionary.sql",
-    /// Locks mails and reads their bodies.
+    /// A dictionary that was kept.
+    ReadDictionary = "bodies/read_dictionary.sql",
+    /// Locks mails with bodies.
     LockBodies = "bodies/lock.sql",
     /// Stored bodies that may be the same.
     FindSameBodies = "bodies/find_same.sql",
@@ -303,6 +305,8 @@ statements! {
     PointToShared = "bodies/point_to_shared.sql",
     /// Takes bodies out of their mails.
     TakeOutBodies = "bodies/take_out.sql",
+    /// Bodies that have just been stored.
+    ReadStoredBodies = "bodies/read_stored.sql",
     /// Notes bodies that stay as they are.
     KeepBodies = "bodies/keep.sql",
     /// Removes shared bodies that nobody has any more.

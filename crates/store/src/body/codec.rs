@@ -106,6 +106,11 @@ impl Decoder {
         String::from_utf8(body).map_err(|_| Damage::NoText)
     }
 
+    /// Whether the body is this one.
+    pub(super) fn says(&self, compressed: &[u8], body: &[u8]) -> bool {
+        self.decompress(compressed, body.len()).is_ok_and(|decompressed| decompressed == body)
+    }
+
     fn decompress(&self, compressed: &[u8], bytes_max: usize) -> Result<Vec<u8>, Damage> {
         DECOMPRESSING.with_borrow_mut(|kept| {
             let mut context = kept.take().or_else(DCtx::try_create).ok_or(Damage::Undecodable)?;

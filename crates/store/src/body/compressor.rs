@@ -1,28 +1,33 @@
 //! Moves bodies of older mails out of the mails' table, compressed.
 //!
 //! A round looks at some mails with bodies, oldest first, reads the bodies of those that are worth it and compresses them with
-//! nothing locked. Then each of a few short transactions locks some of the mails, reads their bodies anew, decompresses what is
-//! about to be stored and compares the two, stores the one and takes out the other. A body that is another by then is left for
-//! the next time. So a crash at any moment leaves a body in one place or in the other.
+//! nothing locked. Then each of a few short transactions locks some of the mails, sees by the versions of their rows that their
+//! bodies are still those that were read, stores the compressed ones and takes out the others; and before it commits, reads back
+//! what it stored, decompresses it and compares it with the originals. A body that is another by then is left for the next time.
+//! So a crash at any moment leaves a body in one place or in the other.
 
+mod columns;
 mod duplicates;
 mod rules;
 mod write;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use self::rules::{Key, Rules};
+use self::{
+    columns::{Column, columns_of},
+    rules::{Key, Rule, Rules},
+};
 use super::{
     BODY_BYTES_MAX, COLUMN_BYTES_MAX,
     codec::{Press, digest},
     dictionary::ROW_BYTES,
-    elsewhere::{self, Elsewhere},
 };
 use crate::{IngestError, QueryError, Store, sql::Statement};
 
@@ -233,6 +238,9 @@ impl Compressor {
             report.column_bytes = chosen.iter().map(|due| due.column_bytes).sum();
             return Ok(report);
         }
+        // Those of one rule together: the tables of a dictionary are in the processor's cache for the second of them, and
+        // each transaction has to do with few dictionaries.
+        chosen.sort_by_cached_key(|due| (Key::of(due), due.uuid));
         self.prepare_and_move(chosen, &mut report, &mut unfit).await?;
         write::keep(&self.store, &unfit).await?;
         if report.is_through {
@@ -281,7 +289,6 @@ impl Compressor {
                     is_elsewhere: row.try_get("body_compressed")?,
                     body_bytes: row.try_get::<_, i64>("body_bytes")?.unsigned_abs(),
                     column_bytes: row.try_get::<_, i64>("column_bytes")?.unsigned_abs(),
-                    row_version: row.try_get("row_version")?,
                     is_marked: row.try_get("is_marked")?,
                 })
             })
@@ -299,62 +306,59 @@ impl Compressor {
         if chosen.is_empty() {
             return Ok(Vec::new());
         }
-        let mut texts = self.store.in_time(self.read_columns(&chosen)).await?;
-        let mut groups: BTreeMap<Key, Vec<(Due, String)>> = BTreeMap::new();
+        let mut columns = self.store.in_time(self.read_columns(&chosen)).await?;
+        let mut groups: BTreeMap<Key, Vec<Original>> = BTreeMap::new();
         for due in chosen {
             // Gone, or somebody else was quicker.
-            let Some((column, is_elsewhere)) = texts.remove(&due.uuid) else { continue };
-            let text = match is_elsewhere.then(|| elsewhere::read(&column)) {
-                None => column,
-                Some(Elsewhere::Text(text)) => text,
-                Some(Elsewhere::Other | Elsewhere::TooLong) => {
-                    report.kept += 1;
-                    unfit.push((due.uuid, due.row_version));
-                    continue;
-                }
+            let Some(Column { text, was_elsewhere, row_version }) = columns.remove(&due.uuid) else {
+                continue;
             };
-            groups.entry(Key::of(&due)).or_default().push((due, text));
+            let Some(text) = text else {
+                report.kept += 1;
+                unfit.push((due.uuid, row_version));
+                continue;
+            };
+            let (mail, column_bytes) = (due.uuid, due.column_bytes);
+            let original = Original { mail, row_version, column_bytes, text, was_elsewhere };
+            groups.entry(Key::of(&due)).or_default().push(original);
         }
-        let mut ruled = Vec::new();
-        for (key, bodies) in groups {
-            ruled.push((self.rules.of(&self.store, &key, report).await?, bodies));
+        let mut rules = Vec::new();
+        let mut originals = Vec::new();
+        for (key, some) in groups {
+            rules.push(self.rules.of(&self.store, &key, report).await?);
+            originals.push(some);
         }
         // Compressing takes a processor for a second where a body is long.
         let compressed = tokio::task::spawn_blocking(move || {
-            let mut compressed = Vec::new();
+            let mut prepared = Vec::new();
             let mut press = Press::new()?;
-            for (rule, bodies) in &ruled {
-                for (due, text) in bodies {
-                    let data = press.compress(&rule.encoder, text.as_bytes())?;
-                    compressed.push(Prepared::new(due, text, data, rule));
+            for (rule, some) in rules.iter().zip(originals) {
+                for original in some {
+                    let body = original.text.as_bytes();
+                    let (compressed, digest) = (press.compress(&rule.encoder, body)?, digest(body));
+                    prepared.push(Prepared { original, compressed, digest, rule: Arc::clone(rule) });
                 }
             }
-            Ok::<_, std::io::Error>(compressed)
+            Ok::<_, std::io::Error>(prepared)
         });
         let mut prepared = compressed.await.map_err(|_| no_memory())?.map_err(|_| no_memory())?;
         prepared.retain(|body| {
-            let is_smaller = body.compressed.len() as u64 + (ROW_BYTES as u64) < body.column_bytes;
+            let is_smaller = body.compressed.len() as u64 + (ROW_BYTES as u64) < body.original.column_bytes;
             if !is_smaller {
                 report.kept += 1;
-                unfit.push((body.mail, body.row_version));
+                unfit.push((body.original.mail, body.original.row_version));
             }
             is_smaller
         });
-        // Those of one dictionary together: what checks them unpacks it for each transaction.
-        prepared.sort_unstable_by_key(|body| (body.rule.dictionary_id, body.mail));
         Ok(prepared)
     }
 
-    /// The columns of some mails with bodies, and whether an application's archiver has compressed what is in them.
-    async fn read_columns(&self, chosen: &[Due]) -> Result<HashMap<Uuid, (String, bool)>, IngestError> {
+    /// The columns of some mails with bodies.
+    async fn read_columns(&self, chosen: &[Due]) -> Result<HashMap<Uuid, Column>, IngestError> {
         let uuids: Vec<Uuid> = chosen.iter().map(|due| due.uuid).collect();
         let client = self.store.writer().await?;
         let read = client.prepare_cached(self.store.sql(Statement::ReadColumns)).await?;
-        let rows = client.query(&read, &[&uuids, &COLUMN_BYTES_MAX]).await?;
-        let column = |row: &tokio_postgres::Row| {
-            Ok((row.try_get("uuid")?, (row.try_get("body_full")?, row.try_get("body_compressed")?)))
-        };
-        rows.iter().map(column).collect::<Result<_, tokio_postgres::Error>>().map_err(Into::into)
+        Ok(columns_of(&client.query(&read, &[&uuids, &COLUMN_BYTES_MAX]).await?)?)
     }
 
     /// Removes what no mail needs any more: shared bodies, then dictionaries.
@@ -411,33 +415,25 @@ struct Due {
     is_elsewhere: bool,
     body_bytes: u64,
     column_bytes: u64,
-    row_version: i64,
     is_marked: bool,
+}
+
+/// A body as it was read.
+struct Original {
+    mail: Uuid,
+    row_version: i64,
+    /// What it takes in the mails' table.
+    column_bytes: u64,
+    text: String,
+    was_elsewhere: bool,
 }
 
 /// A body that is compressed, and not stored yet.
 struct Prepared {
-    mail: Uuid,
-    row_version: i64,
+    original: Original,
     digest: i64,
-    bytes: usize,
-    column_bytes: u64,
     compressed: Vec<u8>,
-    rule: std::sync::Arc<rules::Rule>,
-}
-
-impl Prepared {
-    fn new(due: &Due, text: &str, compressed: Vec<u8>, rule: &std::sync::Arc<rules::Rule>) -> Self {
-        Self {
-            mail: due.uuid,
-            row_version: due.row_version,
-            digest: digest(text.as_bytes()),
-            bytes: text.len(),
-            column_bytes: due.column_bytes,
-            compressed,
-            rule: std::sync::Arc::clone(rule),
-        }
-    }
+    rule: Arc<Rule>,
 }
 
 impl Store {

@@ -44,14 +44,14 @@ struct Same {
 pub(super) async fn find_shares(moving: &Moving<'_>, moved: &[Moved<'_>]) -> Result<Shares, IngestError> {
     let groups = by_digest(moved);
     let digests: Vec<i64> = groups.keys().copied().collect();
-    let mails: Vec<Uuid> = moved.iter().map(|moved| moved.body.mail).collect();
+    let mails: Vec<Uuid> = moved.iter().map(Moved::mail).collect();
     let find = moving.prepare(Statement::FindSameBodies).await?;
     let rows = moving.transaction().query(&find, &[&digests, &mails]).await?;
     let mut same: HashMap<i64, Same> = HashMap::new();
     for row in &rows {
         let digest: i64 = row.try_get("digest")?;
         // The digest is 64 bits of a longer one: somebody could make two bodies that have it.
-        if !says(row, digest, groups[&digest][0].text)? {
+        if !says(row, digest, groups[&digest][0].text())? {
             continue;
         }
         let same = same.entry(digest).or_default();
@@ -65,7 +65,7 @@ pub(super) async fn find_shares(moving: &Moving<'_>, moved: &[Moved<'_>]) -> Res
     for (digest, group) in &groups {
         let found = same.get(digest);
         let others = found.map_or(0, |same| same.singles.len());
-        let is_one = group.iter().all(|moved| moved.text == group[0].text);
+        let is_one = group.iter().all(|moved| moved.text() == group[0].text());
         match found.and_then(|same| same.shared_id) {
             _ if !is_one => {}
             Some(id) => shares.add(id, group, found),
@@ -77,8 +77,9 @@ pub(super) async fn find_shares(moving: &Moving<'_>, moved: &[Moved<'_>]) -> Res
         return Ok(shares);
     }
     let bodies: Vec<_> = new.iter().map(|digest| groups[digest][0].body).collect();
-    let bytes: Vec<i32> = bodies.iter().map(|body| length(body.bytes)).collect();
-    let dictionaries: Vec<Option<i32>> = bodies.iter().map(|body| body.rule.dictionary_id).collect();
+    let bytes: Vec<i32> = bodies.iter().map(|body| length(body.original.text.len())).collect();
+    let dictionaries: Vec<Option<i32>> =
+        bodies.iter().map(|body| body.rule.dictionary.map(|kept| kept.id)).collect();
     let data: Vec<&[u8]> = bodies.iter().map(|body| body.compressed.as_slice()).collect();
     let share = moving.prepare(Statement::ShareBodies).await?;
     for row in moving.transaction().query(&share, &[&new, &bytes, &dictionaries, &data]).await? {
@@ -92,7 +93,7 @@ pub(super) async fn find_shares(moving: &Moving<'_>, moved: &[Moved<'_>]) -> Res
 
 impl Shares {
     fn add(&mut self, id: i32, group: &[&Moved<'_>], found: Option<&Same>) {
-        self.ids.extend(group.iter().map(|moved| (moved.body.mail, id)));
+        self.ids.extend(group.iter().map(|moved| (moved.mail(), id)));
         let promoted = |(mail, row_version): &(Uuid, i64)| {
             (*mail, Promoted { shared_id: id, row_version: *row_version })
         };

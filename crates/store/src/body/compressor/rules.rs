@@ -5,13 +5,12 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use uuid::Uuid;
 
-use super::{CompressReport, Due, no_memory};
+use super::{CompressReport, Due, columns::columns_of, no_memory};
 use crate::{
     IngestError, Store,
     body::{
         codec::{Damage, Decoder, Encoder, unpack},
         dictionary::{Choice, SAMPLE_BYTES_MAX, Samples, samples_max},
-        elsewhere::{self, Elsewhere},
     },
     sql::Statement,
 };
@@ -48,19 +47,27 @@ impl Key {
     }
 }
 
+/// A dictionary's row, which was unpacked and compared when it was read or kept: as long as it is this one, the dictionary is
+/// the one in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) id: i32,
+    pub(super) row_version: i64,
+}
+
 /// How to compress some bodies, and back.
 pub(super) struct Rule {
-    /// The dictionary's number, if there is one.
-    pub(super) dictionary_id: Option<i32>,
+    /// The dictionary, if there is one.
+    pub(super) dictionary: Option<Kept>,
     pub(super) encoder: Encoder,
     pub(super) decoder: Decoder,
 }
 
 impl Rule {
-    fn new(dictionary: Option<(i32, &[u8])>) -> Self {
+    fn new(dictionary: Option<(Kept, &[u8])>) -> Self {
         let content = dictionary.map(|(_, content)| content);
         Self {
-            dictionary_id: dictionary.map(|(id, _)| id),
+            dictionary: dictionary.map(|(kept, _)| kept),
             encoder: Encoder::new(content),
             decoder: Decoder::new(content),
         }
@@ -69,7 +76,7 @@ impl Rule {
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rule(dictionary {:?})", self.dictionary_id)
+        write!(f, "Rule({:?})", self.dictionary)
     }
 }
 
@@ -114,18 +121,18 @@ async fn choose(store: &Store, key: &Key, report: &mut CompressReport) -> Result
     match choice {
         Choice::None => Ok(Rule::new(None)),
         Choice::There(place) => {
-            let (id, dictionary) = &there[place];
-            Ok(Rule::new(Some((*id, dictionary))))
+            let (kept, dictionary) = &there[place];
+            Ok(Rule::new(Some((*kept, dictionary))))
         }
         Choice::New { dictionary, packed } => {
-            let id = store.in_time(keep_dictionary(store, key, &dictionary, &packed, made_from)).await?;
+            let kept = store.in_time(keep_dictionary(store, key, &dictionary, &packed, made_from)).await?;
             report.dictionaries += 1;
-            Ok(Rule::new(Some((id, &dictionary))))
+            Ok(Rule::new(Some((kept, &dictionary))))
         }
     }
 }
 
-async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(i32, Vec<u8>)>, IngestError> {
+async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(Kept, Vec<u8>)>, IngestError> {
     let client = store.writer().await?;
     let find = client.prepare_cached(store.sql(Statement::FindDictionaries)).await?;
     let rows = client.query(&find, &[&key.template, &key.month, &THERE_MAX]).await?;
@@ -134,7 +141,8 @@ async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(i32, Vec<u8>
         let bytes = usize::try_from(row.try_get::<_, i32>("bytes")?).unwrap_or(0);
         // A damaged one is no use; bodies that need it say so when they are read.
         if let Ok(dictionary) = unpack(row.try_get("packed")?, bytes) {
-            dictionaries.push((row.try_get("id")?, dictionary));
+            let kept = Kept { id: row.try_get("id")?, row_version: row.try_get("row_version")? };
+            dictionaries.push((kept, dictionary));
         }
     }
     Ok(dictionaries)
@@ -157,16 +165,9 @@ async fn read_samples(store: &Store, key: &Key) -> Result<(usize, Vec<Vec<u8>>),
     let step = mails.len().div_ceil(samples_max(rows.len())).max(1);
     let sampled: Vec<Uuid> = mails.into_iter().step_by(step).collect();
     let read = client.prepare_cached(store.sql(Statement::ReadColumns)).await?;
-    let mut samples = Vec::new();
-    for row in client.query(&read, &[&sampled, &bytes_max]).await? {
-        let column: String = row.try_get("body_full")?;
-        if !row.try_get::<_, bool>("body_compressed")? {
-            samples.push(column.into_bytes());
-        } else if let Elsewhere::Text(text) = elsewhere::read(&column) {
-            samples.push(text.into_bytes());
-        }
-    }
-    Ok((rows.len(), samples))
+    let mut columns = columns_of(&client.query(&read, &[&sampled, &bytes_max]).await?)?;
+    let texts = sampled.iter().filter_map(|mail| columns.remove(mail)?.text);
+    Ok((rows.len(), texts.map(String::into_bytes).collect()))
 }
 
 async fn keep_dictionary(
@@ -175,17 +176,22 @@ async fn keep_dictionary(
     dictionary: &[u8],
     packed: &[u8],
     made_from: usize,
-) -> Result<i32, IngestError> {
+) -> Result<Kept, IngestError> {
     let client = store.writer().await?;
     let keep = client.prepare_cached(store.sql(Statement::KeepDictionary)).await?;
     let bytes = i32::try_from(dictionary.len()).unwrap_or(i32::MAX);
     let made_from = i32::try_from(made_from).unwrap_or(i32::MAX);
     let row = client.query_one(&keep, &[&key.template, &key.month, &packed, &bytes, &made_from]).await?;
+    let id: i32 = row.try_get("id")?;
     // Thousands of bodies will hang on it.
-    let kept = unpack(row.try_get("packed")?, dictionary.len());
-    if kept.as_deref() == Ok(dictionary) {
-        return Ok(row.try_get("id")?);
-    }
-    let damage = kept.err().unwrap_or(Damage::OtherContent);
+    let read = client.prepare_cached(store.sql(Statement::ReadDictionary)).await?;
+    let row = client.query_one(&read, &[&id]).await?;
+    let damage = match unpack(row.try_get("packed")?, dictionary.len()) {
+        Ok(unpacked) if unpacked == dictionary => {
+            return Ok(Kept { id, row_version: row.try_get("row_version")? });
+        }
+        Ok(_) => Damage::OtherContent,
+        Err(damage) => damage,
+    };
     Err(IngestError::Blocked(format!("a dictionary is not kept as it was made: {damage}")))
 }

@@ -1,23 +1,30 @@
 //! The transaction that moves some bodies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use deadpool_postgres::Transaction;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
     CompressReport, MOVE_BODIES_MAX, MOVE_BODY_BYTES_MAX, Prepared,
+    columns::{Column, columns_of},
     duplicates::{Shares, find_shares},
+    rules::Kept,
 };
 use crate::{
     IngestError, Store,
     archive::SameAsArchived,
-    body::{
-        Body, COLUMN_BYTES_MAX, bodies_of,
-        elsewhere::{self, Elsewhere},
-    },
+    body::{Body, COLUMN_BYTES_MAX, bodies_of},
     sql::Statement,
 };
+
+/// Foreign keys are checked row by row, by statements that the session keeps. Those that store are set to plan each statement
+/// anew, which takes longer than such a check itself.
+const PLAN_FOREIGN_KEYS_ONCE: &str = "SET LOCAL plan_cache_mode = auto";
+
+/// As connections that store are set.
+const PLAN_EACH_TIME: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// Moves bodies, a few in each transaction, and two transactions at once where nobody asks for gentleness: while the one waits
 /// for the disk or for this program, the other goes on.
@@ -44,11 +51,11 @@ async fn move_each(store: &Store, prepared: &[Prepared]) -> Result<CompressRepor
     while !rest.is_empty() {
         let mut bytes = 0;
         let fitting = rest.iter().take(MOVE_BODIES_MAX).take_while(|body| {
-            bytes += body.bytes;
+            bytes += body.original.text.len();
             bytes <= MOVE_BODY_BYTES_MAX
         });
         let (some, others) = rest.split_at(fitting.count().max(1));
-        match store.in_time(move_some(store, some)).await {
+        match store.in_time(Box::pin(move_some(store, some))).await {
             Ok(moved) => report += moved,
             // Somebody else's lock, a mail or a dictionary that went: the next pass meets what is left.
             Err(IngestError::Repeat(reason)) => {
@@ -85,34 +92,22 @@ async fn move_some(store: &Store, prepared: &[Prepared]) -> Result<CompressRepor
     let mut client = store.writer().await?;
     let moving = Moving { store, transaction: client.build_transaction().start().await? };
     let mut report = CompressReport::default();
-    let locked = moving.lock(prepared).await?;
-    let mut moved: Vec<Moved<'_>> = Vec::new();
-    for body in prepared {
-        let Some((text, was_elsewhere)) = locked.get(&body.mail) else { continue };
-        // The proof that the original may go: what will be stored says the same, byte for byte.
-        let is_same =
-            body.rule.decoder.body(&body.compressed, body.bytes, body.digest).as_deref() == Ok(text);
-        if is_same {
-            moved.push(Moved { body, text, was_elsewhere: *was_elsewhere });
-        }
-    }
-    moved.sort_unstable_by_key(|moved| moved.body.mail);
+    let moved = moving.lock(prepared).await?;
     report.put_off = (prepared.len() - moved.len()) as u64;
     if moved.is_empty() {
         return Ok(report);
     }
-    let mails: Vec<Uuid> = moved.iter().map(|moved| moved.body.mail).collect();
+    let mails: Vec<Uuid> = moved.iter().map(Moved::mail).collect();
     let archived = SameAsArchived::find(store, &moving.transaction, &mails).await?;
     let shares = find_shares(&moving, &moved).await?;
     moving.store(&moved, &shares).await?;
-    moving.require_stored(&moved).await?;
     archived.note(store, &moving.transaction, &mails).await?;
-    for Moved { body, was_elsewhere, .. } in &moved {
+    for Moved { body, was_elsewhere } in &moved {
         report.compressed += 1;
         report.recompressed += u64::from(*was_elsewhere);
-        report.body_bytes += body.bytes as u64;
-        report.column_bytes += body.column_bytes;
-        let is_shared = shares.ids.contains_key(&body.mail);
+        report.body_bytes += body.original.text.len() as u64;
+        report.column_bytes += body.original.column_bytes;
+        let is_shared = shares.ids.contains_key(&body.original.mail);
         report.shared += u64::from(is_shared);
         report.stored_bytes += if is_shared { 0 } else { body.compressed.len() as u64 };
     }
@@ -124,8 +119,28 @@ async fn move_some(store: &Store, prepared: &[Prepared]) -> Result<CompressRepor
 /// A body whose mail is locked, and that is what was compressed.
 pub(super) struct Moved<'a> {
     pub(super) body: &'a Prepared,
-    pub(super) text: &'a str,
     was_elsewhere: bool,
+}
+
+impl Moved<'_> {
+    pub(super) fn mail(&self) -> Uuid {
+        self.body.original.mail
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.body.original.text
+    }
+
+    /// Whether a row of [`Statement::ReadStoredBodies`] says what the original does to whoever reads it.
+    fn is_said_by(&self, row: &Row) -> Result<bool, tokio_postgres::Error> {
+        let Prepared { digest, rule, .. } = self.body;
+        let dictionary_id: Option<i32> = row.try_get("dictionary_id")?;
+        let dictionary = dictionary_id.zip(row.try_get("dictionary_version")?);
+        Ok(row.try_get::<_, i64>("digest")? == *digest
+            && row.try_get::<_, i32>("bytes")? == length(self.text().len())
+            && dictionary.map(|(id, row_version)| Kept { id, row_version }) == rule.dictionary
+            && rule.decoder.says(row.try_get("compressed")?, self.text().as_bytes()))
+    }
 }
 
 /// A transaction that moves bodies.
@@ -146,68 +161,122 @@ impl Moving<'_> {
         &self.transaction
     }
 
-    /// Locks the mails that nobody else holds, and reads their bodies, each with whether an application's archiver had
-    /// compressed it.
-    async fn lock(&self, prepared: &[Prepared]) -> Result<HashMap<Uuid, (String, bool)>, IngestError> {
-        let mails: Vec<Uuid> = prepared.iter().map(|body| body.mail).collect();
+    /// Locks the mails that nobody else holds; of these, those whose bodies are what was compressed, by mail.
+    async fn lock<'a>(&self, prepared: &'a [Prepared]) -> Result<Vec<Moved<'a>>, IngestError> {
+        let by_mail: BTreeMap<Uuid, &Prepared> =
+            prepared.iter().map(|body| (body.original.mail, body)).collect();
+        let mails: Vec<Uuid> = by_mail.keys().copied().collect();
         let lock = self.prepare(Statement::LockBodies).await?;
-        let mut locked = HashMap::new();
+        let mut moved = Vec::new();
+        let mut changed: Vec<Uuid> = Vec::new();
         for row in self.transaction.query(&lock, &[&mails]).await? {
-            let column: String = row.try_get("body_full")?;
-            let is_elsewhere: bool = row.try_get("body_compressed")?;
-            let text = match is_elsewhere.then(|| elsewhere::read(&column)) {
-                None => Some(column),
-                Some(Elsewhere::Text(text)) => Some(text),
-                // It was changed since it was looked at.
-                Some(Elsewhere::Other | Elsewhere::TooLong) => None,
-            };
-            if let Some(text) = text {
-                locked.insert(row.try_get("uuid")?, (text, is_elsewhere));
+            let mail: Uuid = row.try_get("uuid")?;
+            let Some(body) = by_mail.get(&mail) else { continue };
+            // Nobody changes a version of a row; a change makes another. Others only ever see the last that a transaction has
+            // made of a row, so no two that anybody saw have one xmin, until transactions' numbers come round after thousands
+            // of millions. Freezing leaves xmin as it is, and locks are noted elsewhere.
+            // https://www.postgresql.org/docs/current/ddl-system-columns.html
+            // https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND
+            if row.try_get::<_, i64>("row_version")? == body.original.row_version {
+                moved.push(Moved { body, was_elsewhere: body.original.was_elsewhere });
+            } else {
+                changed.push(mail);
             }
         }
-        Ok(locked)
+        if !changed.is_empty() {
+            // Most of what changes in a mail is not its body.
+            let read = self.prepare(Statement::ReadColumns).await?;
+            let rows = self.transaction.query(&read, &[&changed, &COLUMN_BYTES_MAX]).await?;
+            for (mail, Column { text, was_elsewhere, .. }) in columns_of(&rows)? {
+                let Some(body) = by_mail.get(&mail) else { continue };
+                if text.as_ref() == Some(&body.original.text) {
+                    moved.push(Moved { body, was_elsewhere });
+                }
+            }
+        }
+        moved.sort_unstable_by_key(Moved::mail);
+        Ok(moved)
     }
 
-    /// Stores the bodies and takes them out of their mails.
+    /// Stores the bodies and takes them out of their mails. The last look before the commit: each is read from where anybody will
+    /// read it, and decompressed, and is what it was.
     async fn store(&self, moved: &[Moved<'_>], shares: &Shares) -> Result<(), IngestError> {
         // Sorted by mail.
-        let mails: Vec<Uuid> = moved.iter().map(|moved| moved.body.mail).collect();
+        let mails: Vec<Uuid> = moved.iter().map(Moved::mail).collect();
         let digests: Vec<i64> = moved.iter().map(|moved| moved.body.digest).collect();
-        let bytes: Vec<i32> = moved.iter().map(|moved| length(moved.body.bytes)).collect();
+        let bytes: Vec<i32> = moved.iter().map(|moved| length(moved.text().len())).collect();
         let shared: Vec<Option<i32>> = mails.iter().map(|mail| shares.ids.get(mail).copied()).collect();
-        let own = |moved: &&Moved<'_>| !shares.ids.contains_key(&moved.body.mail);
+        let is_own = |moved: &&Moved<'_>| !shares.ids.contains_key(&moved.mail());
         let dictionaries: Vec<Option<i32>> = moved
             .iter()
-            .map(|moved| Some(moved).filter(own).and_then(|moved| moved.body.rule.dictionary_id))
+            .map(|moved| Some(moved).filter(is_own).and_then(|moved| Some(moved.body.rule.dictionary?.id)))
             .collect();
         let data: Vec<Option<&[u8]>> = moved
             .iter()
-            .map(|moved| Some(moved).filter(own).map(|moved| moved.body.compressed.as_slice()))
+            .map(|moved| Some(moved).filter(is_own).map(|moved| moved.body.compressed.as_slice()))
             .collect();
+        let own: BTreeMap<Uuid, &Moved<'_>> =
+            moved.iter().filter(is_own).map(|moved| (moved.mail(), moved)).collect();
+        let own_mails: Vec<Uuid> = own.keys().copied().collect();
+        self.point_to_shared(shares).await?;
+
         let store = self.prepare(Statement::StoreBodies).await?;
-        self.transaction.execute(&store, &[&mails, &digests, &bytes, &dictionaries, &shared, &data]).await?;
-        if !shares.promoted.is_empty() {
-            // By mail: two jobs that promote the same meet in one order.
-            let mails: Vec<Uuid> = shares.promoted.keys().copied().collect();
-            let promoted = || shares.promoted.values();
-            let ids: Vec<i32> = promoted().map(|promoted| promoted.shared_id).collect();
-            let versions: Vec<i64> = promoted().map(|promoted| promoted.row_version).collect();
-            let point = self.prepare(Statement::PointToShared).await?;
-            self.transaction.execute(&point, &[&mails, &ids, &versions]).await?;
-        }
+        let what: [&(dyn ToSql + Sync); 6] = [&mails, &digests, &bytes, &dictionaries, &shared, &data];
         let take_out = self.prepare(Statement::TakeOutBodies).await?;
-        let taken_out = self.transaction.execute(&take_out, &[&mails]).await?;
-        require(taken_out == mails.len() as u64, "a mail that is locked was not there")
+        let from: [&(dyn ToSql + Sync); 1] = [&mails];
+        let read = self.prepare(Statement::ReadStoredBodies).await?;
+        let of: [&(dyn ToSql + Sync); 1] = [&own_mails];
+        // All are sent at once; the server runs one after the other, and none after one that failed.
+        let ((), stored, (), taken_out, rows) = tokio::try_join!(
+            biased;
+            self.transaction.batch_execute(PLAN_FOREIGN_KEYS_ONCE),
+            self.transaction.execute(&store, &what),
+            self.transaction.batch_execute(PLAN_EACH_TIME),
+            self.transaction.query(&take_out, &from),
+            self.transaction.query(&read, &of),
+        )?;
+        require(stored == mails.len() as u64, "a body was not stored")?;
+        let mut is_each = taken_out.len() == mails.len();
+        for row in &taken_out {
+            is_each &= row.try_get::<_, bool>("is_taken_out")?;
+        }
+        require(is_each, "a body was not taken out of a mail that is locked")?;
+        let mut is_each = rows.len() == own.len();
+        for row in &rows {
+            let moved = own.get(&row.try_get("email_log_uuid")?);
+            is_each &= moved.map_or(Ok(false), |moved| moved.is_said_by(row))?;
+        }
+        require(is_each && self.are_shared(moved, shares).await?, "a stored body is not what it was")
     }
 
-    /// The last look before the commit: each body is read as anybody will, and is what it was.
-    async fn require_stored(&self, moved: &[Moved<'_>]) -> Result<(), IngestError> {
-        let mails: Vec<Uuid> = moved.iter().map(|moved| moved.body.mail).collect();
+    /// Whether those that are stored with others are what they were. Somebody else may have compressed them, with another
+    /// dictionary: they are read as anybody will.
+    async fn are_shared(&self, moved: &[Moved<'_>], shares: &Shares) -> Result<bool, IngestError> {
+        let shared: Vec<&Moved<'_>> =
+            moved.iter().filter(|moved| shares.ids.contains_key(&moved.mail())).collect();
+        if shared.is_empty() {
+            return Ok(true);
+        }
+        let mails: Vec<Uuid> = shared.iter().map(|moved| moved.mail()).collect();
         let read = self.prepare(Statement::ReadBodies).await?;
-        let rows = self.transaction.query(&read, &[&mails, &COLUMN_BYTES_MAX]).await?;
-        let stored = bodies_of(&rows)?;
-        let is_same = |moved: &Moved<'_>| matches!(stored.get(&moved.body.mail), Some(Body::Text(text)) if text == moved.text);
-        require(moved.iter().all(is_same), "a stored body is not what it was")
+        let bodies = bodies_of(&self.transaction.query(&read, &[&mails, &COLUMN_BYTES_MAX]).await?)?;
+        let is_same = |moved: &&Moved<'_>| matches!(bodies.get(&moved.mail()), Some(Body::Text(text)) if text == moved.text());
+        Ok(shared.iter().all(is_same))
+    }
+
+    /// Has the bodies of mails stored before refer to those that turned out to be shared.
+    async fn point_to_shared(&self, shares: &Shares) -> Result<(), IngestError> {
+        if shares.promoted.is_empty() {
+            return Ok(());
+        }
+        // By mail: two jobs that promote the same meet in one order.
+        let mails: Vec<Uuid> = shares.promoted.keys().copied().collect();
+        let promoted = || shares.promoted.values();
+        let ids: Vec<i32> = promoted().map(|promoted| promoted.shared_id).collect();
+        let versions: Vec<i64> = promoted().map(|promoted| promoted.row_version).collect();
+        let point = self.prepare(Statement::PointToShared).await?;
+        self.transaction.execute(&point, &[&mails, &ids, &versions]).await?;
+        Ok(())
     }
 }
 

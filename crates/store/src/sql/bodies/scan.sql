@@ -4,7 +4,6 @@
 SELECT m.uuid, m.sent_at, m.template_name::text AS template_name, m.body_compressed,
        octet_length(m.body_full)::bigint AS body_bytes,
        pg_column_size(m.body_full)::bigint AS column_bytes,
-       m.xmin::text::bigint AS row_version,
        coalesce(k.row_version = m.xmin::text::bigint, false) AS is_marked
 FROM "prefix".phoenix_kit_email_logs AS m
 LEFT JOIN "prefix".aftersend_kept_bodies AS k ON k.email_log_uuid = m.uuid

@@ -322,12 +322,9 @@ impl Compressor {
             let original = Original { mail, row_version, column_bytes, text, was_elsewhere };
             groups.entry(Key::of(&due)).or_default().push(original);
         }
-        let mut rules = Vec::new();
-        let mut originals = Vec::new();
-        for (key, some) in groups {
-            rules.push(self.rules.of(&self.store, &key, report).await?);
-            originals.push(some);
-        }
+        let (keys, originals): (Vec<Key>, Vec<Vec<Original>>) = groups.into_iter().unzip();
+        let is_gentle = self.rest_share > 0.0;
+        let rules = self.rules.of(&self.store, &keys, is_gentle, report).await?;
         // Compressing takes a processor for a second where a body is long.
         let compressed = tokio::task::spawn_blocking(move || {
             let mut prepared = Vec::new();

@@ -41,7 +41,7 @@ const TRAINED_FOR_MIN: usize = 500;
 const UNTRAINED_SAMPLES_MAX: usize = 16;
 
 /// Bodies that a candidate is tried on at most.
-const TRIED_MAX: usize = 24;
+const TRIED_MAX: usize = 16;
 
 /// What a dictionary's row takes beside its bytes, in its table and its indexes.
 pub(super) const ROW_BYTES: usize = 150;
@@ -86,11 +86,9 @@ pub(super) fn samples_max(bodies: usize) -> usize {
     if bodies >= TRAINED_FOR_MIN { SAMPLES_MAX } else { UNTRAINED_SAMPLES_MAX }
 }
 
-/// Bodies of one template to recipients that all differ, and which of their bytes stand in several of them.
+/// Bodies of one template to recipients that all differ.
 pub(super) struct Samples {
     bodies: Vec<Vec<u8>>,
-    /// For each byte of each body.
-    shared: Vec<Vec<bool>>,
 }
 
 impl Samples {
@@ -103,8 +101,7 @@ impl Samples {
             body.truncate(SAMPLE_BYTES_MAX.min(room));
             room -= body.len();
         }
-        let shared = shared_bytes(&bodies);
-        Self { bodies, shared }
+        Self { bodies }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -113,60 +110,80 @@ impl Samples {
 
     /// The dictionary that makes the smallest sum of itself and of so many bodies like these, if one of them makes it smaller
     /// than those that are there already do, or none.
-    pub(super) fn best(&self, bodies: usize, there: &[Encoder]) -> io::Result<Choice> {
-        let step = self.bodies.len().div_ceil(TRIED_MAX).max(1);
-        let tried: Vec<&[u8]> = self.bodies.iter().step_by(step).map(Vec::as_slice).collect();
-        let cost = |encoder: &Encoder| {
-            let mut press = Press::new()?;
-            let mut bytes = 0_usize;
-            for body in &tried {
-                bytes += press.compress(encoder, body)?.len();
-            }
-            Ok::<_, io::Error>(bytes.saturating_mul(bodies) / tried.len().max(1))
-        };
-        let mut best = (cost(&Encoder::new(None))?, Choice::None);
-        for (place, encoder) in there.iter().enumerate() {
-            let cost = cost(encoder)?;
+    pub(super) fn best(&self, bodies: usize, there: &[There]) -> io::Result<Choice> {
+        let mut best = (self.cost(bodies, 0, None)?, Choice::None);
+        for (place, there) in there.iter().enumerate() {
+            let cost = self.cost(bodies, 0, Some(&there.dictionary))?;
             if cost < best.0 {
                 best = (cost, Choice::There(place));
             }
         }
-        // One that is there serves well enough unless another saves a tenth: else each night would bring its own.
-        if let Choice::There(_) = best.1 {
-            best.0 -= best.0 / 10;
+        if self.bodies.len() < RECIPIENTS_MIN {
+            return Ok(best.1);
         }
-        for dictionary in self.candidates(bodies >= TRAINED_FOR_MIN) {
-            let packed = pack(&dictionary)?;
-            let cost = cost(&Encoder::new(Some(&dictionary)))? + packed.len() + ROW_BYTES;
-            if cost < best.0 {
-                best = (cost, Choice::New { dictionary, packed });
+        let mut trains = bodies >= TRAINED_FOR_MIN && self.bodies.len() >= TRAINED_ON_MIN;
+        if let Choice::There(place) = best.1 {
+            // One that is there serves well enough unless another saves a tenth: else each night would bring its own.
+            best.0 -= best.0 / 10;
+            // As it is, personal parts and all, a body is a better dictionary than what may be kept of it; and where that is not
+            // a tenth better, training again is not either.
+            let is_well_served = self.cost(bodies, 1, Some(&self.bodies[0]))? >= best.0;
+            trains &= !is_well_served || there[place].made_from <= UNTRAINED_SAMPLES_MAX;
+            if is_well_served && !trains {
+                return Ok(best.1);
+            }
+        }
+        let made_up = self.made_up();
+        // For a template a body is the template itself.
+        best = self.better(made_up[0].clone(), bodies, best)?;
+        if trains {
+            // It refuses what there is nothing to learn from.
+            let trained = |&bytes: &usize| zstd::dict::from_samples(&made_up, bytes).ok();
+            for dictionary in TRAINED_BYTES.iter().filter_map(trained) {
+                best = self.better(dictionary, bodies, best)?;
             }
         }
         Ok(best.1)
     }
 
-    fn candidates(&self, with_training: bool) -> Vec<Vec<u8>> {
-        if self.bodies.len() < RECIPIENTS_MIN {
-            return Vec::new();
+    /// What so many bodies like these take with a dictionary or without, as far as all but some of the first show.
+    fn cost(&self, bodies: usize, but: usize, dictionary: Option<&[u8]>) -> io::Result<usize> {
+        let encoder = Encoder::new(dictionary);
+        let mut press = Press::new()?;
+        let (mut bytes, mut tried) = (0_usize, 0);
+        let step = self.bodies.len().div_ceil(TRIED_MAX).max(1);
+        for body in self.bodies.iter().skip(but).step_by(step) {
+            bytes += press.compress(&encoder, body)?.len();
+            tried += 1;
         }
-        let made_up = self.made_up();
-        let mut candidates = Vec::new();
-        if with_training && made_up.len() >= TRAINED_ON_MIN {
-            // It refuses what there is nothing to learn from.
-            let trained = |&bytes: &usize| zstd::dict::from_samples(&made_up, bytes).ok();
-            candidates.extend(TRAINED_BYTES.iter().filter_map(trained));
+        Ok(bytes.saturating_mul(bodies) / tried.max(1))
+    }
+
+    /// A new dictionary, if with it the sum becomes smaller, or else the best so far.
+    fn better(
+        &self,
+        dictionary: Vec<u8>,
+        bodies: usize,
+        best: (usize, Choice),
+    ) -> io::Result<(usize, Choice)> {
+        if dictionary.is_empty() {
+            return Ok(best);
         }
-        // For a template a body is the template itself.
-        candidates.extend(made_up.into_iter().next());
-        candidates.retain(|candidate| !candidate.is_empty());
-        candidates
+        let cost = self.cost(bodies, 0, Some(&dictionary))? + ROW_BYTES;
+        if cost >= best.0 {
+            return Ok(best);
+        }
+        let packed = pack(&dictionary)?;
+        let cost = cost + packed.len();
+        Ok(if cost < best.0 { (cost, Choice::New { dictionary, packed }) } else { best })
     }
 
     /// The bodies with each byte that is a person's own drawn anew from all of these: what they look like stays, and what they
     /// say does not.
     fn made_up(&self) -> Vec<Vec<u8>> {
+        let shared = shared_bytes(&self.bodies);
         let mut pools: [Vec<u8>; CLASSES] = Default::default();
-        for (body, shared) in self.bodies.iter().zip(&self.shared) {
+        for (body, shared) in self.bodies.iter().zip(&shared) {
             for (byte, _) in body.iter().zip(shared).filter(|(_, shared)| !**shared) {
                 pools[class(*byte)].push(*byte);
             }
@@ -181,8 +198,15 @@ impl Samples {
         let redrawn = |(body, shared): (&Vec<u8>, &Vec<bool>)| {
             body.iter().zip(shared).map(|(byte, shared)| if *shared { *byte } else { draw(*byte) }).collect()
         };
-        self.bodies.iter().zip(&self.shared).map(redrawn).collect()
+        self.bodies.iter().zip(&shared).map(redrawn).collect()
     }
+}
+
+/// A dictionary of the template that is kept already.
+pub(super) struct There {
+    pub(super) dictionary: Vec<u8>,
+    /// From how many bodies it was made: from more than [`UNTRAINED_SAMPLES_MAX`] where training was tried, too.
+    pub(super) made_from: usize,
 }
 
 /// What to compress the bodies of a template with.
@@ -218,7 +242,9 @@ fn shared_bytes(bodies: &[Vec<u8>]) -> Vec<Vec<bool>> {
         bodies: usize,
         last: usize,
     }
-    let mut seen: Windows<Seen> = Windows::default();
+    // Most windows stand in most of the bodies.
+    let windows = bodies.iter().map(Vec::len).max().unwrap_or(0).saturating_mul(4);
+    let mut seen: Windows<Seen> = Windows::with_capacity_and_hasher(windows, BuildHasherDefault::default());
     for (number, body) in bodies.iter().enumerate() {
         for window in body.windows(WINDOW_BYTES) {
             let seen = seen.entry(hash(window)).or_insert(Seen { bodies: 1, last: number });

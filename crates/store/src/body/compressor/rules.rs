@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+use futures_util::future;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::{
     IngestError, Store,
     body::{
         codec::{Damage, Decoder, Encoder, unpack},
-        dictionary::{Choice, SAMPLE_BYTES_MAX, Samples, samples_max},
+        dictionary::{Choice, SAMPLE_BYTES_MAX, Samples, There, samples_max},
     },
     sql::Statement,
 };
@@ -85,54 +86,62 @@ impl fmt::Debug for Rule {
 pub(super) struct Rules(HashMap<Key, Arc<Rule>>);
 
 impl Rules {
-    /// The rule of a template and month: found, or made from mails that are like each other in these.
+    /// The rules of some templates and months: found, or made from mails that are like each other in these. Two at once unless
+    /// `is_gentle`: while the one waits for the server, the other computes.
     pub(super) async fn of(
         &mut self,
         store: &Store,
-        key: &Key,
+        keys: &[Key],
+        is_gentle: bool,
         report: &mut CompressReport,
-    ) -> Result<Arc<Rule>, IngestError> {
-        if let Some(rule) = self.0.get(key) {
-            return Ok(Arc::clone(rule));
+    ) -> Result<Vec<Arc<Rule>>, IngestError> {
+        if self.0.len() + keys.len() > RULES_MAX {
+            // Mails come in the order of sending: what is before the first of these is over.
+            let first = keys.iter().map(|key| key.month).min();
+            self.0.retain(|key, _| Some(key.month) >= first);
+            if self.0.len() + keys.len() > RULES_MAX {
+                self.0.clear();
+            }
         }
-        if self.0.len() >= RULES_MAX {
-            self.0.clear();
+        let new: Vec<&Key> = keys.iter().filter(|key| !self.0.contains_key(*key)).collect();
+        // Of one month, so that a template's dictionary is there for its next.
+        let can_pair = |first: &&Key, second: &&Key| !is_gentle && first.month == second.month;
+        for some in new.chunk_by(can_pair).flat_map(|month| month.chunks(2)) {
+            let rules = future::try_join_all(some.iter().map(|key| choose(store, key))).await?;
+            for (key, (rule, is_new)) in some.iter().zip(rules) {
+                report.dictionaries += u64::from(is_new);
+                self.0.insert((*key).clone(), Arc::new(rule));
+            }
         }
-        let rule = Arc::new(choose(store, key, report).await?);
-        self.0.insert(key.clone(), Arc::clone(&rule));
-        Ok(rule)
+        Ok(keys.iter().filter_map(|key| self.0.get(key).map(Arc::clone)).collect())
     }
 }
 
-async fn choose(store: &Store, key: &Key, report: &mut CompressReport) -> Result<Rule, IngestError> {
-    let there = store.in_time(find_dictionaries(store, key)).await?;
+/// The rule of a template and month, and whether its dictionary is a new one.
+async fn choose(store: &Store, key: &Key) -> Result<(Rule, bool), IngestError> {
+    let (kept, there): (Vec<Kept>, Vec<There>) =
+        store.in_time(find_dictionaries(store, key)).await?.into_iter().unzip();
     let (bodies, samples) = store.in_time(read_samples(store, key)).await?;
     if samples.is_empty() {
-        return Ok(Rule::new(None));
+        return Ok((Rule::new(None), false));
     }
     let chosen = tokio::task::spawn_blocking(move || {
-        let encoders: Vec<Encoder> =
-            there.iter().map(|(_, dictionary)| Encoder::new(Some(dictionary))).collect();
         let samples = Samples::new(samples);
-        let choice = samples.best(bodies, &encoders)?;
+        let choice = samples.best(bodies, &there)?;
         Ok::<_, std::io::Error>((choice, samples.len(), there))
     });
     let (choice, made_from, there) = chosen.await.map_err(|_| no_memory())?.map_err(|_| no_memory())?;
-    match choice {
-        Choice::None => Ok(Rule::new(None)),
-        Choice::There(place) => {
-            let (kept, dictionary) = &there[place];
-            Ok(Rule::new(Some((*kept, dictionary))))
-        }
+    Ok(match choice {
+        Choice::None => (Rule::new(None), false),
+        Choice::There(place) => (Rule::new(Some((kept[place], &there[place].dictionary))), false),
         Choice::New { dictionary, packed } => {
             let kept = store.in_time(keep_dictionary(store, key, &dictionary, &packed, made_from)).await?;
-            report.dictionaries += 1;
-            Ok(Rule::new(Some((kept, &dictionary))))
+            (Rule::new(Some((kept, &dictionary))), true)
         }
-    }
+    })
 }
 
-async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(Kept, Vec<u8>)>, IngestError> {
+async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(Kept, There)>, IngestError> {
     let client = store.writer().await?;
     let find = client.prepare_cached(store.sql(Statement::FindDictionaries)).await?;
     let rows = client.query(&find, &[&key.template, &key.month, &THERE_MAX]).await?;
@@ -142,7 +151,8 @@ async fn find_dictionaries(store: &Store, key: &Key) -> Result<Vec<(Kept, Vec<u8
         // A damaged one is no use; bodies that need it say so when they are read.
         if let Ok(dictionary) = unpack(row.try_get("packed")?, bytes) {
             let kept = Kept { id: row.try_get("id")?, row_version: row.try_get("row_version")? };
-            dictionaries.push((kept, dictionary));
+            let made_from = usize::try_from(row.try_get::<_, i32>("made_from")?).unwrap_or(0);
+            dictionaries.push((kept, There { dictionary, made_from }));
         }
     }
     Ok(dictionaries)

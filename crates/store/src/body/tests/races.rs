@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use super::*;
+use crate::testing::assert_says;
 
 async fn require_all(fixture: &Fixture, texts: &HashMap<Uuid, String>) {
     for (mail, text) in texts {
@@ -54,8 +55,8 @@ async fn a_mail_that_somebody_holds_or_changes_is_left_for_another_time() {
 /// How long a job may take to get to a place.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// Sequences are seen by all, whoever commits what. Whoever is about to share a body stops until the gate is open; a lock would
-/// hold it for half a second only.
+/// Sequences are seen by all, whoever commits what. Whoever is about to write into the table stops until the gate is open; a
+/// lock would hold it for half a second only.
 const GATE: &str = r#"
     CREATE SEQUENCE "prefix".entered;
     CREATE SEQUENCE "prefix".gate;
@@ -65,9 +66,60 @@ const GATE: &str = r#"
         WHILE NOT (SELECT is_called FROM "prefix".gate) LOOP PERFORM pg_sleep(0.005); END LOOP;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER wait_at_gate BEFORE INSERT ON "prefix".aftersend_shared_bodies
+    CREATE TRIGGER wait_at_gate BEFORE INSERT ON "prefix".TABLE
     FOR EACH STATEMENT EXECUTE FUNCTION "prefix".wait_at_gate();
 "#;
+
+/// Starts a job, which stops before it writes into that table.
+async fn start_to_gate(fixture: &Fixture, table: &str) -> tokio::task::JoinHandle<CompressReport> {
+    fixture.run(&GATE.replace("TABLE", table)).await;
+    let store = fixture.store.clone();
+    let job = tokio::spawn(async move { Compressor::new(&store, OLDER_THAN).round().await.unwrap() });
+    let began = Instant::now();
+    while fixture.row(r#"SELECT is_called FROM "prefix".entered"#).await["is_called"] == false {
+        assert!(began.elapsed() < WAIT_MAX, "nothing is written into {table}");
+        tokio::task::yield_now().await;
+    }
+    job
+}
+
+async fn open_gate(fixture: &Fixture) {
+    fixture.run(r#"SELECT nextval('"prefix".gate')"#).await;
+}
+
+/// Between reading bodies and moving them nothing is locked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_after_it_was_read_is_moved_as_it_is_or_not_at_all() {
+    let fixture = Fixture::new().await;
+    let mut mails = Vec::new();
+    for number in 0..30 {
+        let to = format!("{number}@example.com");
+        let text = body(1, number);
+        mails.push((log(&fixture, &to, Some("t"), "2026-01-01", Some(&text)).await, text));
+    }
+    // The job has read the bodies by then, and locks none yet.
+    let job = start_to_gate(&fixture, "aftersend_body_dictionaries").await;
+    let update = fixture.sql(
+        r#"UPDATE "prefix".phoenix_kit_email_logs SET opened_at = now(), status = 'opened' WHERE uuid = $1"#,
+    );
+    fixture.client.execute(&update, &[&mails[0].0]).await.unwrap();
+    mails[1].1 = body(2, 1);
+    write(&fixture, mails[1].0, Some(&mails[1].1), false).await;
+    // The same, and written anew.
+    write(&fixture, mails[2].0, Some(&mails[2].1), false).await;
+    // Of the same length.
+    mails[3].1 = mails[3].1.replacen("Dear", "dear", 1);
+    write(&fixture, mails[3].0, Some(&mails[3].1), false).await;
+    open_gate(&fixture).await;
+    let report = job.await.unwrap();
+    assert_eq!((report.compressed, report.put_off), (28, 2), "{report:?}");
+    let texts: HashMap<Uuid, String> = mails.into_iter().collect();
+    require_all(&fixture, &texts).await;
+    assert_eq!(compress(&fixture).await.compressed, 2);
+    require_all(&fixture, &texts).await;
+    decompress(&fixture).await;
+    require_all(&fixture, &texts).await;
+}
 
 /// One job finds that a mail's stored body is another's, too; before it says so, an application rewrites that mail, and another
 /// job stores what it says now.
@@ -78,22 +130,58 @@ async fn a_body_that_is_stored_anew_meanwhile_is_not_taken_for_the_old_one() {
     let rewritten = log(&fixture, "a@example.com", None, "2026-01-01", Some(&old)).await;
     assert_eq!(compress(&fixture).await.compressed, 1);
     let same = log(&fixture, "b@example.com", None, "2026-01-01", Some(&old)).await;
-    fixture.run(GATE).await;
-    let store = fixture.store.clone();
-    let first = tokio::spawn(async move { Compressor::new(&store, OLDER_THAN).round().await.unwrap() });
-    let began = Instant::now();
-    while fixture.row(r#"SELECT is_called FROM "prefix".entered"#).await["is_called"] == false {
-        assert!(began.elapsed() < WAIT_MAX, "no body is shared");
-        tokio::task::yield_now().await;
-    }
+    let first = start_to_gate(&fixture, "aftersend_shared_bodies").await;
     write(&fixture, rewritten, Some(&new), false).await;
     let second = Compressor::new(&fixture.store, OLDER_THAN).round().await.unwrap();
-    fixture.run(r#"SELECT nextval('"prefix".gate')"#).await;
+    open_gate(&fixture).await;
     let first = first.await.unwrap();
     assert_eq!((second.compressed, first.compressed, first.shared), (1, 1, 1), "{second:?} {first:?}");
     let texts = HashMap::from([(rewritten, new), (same, old)]);
     require_all(&fixture, &texts).await;
     decompress(&fixture).await;
+    require_all(&fixture, &texts).await;
+}
+
+/// Whatever the server makes of what it is told to store, no original goes unless what is stored then says the same.
+#[tokio::test]
+async fn what_is_stored_otherwise_than_told_takes_no_original_away() {
+    let fixture = Fixture::new().await;
+    let mut texts = HashMap::new();
+    for number in 0..30 {
+        let to = format!("{number}@example.com");
+        let text = body(1, number);
+        texts.insert(log(&fixture, &to, Some("t"), "2026-01-01", Some(&text)).await, text);
+    }
+    let bodies = "BEFORE INSERT ON \"prefix\".aftersend_bodies";
+    let mails = "BEFORE UPDATE ON \"prefix\".phoenix_kit_email_logs";
+    for (place, change, reason) in [
+        (
+            bodies,
+            "NEW.compressed = set_byte(NEW.compressed, 30, get_byte(NEW.compressed, 30) # 1)",
+            "is not what",
+        ),
+        (bodies, "NEW.compressed = substr(NEW.compressed, 2)", "is not what"),
+        (bodies, "NEW.digest = NEW.digest + 1", "is not what"),
+        (bodies, "NEW.bytes = NEW.bytes + 1", "is not what"),
+        (bodies, "NEW.dictionary_id = NULL", "is not what"),
+        (bodies, "IF (NEW.digest >> 1) % 2 = 0 THEN RETURN NULL; END IF", "was not stored"),
+        (mails, "NEW.body_compressed = false", "was not taken out"),
+    ] {
+        let trigger = format!(
+            r#"CREATE OR REPLACE FUNCTION "prefix".otherwise() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN {change}; RETURN NEW; END $$;
+               CREATE TRIGGER otherwise {place} FOR EACH ROW EXECUTE FUNCTION "prefix".otherwise();"#
+        );
+        fixture.run(&trigger).await;
+        assert_says(
+            Compressor::new(&fixture.store, OLDER_THAN).round().await,
+            &[reason, "nothing was changed"],
+        );
+        fixture.run(r#"DROP FUNCTION "prefix".otherwise() CASCADE"#).await;
+        require_all(&fixture, &texts).await;
+        assert_eq!(fixture.count(r#""prefix".aftersend_bodies"#).await, 0, "{change}");
+    }
+    assert_eq!(compress(&fixture).await.compressed, 30);
     require_all(&fixture, &texts).await;
 }
 

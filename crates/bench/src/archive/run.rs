@@ -24,7 +24,7 @@ use crate::{
 const PLAIN: &str = include_str!("../sql/archive/plain.sql");
 const TOUCH: &str = include_str!("../sql/archive/touch.sql");
 
-/// Rows that a plain update changes at once: as many as the product moves in a transaction.
+/// Rows that a plain update changes at once, in a transaction.
 const PLAIN_ROWS: usize = 50;
 
 /// For how long the writer is measured alone.

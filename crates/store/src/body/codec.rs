@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// How hard bodies and dictionaries are compressed. The next level takes half as long again and saves nothing of a body of some
-/// kilobytes; three levels less take a third off the time, and add three hundredths to the bytes.
+/// kilobytes; three levels less take a quarter off the time, and add three hundredths to the bytes.
 const LEVEL: i32 = 8;
 
 /// A stored body that is not what it should be.

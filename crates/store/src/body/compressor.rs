@@ -44,10 +44,10 @@ const ROUND_BODIES_MAX: usize = 1_000;
 const ROUND_BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bodies that are compressed while those before them are moved.
-const PREPARED_BODIES_MAX: usize = 100;
+const PREPARED_BODIES_MAX: usize = 200;
 
 /// Bodies that are moved in one transaction, which has their mails locked meanwhile.
-const MOVE_BODIES_MAX: usize = 50;
+const MOVE_BODIES_MAX: usize = 100;
 
 /// Bytes of bodies that are moved in one transaction; a longer body is moved alone.
 const MOVE_BODY_BYTES_MAX: usize = 1024 * 1024;

@@ -80,7 +80,8 @@ pub struct CompressReport {
     pub stored_bytes: u64,
     /// Dictionaries that were made.
     pub dictionaries: u64,
-    /// Bodies that stay as they are, since they are short or would become no smaller, and those that can't be read.
+    /// Bodies that stay as they are, since they are short or would become no smaller, those that can't be read, and those that an
+    /// application's trigger keeps in their mails.
     pub kept: u64,
     /// Bodies longer than [`BODY_BYTES_MAX`], which stay.
     pub too_long: u64,

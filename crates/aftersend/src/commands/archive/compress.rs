@@ -93,7 +93,7 @@ fn said(report: &CompressReport, is_dry: bool) -> Vec<String> {
         (report.shared, "of these have the same text as others, and are stored once"),
         (
             report.kept,
-            "left uncompressed: short, no smaller afterwards, or not readable as what the mails say of them",
+            "left uncompressed: short, no smaller afterwards, kept by a trigger, or not readable as what the mails say of them",
         ),
         (report.too_long, "left uncompressed: longer than 40 MB"),
         (report.put_off, "left for the next time: somebody held or changed the mails"),

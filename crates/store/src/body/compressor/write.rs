@@ -48,9 +48,12 @@ pub(super) async fn move_all(
 async fn move_each(store: &Store, prepared: &[Prepared]) -> Result<CompressReport, IngestError> {
     let mut report = CompressReport::default();
     let mut rest = prepared;
+    // Bodies that are moved one by one: of those together, one was refused.
+    let mut alone = 0;
     while !rest.is_empty() {
         let mut bytes = 0;
-        let fitting = rest.iter().take(MOVE_BODIES_MAX).take_while(|body| {
+        let most = if alone > 0 { 1 } else { MOVE_BODIES_MAX };
+        let fitting = rest.iter().take(most).take_while(|body| {
             bytes += body.original.text.len();
             bytes <= MOVE_BODY_BYTES_MAX
         });
@@ -62,8 +65,21 @@ async fn move_each(store: &Store, prepared: &[Prepared]) -> Result<CompressRepor
                 tracing::debug!(reason, bodies = some.len(), "bodies are put off");
                 report.put_off += some.len() as u64;
             }
+            Err(IngestError::Data(_)) if some.len() > 1 => {
+                alone = some.len();
+                continue;
+            }
+            // An application's trigger keeps the body where it is, and no other with it.
+            Err(IngestError::Data(reason)) => {
+                tracing::debug!(reason, "a body is not taken out of its mail");
+                let refused: Vec<(Uuid, i64)> =
+                    some.iter().map(|body| (body.original.mail, body.original.row_version)).collect();
+                keep(store, &refused).await?;
+                report.kept += refused.len() as u64;
+            }
             Err(error) => return Err(error),
         }
+        alone = alone.saturating_sub(some.len());
         rest = others;
     }
     Ok(report)
@@ -240,7 +256,9 @@ impl Moving<'_> {
         for row in &taken_out {
             is_each &= row.try_get::<_, bool>("is_taken_out")?;
         }
-        require(is_each, "a body was not taken out of a mail that is locked")?;
+        if !is_each {
+            return Err(IngestError::Data("a trigger of the database keeps a body in its mail".to_owned()));
+        }
         let mut is_each = rows.len() == own.len();
         for row in &rows {
             let moved = own.get(&row.try_get("email_log_uuid")?);

@@ -61,7 +61,8 @@ pub use jobs::{
 };
 pub use log::{
     BadMail, LOG_BODY_BYTES_MAX, LOG_CHUNK_MAILS_MAX, LOG_HEADER_BYTES_MAX, LOG_HEADERS_MAX,
-    LOG_LINE_BYTES_MAX, LOG_TAG_CHARS_MAX, LOG_TAGS_MAX, LogOutcome, LogRefusal, Logged, LoggedMail,
+    LOG_LINE_BYTES_MAX, LOG_TAG_CHARS_MAX, LOG_TAGS_MAX, LogBrokenOff, LogOutcome, LogRefusal, Logged,
+    LoggedMail,
 };
 pub use parked::{PARKED_PAGE_MAX, ParkedCursor, ParkedEvent, ParkedFilter, ParkedPage};
 pub use prefix::{Prefix, PrefixError};

@@ -1,7 +1,12 @@
 //! `log`.
 
-use std::{io::Write, process::Stdio};
+use std::{
+    io::Write,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
+use aftersend_testkit::database::Client;
 use serde_json::{Value, json};
 
 use crate::program::{Run, Setup, ended};
@@ -93,4 +98,109 @@ async fn a_bad_line_harms_no_other_and_is_not_quoted() {
     ] {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
+}
+
+const LOGS: &str = "phoenix_kit_email_logs";
+
+/// So many lines of mails that have no id.
+fn nameless(count: usize) -> String {
+    "{\"to\": \"a@example.com\", \"from\": \"b@example.com\"}\n".repeat(count)
+}
+
+async fn rows(setup: &Setup, client: &Client) -> i64 {
+    let count = format!("SELECT count(*) FROM \"{}\".{LOGS}", setup.schema.prefix());
+    client.query_one(&count, &[]).await.unwrap().get(0)
+}
+
+/// Whoever holds a row, or ends a session, makes the command try again: what it has done by then is not done twice.
+#[tokio::test]
+async fn what_is_logged_is_answered_once_and_not_logged_again() {
+    let setup = Setup::migrated().await;
+    let known = "{\"message_id\": \"known\", \"to\": \"a@example.com\", \"from\": \"b@example.com\"}\n";
+    log(&setup, &[], known).ok();
+    let (holder, observer) = (setup.client().await, setup.client().await);
+    let lock = format!("BEGIN; SELECT FROM \"{}\".{LOGS} FOR UPDATE", setup.schema.prefix());
+    holder.batch_execute(&lock).await.unwrap();
+    let pid: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mails.ndjson");
+    let update = "{\"message_id\": \"known\", \"subject\": \"Known\"}\n";
+    std::fs::write(&path, format!("{}{update}", nameless(400))).unwrap();
+    let child = setup
+        .program()
+        .args(["log", path.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let waiting = "SELECT pid FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+    let mut first_pid = None;
+    loop {
+        assert!(Instant::now() < deadline, "the command does not come to the row that is held");
+        let pids: Vec<i32> =
+            observer.query(waiting, &[&pid]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        match (first_pid, pids.first()) {
+            (None, Some(waiting)) => {
+                observer.execute("SELECT pg_terminate_backend($1)", &[waiting]).await.unwrap();
+                first_pid = Some(*waiting);
+            }
+            // Another session of it waits, and so it has begun again.
+            (Some(first), Some(waiting)) if first != *waiting => break,
+            _ => {}
+        }
+    }
+    holder.batch_execute("COMMIT").await.unwrap();
+    let run = ended(child.wait_with_output().unwrap());
+    assert_eq!(rows(&setup, &observer).await, 401);
+    assert!(run.stderr.contains("401 mails: 400 created, 0 joined"), "{}", run.stderr);
+    let told: Vec<u64> = lines(run).iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    assert_eq!(told, (1..=401).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_told_with_the_line_to_go_on_from() {
+    let setup = Setup::migrated().await;
+    let client = setup.client().await;
+    let prefix = setup.schema.prefix();
+    // Its transaction can't be ended, since nothing may be written from there on.
+    let trigger = format!(
+        "CREATE FUNCTION \"{prefix}\".refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.subject = 'odd' THEN PERFORM set_config('transaction_read_only', 'on', true); END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON \"{prefix}\".{LOGS} FOR EACH ROW EXECUTE FUNCTION \"{prefix}\".refuse()"
+    );
+    client.batch_execute(&trigger).await.unwrap();
+    let odd = "{\"to\": \"a@example.com\", \"from\": \"b@example.com\", \"subject\": \"odd\"}\n";
+    let run = log(&setup, &[], &format!("{}\n{odd}{}", nameless(200), nameless(10)));
+    let told: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!((told.len(), rows(&setup, &client).await), (200, 200), "{}", run.stderr);
+    assert!(told.iter().all(|line| line.contains("created")), "{told:?}");
+    let said = run.fails(1);
+    for part in [
+        "200 mails: 200 created, 0 joined",
+        "standard input: the database is read-only",
+        "what stands before line 202 is done: go on from there. To log a mail again does no harm where it has a \
+         `message_id`",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_can_not_be_written_end_it_and_the_count_tells_what_is_logged() {
+    let setup = Setup::migrated().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mails.ndjson");
+    std::fs::write(&path, nameless(3)).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = setup.program();
+    let output = command.args(["log", path.to_str().unwrap()]).stdout(full).stderr(Stdio::piped()).output();
+    let said = ended(output.unwrap()).fails(1);
+    for part in ["3 mails: 3 created", "No space left", "up to line 3 is done: go on with the next mail"] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+    assert_eq!(rows(&setup, &setup.client().await).await, 3);
 }

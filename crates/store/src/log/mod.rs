@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub use read::BadMail;
 
-use self::transaction::Ran;
+use self::transaction::{Done, Ran};
 use crate::{
     IngestError, Store,
     erase::{Person, addresses_in},
@@ -204,6 +204,17 @@ pub enum LogRefusal {
     Unfit(String),
 }
 
+/// The database stood in the way of logging all mails. Those of whom there is an outcome are done.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct LogBrokenOff {
+    /// Of the first mails, in their order. The others are not logged, but for a transaction whose answer was lost, which
+    /// `Away` alone can mean.
+    pub outcomes: Vec<Result<Logged, LogRefusal>>,
+    /// What stood in the way.
+    pub error: IngestError,
+}
+
 impl Store {
     /// Logs mails, in order, some per transaction, and says of each what became of it.
     ///
@@ -212,25 +223,31 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the database stands in the way: some of the mails may be logged then; log all of them again. What is wrong with
-    /// a single mail is told beside the others' outcomes.
+    /// When the database stands in the way. The first mails may be logged then: the error has their outcomes, and only those
+    /// behind them are to be logged again. What is wrong with a single mail is told beside the others' outcomes.
     pub async fn log_mails(
         &self,
         mails: &[LoggedMail],
-    ) -> Result<Vec<Result<Logged, LogRefusal>>, IngestError> {
+    ) -> Result<Vec<Result<Logged, LogRefusal>>, LogBrokenOff> {
         let mut outcomes = Vec::with_capacity(mails.len());
         let mut rest = mails;
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at(chunk_length(rest));
-            outcomes.extend(Box::pin(self.log_chunk(chunk)).await?);
+            if let Err(error) = Box::pin(self.log_chunk(chunk, &mut outcomes)).await {
+                return Err(LogBrokenOff { outcomes, error });
+            }
             rest = after;
         }
         Ok(outcomes)
     }
 
-    /// Logs what fits into one transaction; where PostgreSQL refuses a value, by halves.
-    async fn log_chunk(&self, chunk: &[LoggedMail]) -> Result<Vec<Result<Logged, LogRefusal>>, IngestError> {
-        let mut outcomes = Vec::with_capacity(chunk.len());
+    /// Logs what fits into one transaction; where PostgreSQL refuses a value, by halves. Adds what became of each as soon as
+    /// that is certain.
+    async fn log_chunk(
+        &self,
+        chunk: &[LoggedMail],
+        outcomes: &mut Vec<Result<Logged, LogRefusal>>,
+    ) -> Result<(), IngestError> {
         let mut parts = vec![chunk];
         while let Some(part) = parts.pop() {
             match self.log_part(part).await {
@@ -245,7 +262,7 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     /// One transaction, again where others stand in its way, and then what it leads to.
@@ -274,17 +291,26 @@ impl Store {
                 },
             }
         };
+        // The mails are logged, whatever becomes of their events: to log them again would not do more for these.
+        if let Err(error) = self.join_logged(&done).await {
+            tracing::warn!(reason = %error, "events of logged mails are left to the next round of a joiner");
+        }
+        Ok(done.outcomes)
+    }
+
+    /// Gives mails that are logged the events that wait for them.
+    async fn join_logged(&self, done: &Done) -> Result<(), IngestError> {
         for unmerged in &done.unmerged {
             leave_to_joiner(merge(self, unmerged).await.map(drop))?;
         }
         if !done.ids.is_empty() {
             leave_to_joiner(Box::pin(join_now(self, &done.ids)).await.map(drop))?;
         }
-        Ok(done.outcomes)
+        Ok(())
     }
 }
 
-/// The mails are logged: what stands in the way of their events is gone for the next round of a joiner.
+/// What stands in the way of a mail's events is gone for the next round of a joiner.
 fn leave_to_joiner(joined: Result<(), IngestError>) -> Result<(), IngestError> {
     match joined {
         Err(IngestError::Repeat(reason) | IngestError::Data(reason)) => {

@@ -1,4 +1,5 @@
 //! Logged mails against a real database.
 
 mod any_order;
+mod broken_off;
 mod cases;

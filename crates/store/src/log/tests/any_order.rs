@@ -87,7 +87,8 @@ async fn work_off(fixture_store: Store, queue: Arc<Mutex<VecDeque<Work>>>) {
                 }
                 Work::Lines(lines) => {
                     let mails: Vec<LoggedMail> = lines.iter().map(mail).collect();
-                    fixture_store.log_mails(&mails).await.map(|outcomes| {
+                    let logged = fixture_store.log_mails(&mails).await;
+                    logged.map_err(|broken_off| broken_off.error).map(|outcomes| {
                         for outcome in outcomes {
                             outcome.unwrap();
                         }

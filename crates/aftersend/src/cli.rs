@@ -83,7 +83,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Ingest(IngestCommand),
     /// Record mails that an application sends, with template, campaign, tags, headers and body, before SES has accepted them
-    /// or after: JSON on standard input, one object or one to a line. Logging a mail again adds what is new
+    /// or after: JSON on standard input, one object or one to a line. Logging a mail again adds what is new; one without a
+    /// `message_id` and an `aws_message_id` is a new mail each time
     Log(LogArgs),
     /// Look at messages that could not be read or stored, read them anew, or drop them
     #[command(subcommand)]

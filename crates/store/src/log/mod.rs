@@ -11,6 +11,7 @@ mod row;
 mod transaction;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
@@ -63,8 +64,13 @@ const TRIES_MAX: u32 = 12;
 const TRY_PAUSE: Duration = Duration::from_millis(15);
 
 /// A mail as its application logs it. What is absent is not said, and stays as it is.
+///
+/// One that has no id is given one when it is read: the same value logged again, or a clone of it, is the same mail. The
+/// same line read again is another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoggedMail {
+    /// The key that its row gets, where neither it nor SES has an id for it.
+    pub(crate) given: Option<Uuid>,
     pub(crate) message_id: Option<String>,
     pub(crate) aws_message_id: Option<String>,
     pub(crate) to: Option<String>,
@@ -98,6 +104,12 @@ impl LoggedMail {
     /// Its application's own id, if it has one.
     pub fn message_id(&self) -> Option<&str> {
         self.message_id.as_deref()
+    }
+
+    /// What its row has for an own id: its application's, or what stands for it.
+    pub(crate) fn row_id(&self) -> Option<Cow<'_, str>> {
+        let said = self.message_id.as_deref().map(Cow::Borrowed);
+        said.or_else(|| self.given.map(|uuid| Cow::Owned(row::given_message_id(uuid))))
     }
 
     /// All addresses that its texts may name.

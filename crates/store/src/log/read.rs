@@ -100,7 +100,8 @@ impl LoggedMail {
         let mut headers = fields.remove("headers").map(headers).transpose()?;
         let to = fields.remove("to").map(|to| recipients(to, &mut headers)).transpose()?;
         let fields = &mut fields;
-        let mail = Self {
+        let mut mail = Self {
+            given: None,
             message_id: text(fields, "message_id", chars(COLUMN_CHARS_MAX))?,
             aws_message_id: text(fields, "aws_message_id", chars(COLUMN_CHARS_MAX))?,
             to,
@@ -125,8 +126,12 @@ impl LoggedMail {
             status: status(fields)?,
         };
         let is_named = mail.message_id.is_some() || mail.aws_message_id.is_some();
-        if !is_named && (mail.to.is_none() || mail.from.is_none()) {
-            return Err(BadMail::Nameless);
+        if !is_named {
+            if mail.to.is_none() || mail.from.is_none() {
+                return Err(BadMail::Nameless);
+            }
+            // Once, and not by each attempt to log it: of a commit whose answer was lost, the next attempt finds the row.
+            mail.given = Some(Uuid::now_v7());
         }
         Ok(mail)
     }

@@ -100,12 +100,12 @@ impl MailRow {
     }
 
     /// A mail that nobody knew.
-    pub(super) fn new(message_id: Option<&str>) -> Self {
-        let uuid = Uuid::now_v7();
+    pub(super) fn new(mail: &LoggedMail) -> Self {
+        let uuid = mail.given.unwrap_or_else(Uuid::now_v7);
         Self {
             uuid,
-            message_id: message_id.map_or_else(|| given_message_id(uuid), str::to_owned),
-            aws_message_id: None,
+            message_id: mail.message_id.clone().unwrap_or_else(|| given_message_id(uuid)),
+            aws_message_id: mail.aws_message_id.clone(),
             derived: false,
             is_logged: true,
             said: Said::NOTHING,
@@ -251,7 +251,7 @@ impl HeldBody {
 /// Before a mail's key, where its application gives it no id of its own.
 const GIVEN_PREFIX: &str = "logged:";
 
-fn given_message_id(uuid: Uuid) -> String {
+pub(super) fn given_message_id(uuid: Uuid) -> String {
     format!("{GIVEN_PREFIX}{uuid}")
 }
 

@@ -150,7 +150,8 @@ impl Work {
                 work.settle(Err(LogRefusal::Removed));
                 continue;
             };
-            let own = mail.message_id.as_ref().and_then(|id| found.by_own_id.get(id)).copied();
+            let row_id = mail.row_id();
+            let own = row_id.as_ref().and_then(|id| found.by_own_id.get(&**id)).copied();
             let way = mail.ses_id().and_then(|id| found.by_ses_id.get(id)).copied();
             let is_named = mail.aws_message_id.is_some();
             let ses = match way {
@@ -165,7 +166,7 @@ impl Work {
                 // An own id that is another mail's SES id counts only where that mail is nobody's yet.
                 way => way.and_then(Way::mail),
             };
-            let is_archived = mail.message_id.as_ref().is_some_and(|id| found.archived.contains(id));
+            let is_archived = row_id.is_some_and(|id| found.archived.contains(&*id));
             if own.is_none() && is_archived {
                 work.settle(Err(LogRefusal::Archived));
             } else if own.is_none() && ses.is_none() {
@@ -187,8 +188,7 @@ impl Work {
         if mail.to.is_none() || mail.from.is_none() {
             return self.settle(Err(LogRefusal::Unknown));
         }
-        let mut row = MailRow::new(mail.message_id.as_deref());
-        row.aws_message_id.clone_from(&mail.aws_message_id);
+        let mut row = MailRow::new(mail);
         row.take_in(mail, names);
         let logged =
             Logged { uuid: row.uuid, message_id: row.message_id.clone(), outcome: LogOutcome::Created };
@@ -202,7 +202,7 @@ impl Work {
         for (mail, (own, ses)) in mails.iter().zip(&self.rows) {
             for uuid in [own, ses].into_iter().flatten() {
                 let row = self.before.get(uuid).ok_or_else(changed_meanwhile)?;
-                let is_own = *own != Some(*uuid) || Some(&row.message_id) == mail.message_id.as_ref();
+                let is_own = *own != Some(*uuid) || Some(&*row.message_id) == mail.row_id().as_deref();
                 let way = mail.ses_id().and_then(|id| found.by_ses_id.get(id));
                 let is_in_column =
                     way != Some(&Way::Column(*uuid)) || row.aws_message_id.as_deref() == mail.ses_id();
@@ -293,7 +293,10 @@ impl Work {
             self.aliases.insert(id.to_owned(), uuid);
         }
         row.take_in(mail, &store.tag_names);
-        let outcome = if before.derived || is_merged {
+        let outcome = if mail.given.is_some() {
+            // Nobody else knows that id: an attempt whose answer was lost has made the row.
+            LogOutcome::Created
+        } else if before.derived || is_merged {
             LogOutcome::Joined
         } else if *row == before {
             LogOutcome::Unchanged
@@ -335,7 +338,7 @@ impl Work {
 
 impl Writer<'_> {
     async fn find_logged(&self, mails: &[LoggedMail]) -> Result<Found, IngestError> {
-        let own: Vec<&str> = mails.iter().filter_map(|mail| mail.message_id.as_deref()).collect();
+        let own: Vec<Cow<'_, str>> = mails.iter().filter_map(LoggedMail::row_id).collect();
         let ses: BTreeSet<&str> = mails.iter().filter_map(LoggedMail::ses_id).collect();
         let ses: Vec<&str> = ses.into_iter().collect();
         let find = self.prepare(Statement::FindLogged).await?;
@@ -364,7 +367,8 @@ impl Writer<'_> {
             }
         }
         // After the look for what is here: what leaves in between is found by one of the two, or not there to be locked.
-        let missing: Vec<&str> = own.into_iter().filter(|id| !found.by_own_id.contains_key(*id)).collect();
+        let missing: Vec<&str> =
+            own.iter().map(|id| &**id).filter(|id| !found.by_own_id.contains_key(*id)).collect();
         if !missing.is_empty() {
             let find = self.prepare(Statement::FindArchivedIds).await?;
             for row in self.transaction.query(&find, &[&missing]).await? {

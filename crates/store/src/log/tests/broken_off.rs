@@ -51,6 +51,20 @@ async fn what_is_committed_is_told_beside_the_error_and_the_rest_is_logged_later
     assert_eq!(rows(&fixture).await, 450);
 }
 
+/// Nobody who loses the answer to a commit can know that it was one.
+#[tokio::test]
+async fn mails_without_an_id_are_made_once_however_often_they_are_tried() {
+    let fixture = Fixture::new().await;
+    let mails = nameless(3, 0);
+    let first = fixture.store.log_mails(&mails).await.unwrap();
+    assert!(first.iter().all(|outcome| outcome.as_ref().unwrap().outcome == LogOutcome::Created));
+    assert_eq!(fixture.store.log_mails(&mails).await.unwrap(), first);
+    assert_eq!(rows(&fixture).await, 3);
+    // A mail of which the same is said is another one.
+    fixture.store.log_mails(&nameless(1, 0)).await.unwrap();
+    assert_eq!(rows(&fixture).await, 4);
+}
+
 /// That its events can't be joined makes no mail unlogged.
 #[tokio::test]
 async fn a_mail_is_told_even_where_its_events_can_not_be_looked_for() {

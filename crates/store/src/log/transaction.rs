@@ -328,6 +328,8 @@ impl Work {
             let has_id = |row: &MailRow| row.aws_message_id.is_some();
             let counts_as = before.sent_at == after.sent_at
                 && before.template_name == after.template_name
+                // Its domain, as long as no event has told the recipients.
+                && before.to == after.to
                 && has_id(before) == has_id(after);
             if !counts_as {
                 [before.sent_at, after.sent_at].into_iter().flatten().for_each(|at| marks.add(at));

@@ -350,6 +350,22 @@ async fn figures_follow() {
     assert_eq!(sent().await, ["10:30"]);
 }
 
+/// A mail of which no event has told its recipients counts for the domain that its row has.
+#[tokio::test]
+async fn figures_follow_a_corrected_address() {
+    let fixture = Fixture::new().await;
+    outcome(&fixture, &order(json!({ "aws_message_id": "m1", "sent_at": at("00:00") }))).await;
+    let domains = async || {
+        fixture.keep_figures().await;
+        let kept = r#"SELECT unnest(domains) AS domain FROM "prefix".aftersend_domains_by_quarter"#;
+        let rows = fixture.rows(kept).await;
+        rows.iter().map(|row| row["domain"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(domains().await, ["example.com"]);
+    outcome(&fixture, &json!({ "message_id": "o-1", "to": "ann@example.org" })).await;
+    assert_eq!(domains().await, ["example.org"]);
+}
+
 #[test]
 fn a_transaction_has_each_mail_once() {
     let line = |id: &str, ses: Option<&str>| mail(&order(json!({ "message_id": id, "aws_message_id": ses })));

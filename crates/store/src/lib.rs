@@ -39,8 +39,8 @@ pub use archive::{
 };
 pub use blocklist::{
     BLOCK_BATCH_MAX, BLOCK_LINE_BYTES_MAX, BLOCK_PAGE_MAX, BLOCKS_COUNTED_MAX, BadBlock, Block, BlockCounts,
-    BlockLineError, BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem, NewBlock,
-    csv_line,
+    BlockLineError, BlockLines, Blocked, BlocklistPage, BlocklistQuery, CSV_HEADER, LineProblem,
+    ListSeparator, NewBlock, csv_line,
 };
 pub use body::{
     BODY_BYTES_MAX, BodyState, COMPRESS_AFTER_DEFAULT, CompressReport, Compressor, DecompressReport,

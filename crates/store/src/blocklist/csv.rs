@@ -1,9 +1,15 @@
 //! The blocklist as comma-separated values: `email,reason,expires_at`.
 //!
+//! What is read may also be separated by semicolons or tabs, which the first line decides: spreadsheets write semicolons
+//! where a comma stands in numbers, as in much of Europe, and tabs where cells are copied.
+//!
 //! As RFC 4180 has it, but that a value holds no line break: no address and no reason does.
 //! <https://www.rfc-editor.org/rfc/rfc4180>
 
-use std::io::{BufRead, Read};
+use std::{
+    fmt,
+    io::{BufRead, Read},
+};
 
 use jiff::Timestamp;
 
@@ -58,9 +64,61 @@ pub enum LineProblem {
     /// It has more values than there are columns.
     #[error("more than three values: email, reason and expires_at")]
     TooManyValues,
+    /// Its values are separated in another way than those of the first line.
+    #[error("its values are separated by {0}, but not those of the first line: separate all lines alike")]
+    Separator(ListSeparator),
     /// The end of the block is no time.
     #[error("the third value is no time: write it like 2026-12-31T00:00:00Z")]
     Time,
+}
+
+/// What stands between the values of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListSeparator {
+    /// `,`
+    Comma,
+    /// `;`
+    Semicolon,
+    /// A tab.
+    Tab,
+}
+
+impl ListSeparator {
+    /// The likeliest first.
+    const ALL: [Self; 3] = [Self::Comma, Self::Semicolon, Self::Tab];
+
+    /// The separator of a file, by its first line: the first behind which an address or a column's name is cut off; else
+    /// the first that it has; else a comma.
+    fn of_first_line(text: &str) -> Self {
+        let found = || Self::ALL.into_iter().filter(|separator| text.contains(separator.char()));
+        found().find(|separator| separator.cuts(text)).or_else(|| found().next()).unwrap_or(Self::Comma)
+    }
+
+    const fn char(self) -> char {
+        match self {
+            Self::Comma => ',',
+            Self::Semicolon => ';',
+            Self::Tab => '\t',
+        }
+    }
+
+    /// Whether it cuts an address or a column's name off the line's beginning.
+    fn cuts(self, text: &str) -> bool {
+        values(text, self).is_ok_and(|values| {
+            values.len() > 1
+                && (is_header(&values[0]) || NewBlock::new(&values[0], REASON_DEFAULT, None).is_ok())
+        })
+    }
+}
+
+impl fmt::Display for ListSeparator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Comma => "commas",
+            Self::Semicolon => "semicolons",
+            Self::Tab => "tabs",
+        })
+    }
 }
 
 /// Reads blocks line by line; a first line of column names is passed over, and so are empty ones.
@@ -69,12 +127,14 @@ pub struct BlockLines<R> {
     source: R,
     line: u64,
     is_over: bool,
+    /// Once there was a line that is not empty.
+    separator: Option<ListSeparator>,
 }
 
 impl<R: BufRead> BlockLines<R> {
     /// From a file or what was uploaded.
     pub fn new(source: R) -> Self {
-        Self { source, line: 0, is_over: false }
+        Self { source, line: 0, is_over: false, separator: None }
     }
 
     /// The next line without its end; nothing behind the last.
@@ -135,47 +195,60 @@ impl<R: BufRead> Iterator for BlockLines<R> {
             };
             // Spreadsheets put a byte order mark before everything else.
             let text = if line == 1 { text.trim_start_matches('\u{feff}') } else { &text };
-            if text.trim().is_empty() || (line == 1 && is_header(text)) {
+            if text.trim().is_empty() {
                 continue;
             }
-            return Some(block(text).map_err(|problem| BlockLineError::Line { line, problem }));
+            let is_first = self.separator.is_none();
+            let separator = *self.separator.get_or_insert_with(|| ListSeparator::of_first_line(text));
+            if is_first && text.split(separator.char()).next().is_some_and(is_header) {
+                continue;
+            }
+            return Some(block(text, separator).map_err(|problem| BlockLineError::Line { line, problem }));
         }
         None
     }
 }
 
-fn is_header(text: &str) -> bool {
-    let first = text.split(',').next().unwrap_or_default().trim().trim_matches('"').to_lowercase();
-    matches!(first.as_str(), "email" | "address")
+fn is_header(value: &str) -> bool {
+    let name = value.trim().trim_matches('"').to_lowercase();
+    matches!(name.as_str(), "email" | "address")
 }
 
-fn block(text: &str) -> Result<NewBlock, LineProblem> {
-    let values = values(text)?;
+fn block(text: &str, separator: ListSeparator) -> Result<NewBlock, LineProblem> {
+    let values = values(text, separator)?;
     let [address, rest @ ..] = values.as_slice() else { return Err(BadBlock::Address.into()) };
     if rest.len() > 2 {
         return Err(LineProblem::TooManyValues);
     }
     let given = |place: usize| rest.get(place).map(|value| value.trim()).filter(|value| !value.is_empty());
     let expires_at = given(1).map(str::parse::<Timestamp>).transpose().map_err(|_| LineProblem::Time)?;
-    Ok(NewBlock::new(address, given(0).unwrap_or(REASON_DEFAULT), expires_at)?)
+    NewBlock::new(address, given(0).unwrap_or(REASON_DEFAULT), expires_at).map_err(|why| {
+        let mut others =
+            ListSeparator::ALL.into_iter().filter(|other| *other != separator && other.cuts(text));
+        match (why, others.next()) {
+            (BadBlock::Address | BadBlock::Host, Some(other)) => LineProblem::Separator(other),
+            _ => why.into(),
+        }
+    })
 }
 
 /// The values of a line, without their quotation marks and without the mark that keeps spreadsheets from calculating.
-fn values(text: &str) -> Result<Vec<String>, LineProblem> {
+fn values(text: &str, separator: ListSeparator) -> Result<Vec<String>, LineProblem> {
+    let separator = separator.char();
     let mut values = Vec::new();
     let mut rest = text;
     loop {
         let (value, behind) = if let Some(quoted) = rest.strip_prefix('"') {
             quoted_value(quoted)?
         } else {
-            let (value, behind) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            let (value, behind) = rest.split_at(rest.find(separator).unwrap_or(rest.len()));
             if value.contains('"') {
                 return Err(LineProblem::Quotes);
             }
             (value.to_owned(), behind)
         };
         values.push(unmarked(&value));
-        match behind.strip_prefix(',') {
+        match behind.strip_prefix(separator) {
             Some(behind) => rest = behind,
             None if behind.trim().is_empty() => return Ok(values),
             None => return Err(LineProblem::Quotes),
@@ -253,6 +326,31 @@ mod tests {
         assert_eq!(found, expected);
     }
 
+    /// Spreadsheets write these where a comma stands in numbers, as in much of Europe.
+    #[test]
+    fn semicolons_and_tabs_separate_where_the_first_line_has_them() {
+        let expected = [
+            new("ann@example.com", "bounce, twice", Some("2026-12-31T00:00:00Z")),
+            new("ben@example.com", "said \"no; never\"", None),
+            new("cem@example.com", "imported", None),
+        ];
+        for separator in [";", "\t"] {
+            let lines = "ann@example.com|bounce, twice|2026-12-31T00:00:00Z\r\n\
+                         ben@example.com|\"said \"\"no; never\"\"\"|\r\n\
+                         \"cem@example.com\"||\r\n"
+                .replace('|', separator);
+            for header in ["", "\u{feff}email|reason|expires_at\r\n", "\r\nAddress|Reason, if any\r\n"] {
+                let text = header.replace('|', separator) + &lines;
+                let found: Vec<NewBlock> = read(&text).into_iter().map(Result::unwrap).collect();
+                assert_eq!(found, expected, "{text:?}");
+            }
+        }
+        // Where a comma separates, these are as good as any character.
+        let text = "ann@example.com,no; never\r\nben@example.com,no; never";
+        let found: Vec<NewBlock> = read(text).into_iter().map(Result::unwrap).collect();
+        assert_eq!(found, ["ann", "ben"].map(|name| new(&format!("{name}@example.com"), "no; never", None)));
+    }
+
     #[test]
     fn what_is_wrong_is_told_by_line_and_does_not_stop_the_rest() {
         let good = "a@x.org\n";
@@ -266,6 +364,10 @@ mod tests {
             ("a@x.org,\"r\"x", LineProblem::Quotes),
             ("a@x.org,r,,", LineProblem::TooManyValues),
             ("a@x.org,r,tomorrow", LineProblem::Time),
+            ("a@x.org;r;", LineProblem::Separator(ListSeparator::Semicolon)),
+            ("a@x.org\tr", LineProblem::Separator(ListSeparator::Tab)),
+            ("a@x.org>", LineProblem::Block(BadBlock::Host)),
+            ("nobody;r;", LineProblem::Block(BadBlock::Address)),
             (&long, LineProblem::TooLong),
             (&longer, LineProblem::TooLong),
         ] {
@@ -273,6 +375,8 @@ mod tests {
             assert_eq!(problem(text.as_bytes()), (2, expected), "{line}");
             assert_eq!(read(&text).into_iter().filter_map(Result::ok).count(), 2, "{line}");
         }
+        let mixed = b"a@x.org;r;\na@x.org,r,\na@x.org;;";
+        assert_eq!(problem(mixed), (2, LineProblem::Separator(ListSeparator::Comma)));
         assert_eq!(problem(b"a@x.org\n\xff@x.org\na@x.org"), (2, LineProblem::NotText));
     }
 

@@ -12,7 +12,9 @@ use aftersend_event::normalise_address;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use csv::{BLOCK_LINE_BYTES_MAX, BlockLineError, BlockLines, CSV_HEADER, LineProblem, csv_line};
+pub use csv::{
+    BLOCK_LINE_BYTES_MAX, BlockLineError, BlockLines, CSV_HEADER, LineProblem, ListSeparator, csv_line,
+};
 
 use crate::{
     QueryError, Store,
@@ -79,6 +81,12 @@ pub enum BadBlock {
     /// It is no address.
     #[error("this is no address: it needs one `@` with something on both sides, and no spaces")]
     Address,
+    /// What is behind the `@` is no host.
+    #[error(
+        "this is no address: behind the `@` stands a character that no domain has; letters, digits, dots, hyphens and \
+         underscores may stand there, or an IP address in brackets"
+    )]
+    Host,
     /// The address is too long.
     #[error("the address is too long: {COLUMN_CHARS_MAX} characters at most")]
     AddressTooLong,
@@ -101,11 +109,14 @@ impl NewBlock {
     /// When it is no address, when address or reason are too long, or when it ends before 1970.
     pub fn new(address: &str, reason: &str, expires_at: Option<Timestamp>) -> Result<Self, BadBlock> {
         let address = normalise_address(address);
-        let is_address = address
-            .split_once('@')
-            .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));
-        if !is_address || address.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(BadBlock::Address);
+        let parts = address.split_once('@');
+        let parts =
+            parts.filter(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));
+        let has_gap = address.contains(|c: char| c.is_whitespace() || c.is_control());
+        let Some((_, host)) = parts.filter(|_| !has_gap) else { return Err(BadBlock::Address) };
+        // No mail goes to such a host, so the block would keep nobody's mail back: it is the rest of a line, or a slip.
+        if !host.chars().all(is_of_host) {
+            return Err(BadBlock::Host);
         }
         if address.chars().count() > COLUMN_CHARS_MAX {
             return Err(BadBlock::AddressTooLong);
@@ -128,6 +139,12 @@ impl NewBlock {
     pub fn address(&self) -> &str {
         &self.address
     }
+}
+
+/// Whether a host may have this character: a domain, also one that is not in ASCII, or an address literal such as
+/// `[192.0.2.1]` or `[IPv6:2001:db8::1]`. <https://www.rfc-editor.org/rfc/rfc5321#section-4.1.3>
+fn is_of_host(c: char) -> bool {
+    !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':')
 }
 
 /// What became of a block that a person asked for.

@@ -24,6 +24,20 @@ fn what_can_not_be_blocked_is_refused() {
     for address in ["", "ann", "@x.org", "ann@", "a@b@c", "a b@x.org", "a\u{7}@x.org", "a\0@x.org"] {
         assert_eq!(NewBlock::new(address, "r", None), Err(BadBlock::Address), "{address:?}");
     }
+    for address in
+        ["ann@x.org;bounce;", "ann@x.org>", "ann@x.org,", "ann@x(y).org", "ann@\"x\".org", "ann@x.org'"]
+    {
+        assert!(NewBlock::new(address, "r", None).is_err(), "{address:?}");
+    }
+    for address in [
+        "ann@x-1.my_host.org",
+        "ann@[192.0.2.1]",
+        "ann@[ipv6:2001:db8::1]",
+        "o'ann+1=a;b@bücher.example",
+        "ann@x",
+    ] {
+        assert_eq!(NewBlock::new(address, "r", None).unwrap().address(), address);
+    }
     let long = format!("{}@x.org", "a".repeat(255));
     assert_eq!(NewBlock::new(&long, "r", None), Err(BadBlock::AddressTooLong));
     assert_eq!(NewBlock::new(ANN, "  ", None), Err(BadBlock::NoReason));

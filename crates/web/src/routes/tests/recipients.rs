@@ -18,9 +18,13 @@ async fn addresses_are_blocked_and_freed_by_hand() {
         site.ask(posted("/blocklist/add", "address=jane%40example.com&reason=x&until=2998-01-01")).await;
     let told = site.told_after(&again, "/recipients/jane%40example.com").await;
     assert!(told.contains("The address was blocked already"), "{told}");
-    for nonsense in
-        ["address=jane&reason=x", "address=a%40b&reason=", "address=a%40b&reason=x&until=x", "reason=x"]
-    {
+    for nonsense in [
+        "address=jane&reason=x",
+        "address=eve%40semi.org%3E&reason=x",
+        "address=a%40b&reason=",
+        "address=a%40b&reason=x&until=x",
+        "reason=x",
+    ] {
         let answer = site.ask(posted("/blocklist/add", nonsense)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{nonsense}");
     }
@@ -32,6 +36,16 @@ async fn addresses_are_blocked_and_freed_by_hand() {
     // What could not be read is quoted, and stands there to be mended.
     assert!(told.contains("<code><bdi>nobody</bdi></code>"), "{told}");
     assert!(told.contains("spellcheck=\"false\">nobody\n</textarea>"), "{told}");
+    // As a spreadsheet writes it; what is separated in another way blocks nobody, and is told.
+    let lines = "lines=ann%40semi.org%3Bbounce%3B%0D%0Aeve%40semi.org,bounce%0D%0A";
+    let answer = site.ask(posted("/blocklist/import", lines)).await;
+    let told = site.told_after(&answer, "/blocklist").await;
+    assert!(
+        told.contains("1 added") && told.contains("line 2: its values are separated by commas"),
+        "{told}"
+    );
+    assert!(site.get("/recipients/ann%40semi.org").await.body.contains("bounce"));
+    site.ask(posted("/blocklist/remove", "address=ann%40semi.org")).await;
     let export = site.get("/blocklist/export").await;
     assert_eq!(export.headers[header::CONTENT_TYPE], "text/csv; charset=utf-8");
     let expected = "email,reason,expires_at\r\n\

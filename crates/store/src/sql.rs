@@ -131,6 +131,7 @@ statements! {
     LookAtJobs = "jobs/look.sql",
     /// Plans a job.
     PlanJob = "jobs/plan.sql",
+    UnplanJob = "jobs/unplan.sql",
     /// Locks all jobs.
     LockJobs = "jobs/lock.sql",
     /// A run that is at work.

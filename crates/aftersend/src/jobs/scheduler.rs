@@ -1,10 +1,11 @@
 //! Jobs by schedule, for as long as `serve` runs.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use aftersend_ingest::Shutdown;
 use aftersend_store::{
-    BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, QueryError, StartedJob, Starting, Store,
+    BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, QueryError, Schedule, StartedJob, Starting,
+    Store,
 };
 use futures_util::FutureExt;
 use tokio::sync::Notify;
@@ -17,6 +18,9 @@ const TICK: Duration = Duration::from_secs(20);
 
 /// How soon it is asked again while the database is in trouble.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// How soon it is said again that this process plans nothing any more, where the database did not take it.
+const UNPLAN_PAUSE: Duration = Duration::from_millis(200);
 
 /// For how long what is being written down may take once this program is to end.
 const LAST_WORD: Duration = Duration::from_secs(3);
@@ -95,20 +99,27 @@ struct Scheduler<'a> {
 
 impl Scheduler<'_> {
     async fn run_all(mut self) {
-        let mut wish = self.shutdown.clone();
         let Some(plan) = self.plan().await else { return };
+        self.run_planned(&plan).await;
+        if plan.schedule != Schedule::Off {
+            self.in_time(unplan(&self.store, &plan)).await;
+        }
+    }
+
+    async fn run_planned(&mut self, plan: &JobPlan) {
+        let mut wish = self.shutdown.clone();
         loop {
             let looked = tokio::select! {
                 biased;
                 () = wish.requested() => return,
-                looked = self.look(&plan) => looked,
+                looked = self.look(plan) => looked,
             };
             let mut pause = TICK;
             match looked {
                 Ok(due) => {
                     self.trouble.is_over();
                     if let Some(job) = due
-                        && self.run(job, &plan).await
+                        && self.run(job, plan).await
                     {
                         // What is due next is looked for at once.
                         pause = Duration::ZERO;
@@ -141,16 +152,12 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Writes down what is planned, as soon as the database takes it; nothing where it is time to end.
+    /// What this process has to do by itself, as soon as the database says what it is needed for; nothing where it is time to end.
     async fn plan(&mut self) -> Option<JobPlan> {
         let mut wish = self.shutdown.clone();
         let planning = async {
             loop {
-                let planned = async {
-                    let plan = self.wanted.plan(&self.store).await?;
-                    self.store.plan_jobs(&plan).await.map(|()| plan)
-                };
-                match planned.await {
+                match self.wanted.plan(&self.store).await {
                     Ok(plan) => return plan,
                     Err(error) => self.trouble.say(&sentence(&error)),
                 }
@@ -197,6 +204,7 @@ impl Scheduler<'_> {
             () = self.shutdown.requested() => Some(JobOutcome::Stopped),
             // The futures of the SDK are large.
             held = hold(&mut started, &tally, Box::pin(outcome_of(working))) => held,
+            never = stay_planned(&self.store, plan) => match never {},
         };
         let Some(outcome) = outcome else {
             tracing::warn!(job = job.as_str(), "another process has taken the job over, and goes on with it");
@@ -240,6 +248,30 @@ impl Scheduler<'_> {
                 () = tokio::time::sleep(TROUBLE_PAUSE) => {}
             }
         }
+    }
+}
+
+/// Says again and again, while a job is at work, that this process has the others on its schedule: another one that plans the same
+/// and ends says that nobody does.
+async fn stay_planned(store: &Store, plan: &JobPlan) -> Infallible {
+    loop {
+        tokio::time::sleep(TICK).await;
+        // What keeps it from that, the run itself comes across.
+        drop(store.due_job(plan).await);
+    }
+}
+
+/// Writes down that this process plans nothing any more, unless the database is away.
+async fn unplan(store: &Store, plan: &JobPlan) {
+    while let Err(error) = store.unplan_jobs(plan).await {
+        tracing::debug!(
+            reason = sentence(&error),
+            "that jobs are not planned any more could not be written down"
+        );
+        if !matches!(error, IngestError::Repeat(_)) {
+            return;
+        }
+        tokio::time::sleep(UNPLAN_PAUSE).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
@@ -73,19 +74,23 @@ impl Ground {
         rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect()
     }
 
-    /// Has these jobs be due since yesterday.
+    /// Has these jobs be due since yesterday, as a process had them on its schedule that was killed.
     async fn make_due(&self, jobs: &str) {
         self.run(&format!(
-            r#"INSERT INTO "prefix".aftersend_jobs (job, next_at)
-               SELECT unnest('{{{jobs}}}'::text[]), now() - interval '1 day'
-               ON CONFLICT (job) DO UPDATE SET next_at = excluded.next_at"#
+            r#"INSERT INTO "prefix".aftersend_jobs (job, schedule, next_at)
+               SELECT unnest('{{{jobs}}}'::text[]), 'daily 03:00', now() - interval '1 day'
+               ON CONFLICT (job) DO UPDATE SET schedule = excluded.schedule, next_at = excluded.next_at"#
         ))
         .await;
     }
 
     fn serve(&self) -> Server {
+        self.serve_with(&self.config())
+    }
+
+    fn serve_with(&self, config: &Path) -> Server {
         let mut command = self.setup.program();
-        command.args(["serve", "--json", "--config"]).arg(self.config()).stdout(Stdio::piped());
+        command.args(["serve", "--json", "--config"]).arg(config).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let (address, _) = listening(&mut child);
         Server { child, address }
@@ -138,6 +143,13 @@ struct Server {
 }
 
 impl Server {
+    /// Waits until it has asked the database how jobs stand.
+    async fn until_jobs_are_told(&self) {
+        let line = "aftersend_job_running{job=\"prune\"} 0";
+        until("metrics tell of jobs", async || get(&self.address, "/metrics").contains(line).then_some(()))
+            .await;
+    }
+
     /// Tells it to end, and says how long it took.
     async fn stop(mut self) -> Duration {
         let began = Instant::now();
@@ -224,6 +236,30 @@ async fn two_programs_share_the_work() {
     assert!(overlaps.is_empty(), "{overlaps:?}");
 }
 
+/// What one has due is not for others to take back, as often as they start.
+#[tokio::test]
+async fn programs_that_start_and_end_leave_due_what_others_have_due() {
+    let ground = Ground::new().await;
+    ground.make_due("prune,archive").await;
+    let due = r#"SELECT job FROM "prefix".aftersend_jobs WHERE next_at < now() ORDER BY job"#;
+    let jobs = ["archive", "prune"].map(|job| json!({ "job": job }));
+    let other = tempfile::tempdir().unwrap();
+    let config = other.path().join("aftersend.toml");
+    for settings in ["schedule = 'off'", "compress = true", "archive_after = '95d'"] {
+        fs::write(&config, format!("listen = '127.0.0.1:0'\n[archive]\n{settings}\n")).unwrap();
+        let other = ground.serve_with(&config);
+        other.until_jobs_are_told().await;
+        assert_eq!(ground.rows(due).await, jobs, "{settings}");
+        assert!(other.stop().await < END_MAX);
+        assert_eq!(ground.rows(due).await, jobs, "{settings}");
+    }
+    let server = ground.serve();
+    let ended = ground.until_ended(2).await;
+    let told: Vec<_> = ended.iter().map(|run| (&run["job"], &run["outcome"])).collect();
+    assert_eq!(told, [(&json!("archive"), &json!("done")), (&json!("prune"), &json!("done"))]);
+    assert!(server.stop().await < END_MAX);
+}
+
 #[tokio::test]
 async fn after_a_kill_in_the_middle_another_program_takes_over() {
     let ground = Ground::new().await;
@@ -240,9 +276,9 @@ async fn after_a_kill_in_the_middle_another_program_takes_over() {
     assert_eq!((&ended[0]["outcome"], &ended[1]["outcome"]), (&json!("failed"), &json!("done")), "{ended:?}");
     assert!(ended[0]["failure"].as_str().unwrap().contains("the process that ran it ended"), "{ended:?}");
     assert_eq!(ended[1]["did"]["compressed_bodies"], 18);
-    assert!(server.stop().await < END_MAX);
     let doctor = ground.with(&["doctor"]).ok();
     assert!(doctor.contains("compress: its last run ended at"), "{doctor}");
+    assert!(server.stop().await < END_MAX);
 }
 
 #[tokio::test]
@@ -258,7 +294,7 @@ async fn told_to_end_in_the_middle_it_ends_and_goes_on_the_next_time() {
     assert_eq!((ended.len(), &ended[0]["outcome"]), (1, &json!("stopped")), "{ended:?}");
     ground.run("COMMIT").await;
     let said = ground.with(&["archive", "status"]).ok();
-    assert!(said.contains("stopped half way"), "{said}");
+    assert!(said.contains("stopped half way") && said.contains("; not planned; by hand"), "{said}");
     let server = ground.serve();
     let ended = ground.until_ended(2).await;
     assert_eq!((&ended[1]["outcome"], &ended[1]["did"]["compressed_bodies"]), (&json!("done"), &json!(18)));
@@ -415,11 +451,20 @@ async fn off_is_off_and_who_never_served_is_told() {
     let ground = Ground::new().await;
     let doctor = ground.with(&["doctor"]).ok();
     assert!(doctor.contains("prune: no run is planned") && doctor.contains("`serve` plans it"), "{doctor}");
-    ground.configure("schedule = 'off'\n");
-    ground.make_due("compress").await;
+    let planned = || {
+        let status = ground.with(&["archive", "status", "--json"]).json();
+        let jobs = status["jobs"].as_array().unwrap().iter();
+        jobs.filter(|job| !job["next_at"].is_null() || !job["schedule"].is_null()).count()
+    };
     let server = ground.serve();
-    let none = r#"SELECT FROM "prefix".aftersend_jobs WHERE next_at IS NOT NULL"#;
-    until("nothing is planned", async || ground.rows(none).await.is_empty().then_some(())).await;
+    until("all is planned", async || (planned() == 3).then_some(())).await;
+    assert!(server.stop().await < END_MAX);
+    assert_eq!(planned(), 0);
+    ground.run(r#"UPDATE "prefix".aftersend_jobs SET next_at = now() - interval '1 day'"#).await;
+    ground.configure("schedule = 'off'\n");
+    let server = ground.serve();
+    server.until_jobs_are_told().await;
+    assert_eq!(planned(), 0);
     assert!(server.stop().await < END_MAX);
     assert!(ground.ended().await.is_empty());
     let doctor = ground.with(&["doctor"]).ok();

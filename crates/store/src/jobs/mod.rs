@@ -34,6 +34,10 @@ const RETRY_PAUSE: Duration = Duration::from_mins(1);
 /// The longest of these pauses.
 const RETRY_PAUSE_MAX: Duration = Duration::from_hours(1);
 
+/// For how long a run may be due, and no job at work, before it counts as planned by nobody: its process was killed, and never
+/// came back with such a plan. Twice the longest time between two runs, so that an alert has its time.
+const LATE_MAX: Duration = Duration::from_hours(2 * 7 * 24);
+
 /// Characters of a failure's sentence that are kept.
 const FAILURE_CHARS_MAX: usize = 1_000;
 
@@ -207,9 +211,10 @@ pub struct RunningJob {
 pub struct JobState {
     /// The job.
     pub job: Job,
-    /// When it runs by itself, as the process has it that last planned it: `daily 03:00`. Nothing where none does.
+    /// When it runs by itself, as the process has it that last planned it: `daily 03:00`. Nothing where none does: all that did
+    /// have ended in order, or it has been due for two weeks.
     pub schedule: Option<String>,
-    /// When the next run is due; after a failure that is earlier than the schedule has it.
+    /// When the next run is due; after a failure that is earlier than the schedule has it. Nothing without a schedule.
     pub next_at: Option<Timestamp>,
     /// Seconds since then, by the server's clock; below 0 until then.
     pub overdue_s: Option<f64>,
@@ -236,6 +241,11 @@ impl JobState {
             failures_in_a_row: 0,
             totals: JobCounts::default(),
         }
+    }
+
+    /// Nobody plans it.
+    fn unplan(&mut self) {
+        (self.schedule, self.next_at, self.overdue_s) = (None, None, None);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use tokio_postgres::Row;
 
-use super::{JOB_RUNS_MAX, Job, JobOutcome, JobRun, JobState, LOST, RunningJob, SILENCE_MAX, counts};
+use super::{
+    JOB_RUNS_MAX, Job, JobOutcome, JobRun, JobState, LATE_MAX, LOST, RunningJob, SILENCE_MAX, counts,
+};
 use crate::{Examiner, QueryError, Store, sql::Statement};
 
 type Read<T> = Result<T, tokio_postgres::Error>;
@@ -66,6 +68,14 @@ fn states(rows: &[Row]) -> Read<Vec<JobState>> {
         let Some(job) = Job::named(row.try_get("job")?) else { continue };
         let Some(state) = states.iter_mut().find(|state| state.job == job) else { continue };
         *state = read(job, row)?;
+    }
+    let is_any_at_work = states.iter().any(|state| state.running.is_some());
+    for state in &mut states {
+        let is_late = state.overdue_s.is_some_and(|overdue_s| overdue_s > LATE_MAX.as_secs_f64());
+        // Jobs wait for each other.
+        if state.schedule.is_none() || (is_late && !is_any_at_work) {
+            state.unplan();
+        }
     }
     Ok(states)
 }

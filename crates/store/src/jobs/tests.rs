@@ -49,7 +49,7 @@ async fn state(store: &Store, job: Job) -> JobState {
 /// Has a job be due, and says how it stands then.
 async fn make_due(fixture: &Fixture, job: Job) {
     let plan = JobPlan { schedule: nightly(), jobs: vec![job] };
-    fixture.store.plan_jobs(&plan).await.unwrap();
+    fixture.store.due_job(&plan).await.unwrap();
     fixture
         .run(&format!(
             r#"UPDATE "prefix".aftersend_jobs SET next_at = now() - interval '1 s' WHERE job = '{job}'"#
@@ -295,9 +295,86 @@ async fn what_is_due_comes_in_order_and_once() {
     store.due_job(&plan).await.unwrap();
     let ahead_s = -state(store, Job::Compress).await.overdue_s.unwrap();
     assert!(ahead_s <= 24.0 * 3_600.0, "{ahead_s}");
-    // Who begins without a schedule says so.
-    store.plan_jobs(&JobPlan { schedule: Schedule::Off, ..plan }).await.unwrap();
-    assert_eq!(stands(Job::Compress).await, (None, false));
+}
+
+/// A process that starts, or looks, must not take from others what they have on their schedules.
+#[tokio::test]
+async fn what_is_due_stays_due_whoever_else_starts() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    make_due(&fixture, Job::Archive).await;
+    let due_at = state(store, Job::Archive).await.next_at.unwrap();
+    for (schedule, jobs) in [
+        ("daily 03:00", vec![Job::Compress]),
+        ("off", Job::ALL.to_vec()),
+        ("every 6 hours", Job::ALL.to_vec()),
+    ] {
+        let other = JobPlan { schedule: schedule.parse().unwrap(), jobs };
+        store.due_job(&other).await.unwrap();
+        assert_eq!(state(store, Job::Archive).await.next_at, Some(due_at), "{schedule}");
+    }
+    let plan = JobPlan { schedule: nightly(), jobs: vec![Job::Archive] };
+    assert_eq!(store.due_job(&plan).await.unwrap(), Some(Job::Archive));
+}
+
+#[tokio::test]
+async fn each_of_two_schedules_holds() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let [often, seldom] = ["every 10 minutes", "every 7 days"]
+        .map(|schedule| JobPlan { schedule: schedule.parse().unwrap(), jobs: vec![Job::Prune] });
+    let in_s = async || -state(store, Job::Prune).await.overdue_s.unwrap();
+    for plan in [&often, &seldom, &often] {
+        store.due_job(plan).await.unwrap();
+        assert!(in_s().await <= 600.0);
+    }
+    make_due(&fixture, Job::Prune).await;
+    let by_schedule = Starting::BySchedule(seldom.schedule.clone());
+    in_turn(store, Job::Prune, &by_schedule).await.end(&JobOutcome::Done, &bodies(0)).await.unwrap();
+    store.due_job(&often).await.unwrap();
+    assert!(in_s().await <= 600.0);
+}
+
+#[tokio::test]
+async fn a_job_is_planned_until_all_that_plan_it_have_ended() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let plan = JobPlan { schedule: nightly(), jobs: vec![Job::Compress, Job::Archive] };
+    store.due_job(&plan).await.unwrap();
+    make_due(&fixture, Job::Archive).await;
+    let is_planned = async |job| {
+        let state = state(store, job).await;
+        assert_eq!(state.schedule.is_some(), state.next_at.is_some(), "{state:?}");
+        assert_eq!(state.schedule.is_some(), state.overdue_s.is_some(), "{state:?}");
+        state.schedule.is_some()
+    };
+    let other = JobPlan { schedule: "every day".parse().unwrap(), jobs: Job::ALL.to_vec() };
+    store.unplan_jobs(&other).await.unwrap();
+    assert!(is_planned(Job::Compress).await && is_planned(Job::Archive).await);
+    let less = JobPlan { jobs: vec![Job::Archive], ..plan.clone() };
+    store.unplan_jobs(&less).await.unwrap();
+    assert!(is_planned(Job::Compress).await && !is_planned(Job::Archive).await);
+    // Whoever plans it next does what was missed.
+    assert_eq!(store.due_job(&plan).await.unwrap(), Some(Job::Archive));
+    assert!(is_planned(Job::Archive).await);
+
+    // Whoever was killed has not said so.
+    let late = async |days: u32| {
+        fixture
+            .run(&format!(
+                r#"UPDATE "prefix".aftersend_jobs SET next_at = now() - interval '{days} days'
+                   WHERE job = 'archive'"#
+            ))
+            .await;
+        is_planned(Job::Archive).await
+    };
+    assert!(late(13).await && !late(15).await);
+    // It may wait for another, however long that takes.
+    let mut other = ours(store, Job::Compress).await;
+    assert!(is_planned(Job::Archive).await);
+    other.end(&JobOutcome::Done, &bodies(0)).await.unwrap();
+    assert!(!is_planned(Job::Archive).await);
+    assert_eq!(store.due_job(&plan).await.unwrap(), Some(Job::Archive));
 }
 
 #[tokio::test]

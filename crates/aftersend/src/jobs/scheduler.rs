@@ -4,8 +4,8 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duratio
 
 use aftersend_ingest::Shutdown;
 use aftersend_store::{
-    BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, QueryError, Schedule, StartedJob, Starting,
-    Store,
+    BegunJob, Holding, IngestError, Job, JobOutcome, JobPlan, JobState, QueryError, Schedule, StartedJob,
+    Starting, Store,
 };
 use futures_util::FutureExt;
 use tokio::sync::Notify;
@@ -174,8 +174,8 @@ impl Scheduler<'_> {
     /// The job that is due, unless one is at work somewhere.
     async fn look(&self, plan: &JobPlan) -> Result<Option<Job>, LookError> {
         let Some(job) = self.store.due_job(plan).await? else { return Ok(None) };
-        let is_busy = self.store.jobs().await?.iter().any(|state| state.running.is_some());
-        Ok((!is_busy).then_some(job))
+        let at_work = JobState::at_work(&self.store.jobs().await?);
+        Ok(at_work.is_none().then_some(job))
     }
 
     /// Runs a job. Whether there may be more to do at once.

@@ -229,6 +229,11 @@ pub struct JobState {
 }
 
 impl JobState {
+    /// The job that is at work, by hand or by schedule, in any process: all others wait for it.
+    pub fn at_work(states: &[Self]) -> Option<Job> {
+        states.iter().find(|state| state.running.is_some()).map(|state| state.job)
+    }
+
     /// Of a job that nobody has planned or begun.
     fn untouched(job: Job) -> Self {
         Self {

@@ -69,11 +69,10 @@ fn states(rows: &[Row]) -> Read<Vec<JobState>> {
         let Some(state) = states.iter_mut().find(|state| state.job == job) else { continue };
         *state = read(job, row)?;
     }
-    let is_any_at_work = states.iter().any(|state| state.running.is_some());
+    let at_work = JobState::at_work(&states);
     for state in &mut states {
         let is_late = state.overdue_s.is_some_and(|overdue_s| overdue_s > LATE_MAX.as_secs_f64());
-        // Jobs wait for each other.
-        if state.schedule.is_none() || (is_late && !is_any_at_work) {
+        if state.schedule.is_none() || (is_late && at_work.is_none()) {
             state.unplan();
         }
     }

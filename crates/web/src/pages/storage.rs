@@ -75,6 +75,7 @@ impl StoragePage {
         let sizes = stored.sizes.as_ref();
         let parts = sizes.map(|sizes| parts::parts(sizes, stored)).unwrap_or_default();
         let bodies = stored.bodies.as_ref();
+        let at_work = stored.jobs.as_deref().and_then(JobState::at_work);
         let any_rough = sizes.is_some_and(|sizes| sizes.mails.is_rough || sizes.events.is_rough)
             || bodies.is_some_and(|bodies| bodies.plain.is_rough || bodies.compressed.is_rough)
             || stored.gone.is_some_and(|gone| {
@@ -85,7 +86,12 @@ impl StoragePage {
             now: clock.to_the_second(clock.now()),
             unread: stored.unread.iter().map(|reason| text::value(reason)).collect(),
             told: stored.jobs.as_deref().map(|states| jobs::told(states, clock)),
-            jobs: stored.jobs.iter().flatten().map(|state| JobCard::new(state, upkeep, clock)).collect(),
+            jobs: stored
+                .jobs
+                .iter()
+                .flatten()
+                .map(|state| JobCard::new(state, at_work, upkeep, clock))
+                .collect(),
             tiles: parts::tiles(stored),
             whole: sizes.map(parts::whole),
             parts,

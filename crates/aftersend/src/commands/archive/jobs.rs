@@ -1,6 +1,6 @@
 //! How jobs stand, and what their tables' files hold, for `aftersend archive status`.
 
-use aftersend_store::{JobCounts, JobOutcome, JobRun, JobState, TableRoom};
+use aftersend_store::{Job, JobCounts, JobOutcome, JobRun, JobState, TableRoom};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -40,8 +40,8 @@ fn run_json(run: &JobRun) -> serde_json::Value {
     })
 }
 
-/// A job in one line or two: what ran last, what it did, what comes next.
-pub(super) fn job_lines(state: &JobState) -> Vec<String> {
+/// A job in one line or two: what ran last, what it did, what comes next, and for which other one it waits that is at work.
+pub(super) fn job_lines(state: &JobState, at_work: Option<Job>) -> Vec<String> {
     let name = state.job.as_str();
     let last = match (&state.running, &state.last) {
         (Some(running), _) => {
@@ -73,15 +73,18 @@ pub(super) fn job_lines(state: &JobState) -> Vec<String> {
         {
             "the next one is planned when it ends".to_owned()
         }
-        (Some(next_at), Some(schedule)) if state.overdue_s.is_some_and(|overdue_s| overdue_s > 0.0) => {
-            format!(
-                "due since {} ({schedule}): `aftersend serve` runs it, or {}",
-                minute(*next_at),
-                state.job.command()
-            )
+        (Some(next_at), schedule) => {
+            let is_due = state.overdue_s.is_some_and(|overdue_s| overdue_s > 0.0);
+            let schedule = schedule.as_ref().map_or(String::new(), |schedule| format!(" ({schedule})"));
+            let next = format!("{}{schedule}", minute(*next_at));
+            match at_work.filter(|at_work| *at_work != state.job) {
+                _ if !is_due => format!("next {next}"),
+                Some(other) => format!("due since {next}: it waits for `{other}` to end"),
+                None => {
+                    format!("due since {next}: `aftersend serve` runs it, or {}", state.job.command())
+                }
+            }
         }
-        (Some(next_at), Some(schedule)) => format!("next {} ({schedule})", minute(*next_at)),
-        (Some(next_at), None) => format!("next {}", minute(*next_at)),
         (None, _) => format!("not planned; by hand: {}", state.job.command()),
     };
     let mut lines = vec![format!("{name:<9} {last}; {next}")];
@@ -165,8 +168,6 @@ fn minute(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aftersend_store::Job;
-
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -197,12 +198,18 @@ mod tests {
             totals: did,
         };
         assert_eq!(
-            job_lines(&state),
+            job_lines(&state, None),
             [
                 "compress  last run 2026-11-23 03:00 UTC, done after 90 s: 3 bodies compressed, 9.0 kB to 400 B; next 2026-11-24 \
               03:00 UTC (daily 03:00)"
             ]
         );
+        let due = JobState { overdue_s: Some(90_000.0), ..state.clone() };
+        let [alone, waiting] = [None, Some(Job::Prune)].map(|at_work| job_lines(&due, at_work).concat());
+        let since = "; due since 2026-11-24 03:00 UTC (daily 03:00): ";
+        let by_hand = format!("{since}`aftersend serve` runs it, or aftersend archive compress");
+        assert!(alone.ends_with(&by_hand), "{alone}");
+        assert!(waiting.ends_with(&format!("{since}it waits for `prune` to end")), "{waiting}");
         let failed = JobRun {
             outcome: JobOutcome::Failed("the disk is full".to_owned()),
             did: JobCounts::default(),
@@ -210,7 +217,7 @@ mod tests {
         };
         let state = JobState { last: Some(failed), failures_in_a_row: 4, next_at: None, ..state };
         assert_eq!(
-            job_lines(&state),
+            job_lines(&state, None),
             [
                 "compress  last run 2026-11-23 03:00 UTC, failed after 90 s: nothing was done; not planned; by hand: aftersend archive \
                  compress",

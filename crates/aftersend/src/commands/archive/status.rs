@@ -1,7 +1,8 @@
 //! `aftersend archive status`.
 
 use aftersend_store::{
-    ArchiveCounts, ArchiveObject, ArchiveRun, ArchiveRunState, ObjectKind, ObjectState, UnreadableMails,
+    ArchiveCounts, ArchiveObject, ArchiveRun, ArchiveRunState, JobState, ObjectKind, ObjectState,
+    UnreadableMails,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -34,7 +35,8 @@ pub(super) async fn run(place: &Place, output: Output) -> anyhow::Result<Outcome
         }))?;
         return Ok(Outcome::Done);
     }
-    for line in jobs.iter().flat_map(jobs::job_lines) {
+    let at_work = JobState::at_work(&jobs);
+    for line in jobs.iter().flat_map(|state| jobs::job_lines(state, at_work)) {
         output.text(line)?;
     }
     match room {

@@ -38,7 +38,8 @@ pub(super) async fn look(examiner: &Examiner, settings: &Settings, report: &mut 
         Err(error) => return report.unknown("jobs", format!("how jobs stand: {error}"), None),
     };
     let wanted = Wanted::of(settings);
-    if settings.archive.schedule.interval().is_none() {
+    let interval_s = settings.archive.schedule.interval().map(|interval| interval.as_secs_f64());
+    if interval_s.is_none() {
         report.well("schedule", "nothing is done by itself: `archive.schedule` is off");
     } else {
         report.well("schedule", format!("`serve` looks after them: {}", settings.archive.schedule));
@@ -59,8 +60,9 @@ pub(super) async fn look(examiner: &Examiner, settings: &Settings, report: &mut 
             format!("set {missing}, or take {there} away"),
         );
     }
+    let at_work = JobState::at_work(&jobs);
     for state in jobs.iter().filter(|state| wanted.has_set_up(state.job, compresses)) {
-        about(state, settings, report);
+        about(state, at_work, interval_s, report);
     }
     match examiner.unreadable_mails().await {
         Ok(Some(left_out)) => report.warn("archive_bodies", unreadable(&left_out), UNREADABLE_FIX),
@@ -80,9 +82,9 @@ const fn check(job: Job) -> &'static str {
     }
 }
 
-fn about(state: &JobState, settings: &Settings, report: &mut Report) {
+/// Looks at a job, beside which another may be at work, and which is to run every so many seconds.
+fn about(state: &JobState, at_work: Option<Job>, interval_s: Option<f64>, report: &mut Report) {
     let (job, check, now) = (state.job, check(state.job), Timestamp::now());
-    let interval_s = settings.archive.schedule.interval().map(|interval| interval.as_secs_f64());
     if state.failures_in_a_row > 0
         && let Some(run) = &state.last
     {
@@ -110,6 +112,11 @@ fn about(state: &JobState, settings: &Settings, report: &mut Report) {
     let last = state.last.as_ref().map_or("it has not run yet".to_owned(), |run| {
         format!("its last run ended at {}, {}", ago(run.ended_at, now), run.outcome.as_str())
     });
+    if let (Some(other), Some(next_at), Some(0.0..)) = (at_work, state.next_at, state.overdue_s) {
+        let since = ago(next_at, now);
+        return report
+            .well(check, format!("{job}: {last}; due since {since}, it waits for `{other}` to end"));
+    }
     match (interval_s, state.overdue_s, state.next_at) {
         // Due for longer than an interval, it was begun more than two ago.
         (Some(interval_s), Some(overdue_s), Some(next_at)) if overdue_s > interval_s => report.warn(
@@ -150,5 +157,38 @@ pub(super) async fn look_at_store(settings: &Settings, report: &mut Report) {
             format!("{url} does not answer within {}", text::seconds(PROBE_TIMEOUT.as_secs_f64())),
             "look whether this machine reaches it: its name, the endpoint in AWS_ENDPOINT_URL_S3, a proxy, a firewall",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aftersend_store::JobCounts;
+
+    use super::*;
+    use crate::commands::doctor::report::Grade;
+
+    #[test]
+    fn a_job_that_waits_for_another_needs_nobody() {
+        let next_at = Timestamp::now() - Duration::from_hours(25);
+        let due = JobState {
+            job: Job::Archive,
+            schedule: Some("daily 03:00".to_owned()),
+            next_at: Some(next_at),
+            overdue_s: Some(90_000.0),
+            running: None,
+            last: None,
+            failures_in_a_row: 0,
+            totals: JobCounts::default(),
+        };
+        let look = |at_work| {
+            let mut report = Report::default();
+            about(&due, at_work, Some(86_400.0), &mut report);
+            let finding = report.findings.remove(0);
+            (finding.grade, finding.what)
+        };
+        let (grade, what) = look(None);
+        assert!(grade == Grade::Warning && what.contains("archive: due since"), "{what}");
+        let (grade, what) = look(Some(Job::Compress));
+        assert!(grade == Grade::Well && what.ends_with("it waits for `compress` to end"), "{what}");
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     words::{Label, Tone, times_over},
 };
 
-/// Seconds that a run may be due before somebody is told that nobody runs it. Whoever does looks every few seconds, and one
-/// job waits for another.
+/// Seconds that a run may be due, while no job is at work, before somebody is told that nobody runs it. Whoever does looks every
+/// few seconds.
 const OVERDUE_S_MAX: f64 = 600.0;
 
 /// A job, as the page shows it.
@@ -29,7 +29,9 @@ pub(crate) struct JobCard {
     /// How often it failed since it was last done.
     pub(crate) failures: Option<String>,
     pub(crate) next: Option<Moment>,
-    /// Whether it should have run long ago, and nobody runs it.
+    /// The job that is at work, where this one is due and waits for that.
+    pub(crate) waits_for: Option<&'static str>,
+    /// Whether it should have run long ago, and nobody runs any job.
     pub(crate) is_overdue: bool,
     /// What all its runs came to.
     pub(crate) totals: Option<String>,
@@ -60,9 +62,11 @@ pub(crate) struct JobsTold {
 }
 
 impl JobCard {
-    pub(super) fn new(state: &JobState, upkeep: &Upkeep, clock: &Clock) -> Self {
+    /// Of a job, beside which another may be at work.
+    pub(super) fn new(state: &JobState, at_work: Option<Job>, upkeep: &Upkeep, clock: &Clock) -> Self {
         let job = state.job;
-        let is_overdue = is_overdue(state);
+        let is_overdue = is_overdue(state, at_work);
+        let is_due = state.overdue_s.is_some_and(|overdue_s| overdue_s > 0.0);
         let failure = match state.last.as_ref().map(|last| &last.outcome) {
             Some(JobOutcome::Failed(reason)) => Some(text::value(reason)),
             _ => None,
@@ -80,6 +84,7 @@ impl JobCard {
             failures: (failure.is_some() && many).then(|| times_over(state.failures_in_a_row as usize)),
             failure,
             next: state.next_at.map(|at| clock.moment_ahead(at)),
+            waits_for: at_work.filter(|at_work| is_due && *at_work != job).map(name),
             is_overdue,
             totals: did(job, &state.totals),
         }
@@ -147,8 +152,8 @@ fn about(job: Job, upkeep: &Upkeep) -> String {
     }
 }
 
-fn is_overdue(state: &JobState) -> bool {
-    state.running.is_none() && state.overdue_s.is_some_and(|overdue_s| overdue_s > OVERDUE_S_MAX)
+fn is_overdue(state: &JobState, at_work: Option<Job>) -> bool {
+    at_work.is_none() && state.overdue_s.is_some_and(|overdue_s| overdue_s > OVERDUE_S_MAX)
 }
 
 fn label(state: &JobState, is_overdue: bool) -> Label {
@@ -231,7 +236,8 @@ pub(super) fn told(states: &[JobState], clock: &Clock) -> JobsTold {
         };
         return JobsTold { tone: Tone::Bounced, sentence, id: Some(id(state.job)) };
     }
-    if let Some(state) = states.iter().find(|state| is_overdue(state)) {
+    let at_work = JobState::at_work(states);
+    if let Some(state) = states.iter().find(|state| is_overdue(state, at_work)) {
         let since = state.next_at.map_or(String::new(), |at| format!(" since {}", clock.to_the_second(at)));
         let sentence = format!(
             "{} is due{since}, and nobody runs it: the process that has it on its schedule is not running.",

@@ -336,6 +336,33 @@ fn a_job_that_nobody_runs_is_no_quiet_success() {
     assert_says(&page, &["No job runs by itself here", "never yet", "<code>aftersend archive prune</code>"]);
 }
 
+/// Jobs wait for each other, and the first one may take hours.
+#[test]
+fn a_job_that_waits_for_another_is_not_forgotten() {
+    let due = |job| JobState {
+        overdue_s: Some(7_200.0),
+        next_at: Some(at("2026-03-10T10:00:00Z")),
+        last: None,
+        ..state(job)
+    };
+    let compress = JobState {
+        running: Some(RunningJob {
+            number: 7,
+            runner: "process 7 on mail1".to_owned(),
+            by_schedule: true,
+            began_at: at("2026-03-10T10:00:05Z"),
+            heard_at: at("2026-03-10T11:59:58Z"),
+            did: JobCounts::default(),
+        }),
+        ..due(Job::Compress)
+    };
+    let page = html(&Stored { jobs: Some(vec![compress, due(Job::Archive)]), ..fresh() }, &Upkeep::default());
+    assert_says(&page, &["Compressing is under way", "Not run yet", "due, once “Compressing” has ended"]);
+    for absent in ["nobody runs it", "Overdue"] {
+        assert!(!page.contains(absent), "{absent} is in {page}");
+    }
+}
+
 #[test]
 fn what_the_database_does_not_say_is_left_out_and_said_to_be() {
     let stored =

@@ -1,6 +1,9 @@
 //! What is kept is what a recount tells, whatever happened in between.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -14,6 +17,9 @@ use crate::{
     sql::Statement,
     testing::{Fixture, delivery, open, send},
 };
+
+/// How long to wait for what is to come.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 type Kept = BTreeMap<(Timestamp, Option<String>), (Figures, Vec<i32>)>;
 
@@ -277,6 +283,70 @@ async fn what_an_application_writes_and_removes_is_found_by_looking_through() {
     fixture.keep_figures().await;
     assert_kept(&fixture).await;
     assert_eq!(overview(&fixture).await.figures, sent(600));
+}
+
+/// An ask that commits while a round looks through a range is not undone by how far that round has come.
+#[tokio::test]
+async fn what_is_asked_for_beside_a_round_is_not_lost() {
+    let fixture = Fixture::new().await;
+    fixture.keep_figures().await;
+    let mut asked = 0;
+    for is_scanning in [false, true] {
+        let began = Instant::now();
+        loop {
+            if is_scanning {
+                fixture.store.recount_figures(None, None).await.unwrap();
+            }
+            asked += 1;
+            // The whole range, as it may stand already. The mail is there with the ask and not before.
+            fixture
+                .run(&format!(
+                    r#"BEGIN;
+                       INSERT INTO "prefix".phoenix_kit_email_logs
+                           (message_id, aws_message_id, "to", "from", sent_at, inserted_at, updated_at)
+                       VALUES ('a{asked}', 'a{asked}', 'a@x.org', 'b@x.org',
+                               timestamptz '2026-09-01T00:00:00Z' + {asked} * interval '1 hour', now(), now());
+                       UPDATE "prefix".aftersend_figure_scan
+                       SET scan_from = '0001-01-01T00:00:00Z', scan_below = '9999-01-01T00:00:00Z'"#
+                ))
+                .await;
+            let mut keeper = FigureKeeper::new(&fixture.store);
+            let round = tokio::spawn(async move { keeper.round().await });
+            // Either it has nothing to write there, or it waits for the ask.
+            let waiting =
+                "pg_catalog.pg_locks WHERE NOT granted AND pg_blocking_pids(pid) @> ARRAY[pg_backend_pid()]";
+            while !round.is_finished() && fixture.count(waiting).await == 0 {
+                assert!(began.elapsed() < PATIENCE);
+                tokio::task::yield_now().await;
+            }
+            fixture.run("COMMIT").await;
+            let report = round.await.unwrap();
+            fixture.keep_figures().await;
+            assert_eq!(kept(&fixture).await.len(), asked, "{report:?}");
+            match report {
+                Ok(_) => break,
+                // On a slow machine the ask commits after the round has stopped waiting for it.
+                Err(error) => assert!(
+                    matches!(error, IngestError::Repeat(_)) && began.elapsed() < PATIENCE,
+                    "{error:?}"
+                ),
+            }
+        }
+    }
+}
+
+/// Rows that are written over and over, as every round would, leave their old versions behind.
+#[tokio::test]
+async fn rounds_that_find_nothing_write_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.keep_figures().await;
+    let version = async || {
+        let scan = fixture.sql(r#"SELECT xmin::text FROM "prefix".aftersend_figure_scan"#);
+        fixture.client.query_one(&scan, &[]).await.unwrap().get::<_, String>(0)
+    };
+    let before = version().await;
+    fixture.keep_figures().await;
+    assert_eq!(version().await, before);
 }
 
 /// By the keeper itself, now and then.

@@ -1,7 +1,11 @@
 -- Marks quarters of an hour with mails, or with sums that may be of mails that are gone, from the newest of the scan's
--- range down, $1 of those with mails at most: one look into sent_at_idx for each. The range ends where it comes to.
+-- range down, $1 of those with mails at most: one look into sent_at_idx for each. The range ends where it comes to, unless
+-- somebody has asked for more meanwhile: the row is another one then, even where it says the same, and what has been
+-- written before that may not have been seen.
 WITH RECURSIVE scan AS (
-    SELECT scan_from, scan_below FROM "prefix".aftersend_figure_scan WHERE scan_below IS NOT NULL
+    SELECT scan_from, scan_below, xmin AS version
+    FROM "prefix".aftersend_figure_scan
+    WHERE scan_below IS NOT NULL
 ), found AS (
     SELECT newest.starts_at, 1::bigint AS number
     FROM scan
@@ -27,7 +31,11 @@ WITH RECURSIVE scan AS (
 ), page AS (
     SELECT count(*) >= $1 AS is_full, min(starts_at) AS oldest FROM found
 ), left_over AS (
-    UPDATE "prefix".aftersend_figure_scan SET scan_below = CASE WHEN page.is_full THEN page.oldest END FROM page
+    UPDATE "prefix".aftersend_figure_scan AS stands
+    SET scan_below = CASE WHEN page.is_full THEN page.oldest END
+    FROM page
+    CROSS JOIN scan
+    WHERE stands.xmin = scan.version
 ), marked AS (
     INSERT INTO "prefix".aftersend_figure_marks (starts_at)
     SELECT starts_at FROM found

@@ -14,8 +14,8 @@ pub(crate) use work::{
 
 use crate::config::{Archive, Settings};
 
-/// What went wrong, for people who look after jobs: the store's own words are about batches of events.
-fn sentence(error: &IngestError) -> String {
+/// What went wrong, for people who look after jobs and figures: the store's own words are about batches of events.
+pub(crate) fn sentence(error: &IngestError) -> String {
     match error {
         IngestError::Repeat(reason) => {
             format!("another transaction holds what it needs, for longer than it waits: {reason}")

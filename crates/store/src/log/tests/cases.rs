@@ -362,7 +362,7 @@ async fn figures_follow_a_corrected_address() {
         rows.iter().map(|row| row["domain"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(domains().await, ["example.com"]);
-    outcome(&fixture, &json!({ "message_id": "o-1", "to": "ann@example.org" })).await;
+    outcome(&fixture, &json!({ "message_id": "o-1", "to": "Ann <ann@example.org>" })).await;
     assert_eq!(domains().await, ["example.org"]);
 }
 

@@ -4,7 +4,8 @@
 -- kept: no real one is longer than 255 characters.
 SELECT width_bucket(mail.sent_at, $1::timestamptz[]) AS bucket,
        left(mail.template_name, 255) AS template_name,
-       left(lower(split_part(coalesce(recipient.address, mail."to"), '@', -1)), 255) AS domain,
+       -- Of a mail itself as its application wrote it: `Ann <ann@example.com>`.
+       left(lower(rtrim(split_part(coalesce(recipient.address, mail."to"), '@', -1), '> ')), 255) AS domain,
        count(*)::int AS sent,
        (count(*) FILTER (WHERE coalesce(recipient.delivered_at, bare.delivered_at) IS NOT NULL))::int AS delivered,
        (count(*) FILTER (

@@ -97,6 +97,23 @@ async fn what_is_cut_or_compressed_after_it_was_archived_still_goes() {
     }
 }
 
+/// What comes back with bodies that were compressed when they left is what the archive has.
+#[tokio::test]
+async fn what_came_back_goes_again_without_another_run() {
+    let ground = old(45).await;
+    compress(&ground).await;
+    let mails = u64::try_from(ground.count("phoenix_kit_email_logs").await).unwrap();
+    assert!(ground.count("aftersend_bodies").await > 0);
+    assert_eq!(ground.archive(true).await.removed.removed as u64, mails);
+    ground.restore().await;
+    let bodies = Retention::new(None, Some(DAY), None, None, true).unwrap();
+    assert_eq!(prune(&ground, bodies).await, (mails, 0));
+    let (cut, kept_back) = prune(&ground, raw()).await;
+    assert!(cut > mails && kept_back == 0, "{cut} {kept_back}");
+    assert_eq!(ground.archive(false).await.sums.mails, 0);
+    ground.assert_verified().await;
+}
+
 /// What an application changed without a word is kept back once, and in the archive the next time.
 #[tokio::test]
 async fn what_differs_is_kept_back_until_the_next_run() {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-use super::{ObjectFacts, ObjectKind};
+use super::{ObjectFacts, ObjectKind, remove::digests};
 use crate::{
     ErasedMail, IngestError, Store,
     erase::{Without, addresses_in_mails, find_erased, forget_archived, without_erased},
@@ -302,6 +302,12 @@ impl Store {
         report.restored = back.len();
         report.cleaned = changed.len();
         report.unknown_columns = restoring.put_back(&back, &look).await?;
+        if report.unknown_columns.is_empty() {
+            let as_archived = back
+                .iter()
+                .filter(|(read, is_own_id_taken)| !is_own_id_taken && !changed.contains(&read.line.uuid));
+            restoring.note_as_archived(as_archived.map(|(read, _)| *read)).await?;
+        }
         if !changed.is_empty() {
             // They are not as the archive has them: the next run takes them there as they are.
             restoring.execute(Statement::MarkChanged, &[&changed]).await?;
@@ -553,6 +559,29 @@ impl Restoring<'_> {
         self.execute(Statement::RememberRestored, &[&uuids, &objects, &digests]).await?;
         self.execute(Statement::ReopenArchiveObjects, &[&uuids]).await?;
         Ok(unknown)
+    }
+
+    /// Notes how mails stand here that are back as the archive has them: a body that was compressed stands in its mail again, which
+    /// makes it no other mail. Not where the archive has them otherwise since.
+    async fn note_as_archived<'r, 'line: 'r>(
+        &self,
+        mails: impl Iterator<Item = &'r Read<'line>>,
+    ) -> Result<(), IngestError> {
+        let archived: BTreeMap<Uuid, &[u8]> = mails.map(|read| (read.line.uuid, read.line.digest)).collect();
+        let uuids: Vec<Uuid> = archived.keys().copied().collect();
+        let here = digests(self.store, &self.transaction, Statement::MailDigests, &uuids).await?;
+        let (mut changed, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        for (mail, digest) in archived {
+            if let Some(now) = here.get(&mail).filter(|now| now.as_slice() != digest) {
+                changed.push(mail);
+                before.push(digest);
+                after.push(now.as_slice());
+            }
+        }
+        if !changed.is_empty() {
+            self.execute(Statement::NoteDigests, &[&changed, &before, &after]).await?;
+        }
+        Ok(())
     }
 
     /// The earliest of all events of these mails.

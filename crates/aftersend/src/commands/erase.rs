@@ -122,8 +122,9 @@ async fn erase(store: &Store, args: &EraseArgs, is_dry: bool) -> Result<EraseRep
 /// Whether a person agrees. Without a person to ask, nobody does.
 fn agreed(would: &EraseReport) -> anyhow::Result<bool> {
     let what = format!(
-        "{} mails would be emptied, and the address taken out of {} more, for good",
-        would.mails_emptied, would.mails_cleaned
+        "{} would be emptied, and the address taken out of {} more, for good",
+        text::count_of(would.mails_emptied, "mail", "mails"),
+        would.mails_cleaned
     );
     if !io::stdin().is_terminal() {
         bail!("{what}, and there is no terminal to ask on: say --yes, or look first with --dry-run");
@@ -159,13 +160,18 @@ fn tell(report: &EraseReport, archive: &InArchive, dry_run: bool, output: Output
         }));
     }
     let would = if dry_run { "would be " } else { "" };
-    output.text(format!("{mails_emptied} mails that went to this address alone: {would}emptied"))?;
-    output.text(format!("{mails_cleaned} mails of others that name it: it is {would}taken out"))?;
+    let mails = |count: u64| text::count_of(count, "mail", "mails");
+    output.text(format!("{} to this address alone: {would}emptied", mails(*mails_emptied)))?;
+    output.text(format!("{} of others: the address {would}taken out", mails(*mails_cleaned)))?;
     output.text(format!(
-        "{events} events {would}cut down or cleaned, {parked} parked, {removed} that step 137 removed, {late} late"
+        "{} {would}cut down or cleaned, {parked} parked, {removed} that step 137 removed, {late} late",
+        text::count_of(*events, "event", "events")
     ))?;
-    output.text(format!("{quarantined} messages {would}taken out of the quarantine"))?;
-    output.text(format!("{blocks} blocks {would}kept as a hash"))?;
+    output.text(format!(
+        "{} {would}taken out of the quarantine",
+        text::count_of(*quarantined, "message", "messages")
+    ))?;
+    output.text(format!("{} {would}kept as a hash", text::count_of(*blocks, "block", "blocks")))?;
     if *dictionaries > 0 {
         output.text(format!("{dictionaries} dictionaries of compressed bodies {would}dropped"))?;
     }

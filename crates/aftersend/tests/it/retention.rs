@@ -50,10 +50,10 @@ async fn a_person_is_erased_when_somebody_says_so() {
     let setup = with_mails().await;
     let erase = |more: &[&str]| setup.run(&[&["erase", "--recipient", "Ann@Example.com"], more].concat());
     let asked = erase(&[]).fails(1);
-    assert!(asked.contains("1 mails would be emptied") && asked.contains("--yes"), "{asked}");
+    assert!(asked.contains("1 mail would be emptied") && asked.contains("--yes"), "{asked}");
     assert_eq!(erase(&["--dry-run", "--json"]).json()["mails_emptied"], 1);
     assert!(setup.run(&["show", "m1"]).ok().contains("ann@example.com"));
-    assert!(erase(&["--yes"]).ok().contains("1 mails that went to this address alone: emptied"));
+    assert!(erase(&["--yes"]).ok().contains("1 mail to this address alone: emptied"));
     assert_eq!(setup.run(&["search", "ann", "--json"]).ok(), "");
     assert!(setup.run(&["show", "m2"]).ok().contains("bob@example.com"));
     assert!(setup.run(&["erase", "--recipient", "ann", "--yes"]).fails(1).contains("no address"));

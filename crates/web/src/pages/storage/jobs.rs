@@ -86,7 +86,8 @@ impl JobCard {
             next: state.next_at.map(|at| clock.moment_ahead(at)),
             waits_for: at_work.filter(|at_work| is_due && *at_work != job).map(name),
             is_overdue,
-            totals: did(job, &state.totals),
+            // What stays is met again by each run, and adds up to nothing.
+            totals: did(job, &JobCounts { kept_back: 0, put_off: 0, refused: 0, ..state.totals }),
         }
     }
 }

@@ -107,29 +107,17 @@ pub(super) async fn keep(store: &Store, kept: &[(Uuid, i64)]) -> Result<(), Inge
 async fn move_some(store: &Store, prepared: &[Prepared]) -> Result<CompressReport, IngestError> {
     let mut client = store.writer().await?;
     let moving = Moving { store, transaction: client.build_transaction().start().await? };
-    let mut report = CompressReport::default();
-    let moved = moving.lock(prepared).await?;
-    report.put_off = (prepared.len() - moved.len()) as u64;
-    if moved.is_empty() {
-        return Ok(report);
+    match moving.move_locked(prepared).await {
+        Ok(report) => {
+            moving.transaction.commit().await?;
+            Ok(report)
+        }
+        Err(error) => {
+            // The mails are free again before anybody looks for them: else the next transaction passes over them.
+            moving.transaction.rollback().await?;
+            Err(error)
+        }
     }
-    let mails: Vec<Uuid> = moved.iter().map(Moved::mail).collect();
-    let archived = SameAsArchived::find(store, &moving.transaction, &mails).await?;
-    let shares = find_shares(&moving, &moved).await?;
-    moving.store(&moved, &shares).await?;
-    archived.note(store, &moving.transaction, &mails).await?;
-    for Moved { body, was_elsewhere } in &moved {
-        report.compressed += 1;
-        report.recompressed += u64::from(*was_elsewhere);
-        report.body_bytes += body.original.text.len() as u64;
-        report.column_bytes += body.original.column_bytes;
-        let is_shared = shares.ids.contains_key(&body.original.mail);
-        report.shared += u64::from(is_shared);
-        report.stored_bytes += if is_shared { 0 } else { body.compressed.len() as u64 };
-    }
-    report.stored_bytes += shares.new_bytes;
-    moving.transaction.commit().await?;
-    Ok(report)
 }
 
 /// A body whose mail is locked, and that is what was compressed.
@@ -175,6 +163,32 @@ impl Moving<'_> {
 
     pub(super) fn transaction(&self) -> &Transaction<'_> {
         &self.transaction
+    }
+
+    /// Moves the bodies of those mails that nobody else holds, as far as they are what was compressed.
+    async fn move_locked(&self, prepared: &[Prepared]) -> Result<CompressReport, IngestError> {
+        let mut report = CompressReport::default();
+        let moved = self.lock(prepared).await?;
+        report.put_off = (prepared.len() - moved.len()) as u64;
+        if moved.is_empty() {
+            return Ok(report);
+        }
+        let mails: Vec<Uuid> = moved.iter().map(Moved::mail).collect();
+        let archived = SameAsArchived::find(self.store, &self.transaction, &mails).await?;
+        let shares = find_shares(self, &moved).await?;
+        self.store(&moved, &shares).await?;
+        archived.note(self.store, &self.transaction, &mails).await?;
+        for Moved { body, was_elsewhere } in &moved {
+            report.compressed += 1;
+            report.recompressed += u64::from(*was_elsewhere);
+            report.body_bytes += body.original.text.len() as u64;
+            report.column_bytes += body.original.column_bytes;
+            let is_shared = shares.ids.contains_key(&body.original.mail);
+            report.shared += u64::from(is_shared);
+            report.stored_bytes += if is_shared { 0 } else { body.compressed.len() as u64 };
+        }
+        report.stored_bytes += shares.new_bytes;
+        Ok(report)
     }
 
     /// Locks the mails that nobody else holds; of these, those whose bodies are what was compressed, by mail.

@@ -114,3 +114,34 @@ fn uuids_around(uuid: Uuid) -> (Uuid, Uuid) {
 fn summaries(rows: &[tokio_postgres::Row]) -> Result<Vec<MailSummary>, tokio_postgres::Error> {
     rows.iter().map(MailSummary::from_row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A uuid of version 7 that was made at this time, in milliseconds since 1970.
+    fn made_at(unix_ms: u64) -> Uuid {
+        uuid::Builder::from_unix_timestamp_millis(unix_ms, &[0x55; 10]).into_uuid()
+    }
+
+    #[test]
+    fn uuids_around_a_mail_are_those_of_as_many_days() {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+        let at_ms = 20_000 * DAY_MS;
+        let (first, last) = uuids_around(made_at(at_ms));
+        let is_within = |unix_ms: u64| (first..=last).contains(&made_at(unix_ms));
+        let around_ms = (RELATED_DAYS.unsigned_abs() + 1) * DAY_MS;
+        assert!(is_within(at_ms) && is_within(at_ms - around_ms) && is_within(at_ms + around_ms));
+        assert!(!is_within(at_ms - around_ms - 1) && !is_within(at_ms + around_ms + 1));
+
+        // At either end of time it stays within it.
+        for at_ms in [0, (1 << 48) - 1] {
+            let (first, last) = uuids_around(made_at(at_ms));
+            assert!((first..=last).contains(&made_at(at_ms)), "{first} {last}");
+        }
+        // One that tells no time keeps none away.
+        let random = Uuid::from_u128(0x1234_5678_9abc_4def_8123_4567_89ab_cdef);
+        assert_eq!(random.get_version_num(), 4);
+        assert_eq!(uuids_around(random), (Uuid::nil(), Uuid::max()));
+    }
+}
